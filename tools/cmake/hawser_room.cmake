@@ -1,0 +1,57 @@
+# Rooms: one library target for each. Sources and headers are globbed, so adding a file needs no change here.
+
+# hawser_room(NAME [PURE] DEPENDS room... PRIVATE_LIBS target...)
+# PURE rooms see poisoned system headers, and their archive may not want a symbol of the operating system.
+function(hawser_room name)
+  cmake_parse_arguments(arg "PURE" "" "DEPENDS;PRIVATE_LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/hawser/${name}/*.h)
+  set(target hawser_${name})
+  list(TRANSFORM arg_DEPENDS PREPEND hawser::)
+
+  if(sources)
+    add_library(${target} ${sources})
+    set(scope PUBLIC)
+    hawser_flags(${target})
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(${target} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_PRIVATE_LIBS})
+    set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+    target_compile_features(${target} INTERFACE cxx_std_20)
+    target_link_libraries(${target} INTERFACE ${arg_DEPENDS})
+  endif()
+  add_library(hawser::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
+  set_property(GLOBAL APPEND PROPERTY HAWSER_ROOMS ${name})
+endfunction()
+
+# hawser::hawser, everything at once, and the umbrella header.
+function(hawser_umbrella)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/hawser/*.h)
+  add_library(hawser_hawser INTERFACE)
+  add_library(hawser::hawser ALIAS hawser_hawser)
+  set_target_properties(hawser_hawser PROPERTIES EXPORT_NAME hawser)
+  list(TRANSFORM ARGN PREPEND hawser::)
+  target_link_libraries(hawser_hawser INTERFACE ${ARGN})
+  target_sources(hawser_hawser INTERFACE
+    FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
+endfunction()
+
+function(hawser_install)
+  include(CMakePackageConfigHelpers)
+  get_property(rooms GLOBAL PROPERTY HAWSER_ROOMS)
+  list(TRANSFORM rooms PREPEND hawser_)
+  install(TARGETS ${rooms} hawser_hawser EXPORT hawserTargets
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  set(destination ${CMAKE_INSTALL_LIBDIR}/cmake/hawser)
+  install(EXPORT hawserTargets NAMESPACE hawser:: DESTINATION ${destination})
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/tools/cmake/hawserConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/hawserConfig.cmake INSTALL_DESTINATION ${destination})
+  # 0.x may break with every minor release, so only the same minor counts as compatible.
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/hawserConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/hawserConfig.cmake ${PROJECT_BINARY_DIR}/hawserConfigVersion.cmake
+    DESTINATION ${destination})
+endfunction()

@@ -1,5 +1,11 @@
 # Rooms: one library target for each. Sources and headers are globbed, so adding a file needs no change here.
 
+# Until 1.0 every minor release may break the ABI.
+set(hawser_soversion ${PROJECT_VERSION_MAJOR})
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(hawser_soversion 0.${PROJECT_VERSION_MINOR})
+endif()
+
 # hawser_room(NAME [PURE] DEPENDS room... PRIVATE_LIBS target...)
 # PURE rooms see poisoned system headers, and their archive may not want a symbol of the operating system.
 function(hawser_room name)
@@ -15,7 +21,10 @@ function(hawser_room name)
     hawser_flags(${target})
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(${target} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_PRIVATE_LIBS})
-    set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${hawser_soversion})
+    if(arg_PURE AND HAWSER_BUILD_CHECKS)
+      hawser_guard_pure(${target} ${arg_PRIVATE_LIBS})
+    endif()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -26,6 +35,13 @@ function(hawser_room name)
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
   set_property(GLOBAL APPEND PROPERTY HAWSER_ROOMS ${name})
+  if(HAWSER_BUILD_CHECKS)
+    set(pure)
+    if(arg_PURE)
+      set(pure PURE)
+    endif()
+    hawser_check_headers(${target} ${pure} HEADERS ${headers})
+  endif()
 endfunction()
 
 # hawser::hawser, everything at once, and the umbrella header.
@@ -38,6 +54,9 @@ function(hawser_umbrella)
   target_link_libraries(hawser_hawser INTERFACE ${ARGN})
   target_sources(hawser_hawser INTERFACE
     FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
+  if(HAWSER_BUILD_CHECKS)
+    hawser_check_headers(hawser_hawser HEADERS ${headers})
+  endif()
 endfunction()
 
 function(hawser_install)

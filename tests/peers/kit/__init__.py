@@ -1,0 +1,1 @@
+"""What the tests against foreign peers share. Standard library and Debian's peer modules only."""

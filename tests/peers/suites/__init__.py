@@ -1,0 +1,1 @@
+"""One module a peer, or a question asked of several."""

@@ -45,14 +45,14 @@ function(hawser_guard_pure target)
   endif()
 endfunction()
 
-# Compiles every public header of a room alone, and twice in a row, with nothing but the public include directory.
+# Compiles every public header of a room alone, with nothing but the public include directory.
 function(hawser_check_headers target)
   cmake_parse_arguments(arg "PURE" "" "HEADERS" ${ARGN})
   set(sources)
   foreach(header IN LISTS arg_HEADERS)
     file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR}/include ${header})
     set(source ${PROJECT_BINARY_DIR}/headers/${name}.cc)
-    file(CONFIGURE OUTPUT ${source} CONTENT "#include <${name}>\n#include <${name}>\n")
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include <${name}>\n")
     list(APPEND sources ${source})
   endforeach()
   if(NOT sources)

@@ -1,0 +1,15 @@
+// A field of headers that are gone at the end of the line.
+// expect: deleted function
+#include <hawser/core/http.h>
+
+hawser::headers parsed();
+
+int main() {
+#ifdef HAWSER_CONTROL
+  const hawser::headers kept = parsed();
+  const std::string* origin = kept.find("Origin");
+#else
+  const std::string* origin = parsed().find("Origin");
+#endif
+  return origin == nullptr ? 1 : 0;
+}

@@ -1,0 +1,523 @@
+// Writing an extension: what it claims, what its stage does with a message, how it is negotiated.
+//
+// A factory negotiates and makes a stage; a stage sees the messages of one connection. At the start of each message it
+// gives a verdict, and pays only for what it asked. The library owns every buffer, so limits, memory and back-pressure
+// are kept in one place, after each stage. docs/extensions.md is the tutorial.
+#pragma once
+
+#include <hawser/base/buffer.h>
+#include <hawser/base/bytes.h>
+#include <hawser/base/clock.h>
+#include <hawser/core/close_code.h>
+#include <hawser/core/extension_header.h>
+#include <hawser/core/opcode.h>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+HAWSER_BEGIN
+
+// ---- negotiation ----------------------------------------------------------------------------------------------------
+
+/// Where a stage stands: all message stages are nearer to the application than all frame stages (RFC 7692, 5).
+enum class layer : std::uint8_t { message, frame };
+
+/// What an agreed configuration uses and how it behaves. Made after the parameters are known; `compose` refuses
+/// conflicts.
+struct claims {
+  std::uint8_t rsv = 0;       ///< RSV bits as in `rsv`: 4, 2, 1.
+  std::uint16_t opcodes = 0;  ///< Bit n: opcode n is mine. Only 3-7 (data) and 11-15 (control).
+  layer at = layer::message;
+  std::uint8_t ext_data_max = 0;  ///< Frame stages: the most extension data a frame carries, at most 16 bytes.
+  std::uint8_t trim_max = 0;      ///< The most bytes `step::trim` ever takes back at the end of a message, at most 8.
+  bool per_frame =
+      false;  ///< Needs frame boundaries kept, or uses extension data per frame: never before a compressor (P-06).
+  bool reorders = false;  ///< May let messages out in another order than they came in.
+  bool restores_order =
+      false;              ///< Undoes its own reordering at the other end, so `ordered` stages may stand app-side of it.
+  bool ordered = false;   ///< State spans messages: must see them in order.
+  bool replays = false;   ///< May send a message again on another connection: stands app-side of every `ordered` stage.
+  bool unmasked = false;  ///< Takes masking away: allowed on TLS and loopback only.
+  bool interleaves = false;  ///< Lets fragments of several messages mix.
+  bool mandatory = false;    ///< Declined: the client closes with 1010, the server refuses with 400 (N-20, N-21).
+
+  // Interest: what never concerns this stage costs it nothing, not even its `begin`.
+  bool in_needs_rsv = false;  ///< Incoming messages without one of my RSV bits do not concern me.
+  std::uint16_t opcodes_of_interest = 1U << 1 | 1U << 2;  ///< Bit n: messages of opcode n concern me.
+  std::uint64_t out_min_size =
+      0;                   ///< Outgoing messages shorter than this, when their size is known, do not concern me.
+  bool idle_state = true;  ///< Keeps memory between messages; false: everything is given back in `done`.
+};
+
+// ---- a message on its way -------------------------------------------------------------------------------------------
+// head, verdict, step and context are plain structs: the same ones cross the plug-in boundary.
+
+/// What is known of a message before its bytes. A stage may set and clear only the bits it claimed.
+struct head {
+  std::uint8_t opcode = 0;  ///< 1 text, 2 binary, 3-7 as claimed.
+  std::uint8_t rsv = 0;     ///< As in `rsv`.
+  std::uint8_t sized = 0;   ///< 1: `size` is the whole message's size in bytes.
+  std::uint8_t reserved = 0;
+  std::uint32_t channel = 0;  ///< Set by a multiplexing stage; 0 otherwise.
+  std::uint64_t size = 0;     ///< Payload bytes of the whole message as it enters this stage, when `sized`.
+};
+
+/// What a stage wants of one message.
+struct verdict {
+  enum class kind : std::uint8_t { bypass, observe, retain, in_place, transform, whole, reject };
+
+  kind what = kind::bypass;
+  std::uint8_t prefix_size =
+      0;  ///< Bytes that this stage puts in front of (out) or takes from the front of (in) the message.
+  std::uint8_t suffix_size = 0;  ///< The same at the end.
+  std::uint8_t reserved = 0;
+
+  static const verdict bypass;     ///< Not interested: no further call for this message, no cost per byte.
+  static const verdict observe;    ///< Sees chunks as they pass: `observe()`. No copy.
+  static const verdict retain;     ///< Observes nothing, but gets a reference to the finished message: `retained()`.
+  static const verdict in_place;   ///< Changes bytes where they lie, size stays: `in_place()`.
+  static const verdict transform;  ///< Between two buffers, like zlib: `transform()`.
+  static const verdict whole;      ///< Takes the complete message away: `whole()`; `context::forward` lets it go on.
+  static const verdict reject;     ///< `context::fail` was called.
+
+  /// With observe and in_place: `bytes` (at most 32) in front or at the end of the message belong to this stage:
+  /// `prefix()`, `suffix()`.
+  [[nodiscard]] constexpr verdict prefix(std::uint8_t bytes) const noexcept { return {what, bytes, suffix_size, 0}; }
+  [[nodiscard]] constexpr verdict suffix(std::uint8_t bytes) const noexcept { return {what, prefix_size, bytes, 0}; }
+};
+inline constexpr verdict verdict::bypass{kind::bypass, 0, 0, 0};
+inline constexpr verdict verdict::observe{kind::observe, 0, 0, 0};
+inline constexpr verdict verdict::retain{kind::retain, 0, 0, 0};
+inline constexpr verdict verdict::in_place{kind::in_place, 0, 0, 0};
+inline constexpr verdict verdict::transform{kind::transform, 0, 0, 0};
+inline constexpr verdict verdict::whole{kind::whole, 0, 0, 0};
+inline constexpr verdict verdict::reject{kind::reject, 0, 0, 0};
+
+/// The longest prefix or suffix of a stage.
+inline constexpr std::size_t max_edge = 32;
+
+/// How a transform step ended.
+enum class flow : std::uint8_t {
+  more,   ///< All input taken; needs more input.
+  full,   ///< Needs more output room. Must have consumed or produced something.
+  done,   ///< The message is finished (only when `fin` was given and all input is taken).
+  error,  ///< `context::fail` was called.
+};
+
+/// What one call of `transform` did.
+struct step {
+  std::size_t consumed = 0;
+  std::size_t produced = 0;
+  flow next = flow::more;
+  std::uint8_t trim = 0;  ///< With `done`: take back this many of the bytes produced last, at most `claims::trim_max`.
+};
+
+namespace core {
+class pipeline;
+}
+
+/// A stage's way to act, handed to every hook; valid until the hook returns, cheap to copy within it. Nothing happens
+/// inside the call: actions are put on a bounded list and carried out after the hook, so they are safe from any hook.
+class HAWSER_API context {
+ public:
+  context(core::pipeline& owner, std::uint32_t stage) noexcept : owner_(&owner), stage_(stage) {}
+
+  [[nodiscard]] role side() const noexcept;
+  /// The time of the event that caused this hook.
+  [[nodiscard]] tick now() const noexcept;
+
+  /// One timer a stage: `timer()` is called at or after `when`, once. `arm` replaces, `disarm` forgets.
+  void arm(tick when) noexcept;
+  void disarm() noexcept;
+
+  /// Sends a control frame of an opcode that this stage claimed (11-15), at most 125 bytes; it overtakes queued data at
+  /// the next frame boundary. False: not open, not claimed, too long, or too many waiting; nothing was sent.
+  bool emit_control(std::uint8_t opcode, byte_view payload) noexcept;
+
+  /// Lets a message go on behind this stage: one that was held, a retransmission, or one of its own. It leaves when no
+  /// other message is half-way in that direction. False: not open or the list is full; the message was not taken.
+  bool forward(direction way, const head& h, buffer body) noexcept;
+
+  /// Fails the connection (RFC 6455, 7.1.7) with `code`; the first call wins. `why` is for people and goes into the
+  /// close reason, cut to 123 bytes. No hook but `closed` runs afterwards.
+  void fail(close_code code, std::string_view why) noexcept;
+
+  /// Changes this stage's memory account by `bytes`. False when it would pass the connection's budget: nothing was
+  /// charged.
+  bool charge(std::ptrdiff_t bytes) noexcept;
+
+  /// Bytes that may still be queued in this direction. 0: stop forwarding.
+  [[nodiscard]] std::size_t room(direction way) const noexcept;
+
+  /// A buffer from the loop's pool with `size` bytes, not initialised.
+  [[nodiscard]] buffer take_buffer(std::size_t size);
+
+ private:
+  core::pipeline* owner_;
+  std::uint32_t stage_;
+};
+
+// ---- stages ---------------------------------------------------------------------------------------------------------
+
+/// The optional hooks. A stage names the ones it has in `static constexpr unsigned hooks`; a hook that is declared but
+/// misspelt, or found but not declared, does not compile.
+namespace hook {
+enum : unsigned {
+  none = 0,
+  observe = 1U << 0,
+  in_place = 1U << 1,
+  transform = 1U << 2,
+  whole = 1U << 3,
+  retained = 1U << 4,
+  prefix = 1U << 5,
+  suffix = 1U << 6,
+  done = 1U << 7,
+  control = 1U << 8,
+  timer = 1U << 9,
+  open = 1U << 10,
+  flush = 1U << 11,
+  closed = 1U << 12,
+  frame = 1U << 13,
+};
+}  // namespace hook
+
+namespace detail {
+template <class S>
+concept has_observe = requires(S& s, byte_view b, context& c) {
+  s.observe(direction::in, b, true, c);
+};
+template <class S>
+concept has_in_place = requires(S& s, byte_span b, context& c) {
+  s.in_place(direction::in, b, true, c);
+};
+template <class S>
+concept has_transform = requires(S& s, byte_view i, byte_span o, context& c) {
+  { s.transform(direction::in, i, o, true, c) } -> std::same_as<step>;
+};
+template <class S>
+concept has_whole = requires(S& s, const head& h, buffer b, context& c) {
+  s.whole(direction::in, h, std::move(b), c);
+};
+template <class S>
+concept has_retained = requires(S& s, const head& h, buffer b, context& c) {
+  s.retained(direction::in, h, std::move(b), c);
+};
+template <class S>
+concept has_prefix = requires(S& s, byte_span b, context& c) {
+  s.prefix(direction::in, b, c);
+};
+template <class S>
+concept has_suffix = requires(S& s, byte_span b, context& c) {
+  s.suffix(direction::in, b, c);
+};
+template <class S>
+concept has_done = requires(S& s, context& c) {
+  s.done(direction::in, c);
+};
+template <class S>
+concept has_control = requires(S& s, byte_view b, context& c) {
+  s.control(std::uint8_t{}, b, c);
+};
+template <class S>
+concept has_timer = requires(S& s, context& c) {
+  s.timer(c);
+};
+template <class S>
+concept has_open = requires(S& s, context& c) {
+  s.open(c);
+};
+template <class S>
+concept has_flush = requires(S& s, context& c) {
+  s.flush(c);
+};
+template <class S>
+concept has_closed = requires(S& s, context& c) {
+  s.closed(close_code::normal, c);
+};
+template <class S>
+concept has_frame = requires(S& s, head& h, byte_view i, byte_span o, context& c) {
+  { s.frame_in(h, i, c) } -> std::same_as<std::ptrdiff_t>;
+  { s.frame_out(h, o, c) } -> std::same_as<std::size_t>;
+};
+
+template <class S>
+consteval unsigned hooks_found() {
+  return (has_observe<S> ? hook::observe : 0U) | (has_in_place<S> ? hook::in_place : 0U) |
+         (has_transform<S> ? hook::transform : 0U) | (has_whole<S> ? hook::whole : 0U) |
+         (has_retained<S> ? hook::retained : 0U) | (has_prefix<S> ? hook::prefix : 0U) |
+         (has_suffix<S> ? hook::suffix : 0U) | (has_done<S> ? hook::done : 0U) | (has_control<S> ? hook::control : 0U) |
+         (has_timer<S> ? hook::timer : 0U) | (has_open<S> ? hook::open : 0U) | (has_flush<S> ? hook::flush : 0U) |
+         (has_closed<S> ? hook::closed : 0U) | (has_frame<S> ? hook::frame : 0U);
+}
+}  // namespace detail
+
+/// The work of one connection's side of an extension. Required: `verdict begin(direction, head&, context&)` and
+/// `static constexpr unsigned hooks`. Optional hooks, by name:
+///
+///   void observe(direction, byte_view chunk, bool fin, context&)       const bytes as they pass
+///   void in_place(direction, byte_span chunk, bool fin, context&)      change bytes, not their number
+///   step transform(direction, byte_view in, byte_span out, bool fin, context&)
+///   void whole(direction, const head&, buffer, context&)               the complete message, taken away
+///   void retained(direction, const head&, buffer, context&)            a reference to the complete message; it goes on
+///   void prefix(direction, byte_span, context&), void suffix(...)      out: fill the bytes; in: they came, check them
+///   void done(direction, context&)       the message ended or was given up, for every verdict but bypass and reject
+///   void control(std::uint8_t opcode, byte_view payload, context&)     a frame of an own control opcode arrived
+///   void timer(context&)
+///   void open(context&)                  negotiated, before the first message
+///   void flush(context&)                 our close is about to be queued: the last forwards and controls
+///   void closed(close_code, context&)    once, last, app-side first; whatever ended the connection
+///   std::ptrdiff_t frame_in(head&, byte_view, context&), std::size_t frame_out(head&, byte_span, context&)   frame
+///   layer
+///
+/// A hook that throws fails the connection with 1011. One stage object serves one connection, both directions, one
+/// thread.
+template <class S>
+concept stage = requires(S& s, head& h, context& c) {
+  { S::hooks } -> std::convertible_to<unsigned>;
+  { s.begin(direction::out, h, c) } -> std::same_as<verdict>;
+  requires static_cast<unsigned>(S::hooks) == detail::hooks_found<S>();
+}
+&&std::move_constructible<S>;
+
+namespace core {
+
+/// A stage's hooks as a table of functions, null where the stage has none; made in the author's translation unit.
+struct stage_table {
+  unsigned hooks;
+  void (*destroy)(void* self) noexcept;
+  bool (*begin)(void* self, direction way, head& h, verdict& out, context& c) noexcept;
+  bool (*observe)(void* self, direction way, byte_view chunk, bool fin, context& c) noexcept;
+  bool (*in_place)(void* self, direction way, byte_span chunk, bool fin, context& c) noexcept;
+  bool (*transform)(void* self, direction way, byte_view in, byte_span out, bool fin, step& did, context& c) noexcept;
+  bool (*whole)(void* self, direction way, const head& h, buffer&& body, context& c) noexcept;
+  bool (*retained)(void* self, direction way, const head& h, buffer&& body, context& c) noexcept;
+  bool (*prefix)(void* self, direction way, byte_span edge, context& c) noexcept;
+  bool (*suffix)(void* self, direction way, byte_span edge, context& c) noexcept;
+  bool (*done)(void* self, direction way, context& c) noexcept;
+  bool (*control)(void* self, std::uint8_t opcode, byte_view payload, context& c) noexcept;
+  bool (*timer)(void* self, context& c) noexcept;
+  bool (*open)(void* self, context& c) noexcept;
+  bool (*flush)(void* self, context& c) noexcept;
+  bool (*closed)(void* self, close_code code, context& c) noexcept;
+  bool (*frame_in)(void* self, head& h, byte_view first, std::ptrdiff_t& used, context& c) noexcept;
+  bool (*frame_out)(void* self, head& h, byte_span room, std::size_t& made, context& c) noexcept;
+};
+
+/// Runs a hook; false when it threw.
+template <class F>
+bool guarded(F&& f) noexcept {
+#if defined(__cpp_exceptions)
+  try {
+    std::forward<F>(f)();
+    return true;
+  } catch (...) {
+    return false;
+  }
+#else
+  std::forward<F>(f)();
+  return true;
+#endif
+}
+
+template <stage S>
+constexpr stage_table make_stage_table() {
+  stage_table t{};
+  t.hooks = S::hooks;
+  t.destroy = [](void* p) noexcept { delete static_cast<S*>(p); };
+  t.begin = [](void* p, direction w, head& h, verdict& out, context& c) noexcept {
+    return guarded([&] { out = static_cast<S*>(p)->begin(w, h, c); });
+  };
+  if constexpr (detail::has_observe<S>)
+    t.observe = [](void* p, direction w, byte_view b, bool fin, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->observe(w, b, fin, c); });
+    };
+  if constexpr (detail::has_in_place<S>)
+    t.in_place = [](void* p, direction w, byte_span b, bool fin, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->in_place(w, b, fin, c); });
+    };
+  if constexpr (detail::has_transform<S>)
+    t.transform = [](void* p, direction w, byte_view i, byte_span o, bool fin, step& did, context& c) noexcept {
+      return guarded([&] { did = static_cast<S*>(p)->transform(w, i, o, fin, c); });
+    };
+  if constexpr (detail::has_whole<S>)
+    t.whole = [](void* p, direction w, const head& h, buffer&& b, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->whole(w, h, std::move(b), c); });
+    };
+  if constexpr (detail::has_retained<S>)
+    t.retained = [](void* p, direction w, const head& h, buffer&& b, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->retained(w, h, std::move(b), c); });
+    };
+  if constexpr (detail::has_prefix<S>)
+    t.prefix = [](void* p, direction w, byte_span b, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->prefix(w, b, c); });
+    };
+  if constexpr (detail::has_suffix<S>)
+    t.suffix = [](void* p, direction w, byte_span b, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->suffix(w, b, c); });
+    };
+  if constexpr (detail::has_done<S>)
+    t.done = [](void* p, direction w, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->done(w, c); }); };
+  if constexpr (detail::has_control<S>)
+    t.control = [](void* p, std::uint8_t op, byte_view b, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->control(op, b, c); });
+    };
+  if constexpr (detail::has_timer<S>)
+    t.timer = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->timer(c); }); };
+  if constexpr (detail::has_open<S>)
+    t.open = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->open(c); }); };
+  if constexpr (detail::has_flush<S>)
+    t.flush = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->flush(c); }); };
+  if constexpr (detail::has_closed<S>)
+    t.closed = [](void* p, close_code code, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->closed(code, c); });
+    };
+  if constexpr (detail::has_frame<S>) {
+    t.frame_in = [](void* p, head& h, byte_view b, std::ptrdiff_t& used, context& c) noexcept {
+      return guarded([&] { used = static_cast<S*>(p)->frame_in(h, b, c); });
+    };
+    t.frame_out = [](void* p, head& h, byte_span b, std::size_t& made, context& c) noexcept {
+      return guarded([&] { made = static_cast<S*>(p)->frame_out(h, b, c); });
+    };
+  }
+  return t;
+}
+
+template <stage S>
+inline constexpr stage_table stage_table_for = make_stage_table<S>();
+
+/// Any stage, erased: its table and its state. Move-only owner of the state.
+class any_stage {
+ public:
+  any_stage() noexcept = default;
+  template <stage S>
+  static any_stage of(S s) {
+    return {&stage_table_for<S>, new S(std::move(s))};
+  }
+  /// Takes ownership of `state`, which `table->destroy` will delete.
+  any_stage(const stage_table* table, void* state) noexcept : table_(table), state_(state) {}
+  any_stage(any_stage&& other) noexcept : table_(other.table_), state_(std::exchange(other.state_, nullptr)) {}
+  any_stage& operator=(any_stage&& other) noexcept {
+    std::swap(table_, other.table_);
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~any_stage() {
+    if (state_ != nullptr) table_->destroy(state_);
+  }
+
+  [[nodiscard]] const stage_table& table() const noexcept { return *table_; }
+  [[nodiscard]] void* state() const noexcept { return state_; }
+
+ private:
+  const stage_table* table_ = nullptr;
+  void* state_ = nullptr;
+};
+
+/// What a factory agreed to, erased.
+struct agreement {
+  params response;
+  claims uses;
+  any_stage work;
+};
+
+}  // namespace core
+
+// ---- factories ------------------------------------------------------------------------------------------------------
+
+/// What a factory agreed to: the parameters of the answer, what they make the stage use, and the stage itself.
+template <class S>
+struct accepted {
+  params response;
+  claims uses;
+  S work;
+};
+
+namespace detail {
+template <class T>
+inline constexpr bool is_accepted_option = false;
+template <stage S>
+inline constexpr bool is_accepted_option<std::optional<accepted<S>>> = true;
+}  // namespace detail
+
+/// An extension. A factory is immutable, shared by all connections and loops, and called from several threads at once:
+///   name()                              its token on the wire (N-14: use a private name such as "x-..." or register)
+///   std::vector<params> offers()        client: one or more alternatives, best first; parameters only
+///   optional<accepted<S>> accept(const std::vector<params>&)   server: all offers of this name, in order; nullopt
+///   declines optional<accepted<S>> confirm(const params&)               client: the answer; nullopt fails the
+///   handshake (P-12)
+/// A throw declines (server) or fails the handshake (client).
+template <class F>
+concept factory = requires(const F& f, const params& p, const std::vector<params>& ps) {
+  { f.name() } -> std::convertible_to<std::string_view>;
+  { f.offers() } -> std::convertible_to<std::vector<params>>;
+  requires detail::is_accepted_option<decltype(f.accept(ps))>;
+  requires detail::is_accepted_option<decltype(f.confirm(p))>;
+}
+&&std::copy_constructible<F>;
+
+/// Any factory, erased. Copies share it.
+class any_factory {
+ public:
+  template <factory F>
+  any_factory(F from) : self_(std::make_shared<model<F>>(std::move(from))) {}
+
+  [[nodiscard]] std::string_view name() const noexcept { return self_->name(); }
+  [[nodiscard]] std::vector<params> offers() const { return self_->offers(); }
+  [[nodiscard]] std::optional<core::agreement> accept(const std::vector<params>& all) const {
+    return self_->accept(all);
+  }
+  [[nodiscard]] std::optional<core::agreement> confirm(const params& answer) const { return self_->confirm(answer); }
+
+ private:
+  struct interface {
+    virtual ~interface() = default;
+    virtual std::string_view name() const noexcept = 0;
+    virtual std::vector<params> offers() const = 0;
+    virtual std::optional<core::agreement> accept(const std::vector<params>& all) const = 0;
+    virtual std::optional<core::agreement> confirm(const params& answer) const = 0;
+  };
+  template <class F>
+  struct model final : interface {
+    explicit model(F from) : f_(std::move(from)), name_(f_.name()) {}
+    std::string_view name() const noexcept override { return name_; }
+    std::vector<params> offers() const override { return f_.offers(); }
+    std::optional<core::agreement> accept(const std::vector<params>& all) const override {
+      return erase(f_.accept(all));
+    }
+    std::optional<core::agreement> confirm(const params& answer) const override { return erase(f_.confirm(answer)); }
+    template <class A>
+    static std::optional<core::agreement> erase(std::optional<A> a) {
+      if (!a) return std::nullopt;
+      return core::agreement{std::move(a->response), a->uses, core::any_stage::of(std::move(a->work))};
+    }
+    F f_;
+    std::string name_;
+  };
+
+  // Shared: every connection of a server negotiates with the same factory object, on any loop.
+  std::shared_ptr<const interface> self_;
+};
+
+/// The extensions of a client or server, in order of preference.
+class extension_list {
+ public:
+  /// Adds one behind the others. A second one of the same name is an alternative that is asked when the first declines.
+  extension_list& add(any_factory f) {
+    list_.push_back(std::move(f));
+    return *this;
+  }
+  [[nodiscard]] const std::vector<any_factory>& all() const& noexcept HAWSER_LIFETIME_BOUND { return list_; }
+  [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+
+ private:
+  std::vector<any_factory> list_;
+};
+
+HAWSER_END

@@ -1,0 +1,64 @@
+// Agreeing on extensions: offers, answers, and which of them can work together. RFC 6455, 9; RFC 7692, 5.
+#pragma once
+
+#include <hawser/base/result.h>
+#include <hawser/core/extension.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+HAWSER_BEGIN
+namespace core {
+
+/// One extension as agreed.
+struct agreed_extension {
+  std::string name;
+  agreement terms;
+};
+
+/// What became of one offer or answer, in words: "x-rot13: accepted", "permessage-foo: unknown here, ignored".
+struct negotiation_note {
+  std::string name;
+  bool active = false;
+  std::string text;
+};
+
+/// The outcome of a negotiation. `agreed` is in response order: what is first is nearest to the application (N-11).
+struct negotiation {
+  std::vector<agreed_extension> agreed;
+  std::vector<negotiation_note> notes;
+  std::string header;  ///< The server's answer; empty: write no field (N-06).
+};
+
+/// What the connection itself brings into `compose`.
+struct conditions {
+  role side = role::server;
+  bool secure_path = false;  ///< TLS or loopback: where masking may be taken away.
+};
+
+/// Proves that these stages work together, in this order, or says in `why` which two do not and why: RSV or opcode
+/// claimed twice or not claimable (N-16, P-05), a frame stage app-side of a message stage, `per_frame` before a
+/// compressor (P-06), `reorders` network-side of `ordered`, `replays` network-side of `ordered`, `unmasked` on an open
+/// path, two `interleaves`, `ordered` beside `interleaves`, claims out of range. Both roles run it.
+HAWSER_API bool compose(std::span<const agreed_extension> stages, const conditions& where, std::string& why);
+
+/// The client's field value for `list`; empty when there is nothing to offer.
+HAWSER_API std::string offer_extensions(const extension_list& list);
+
+/// The server's side: reads the offers, asks each factory once with all offers of its name, keeps the client's order
+/// (N-10), message stages before frame stages, declines the less preferred of two that cannot work together (N-16).
+/// Errors: `extension_header_malformed` (N-01: 400), `extension_missing` (a mandatory one was not offered or declined,
+/// N-21: 400); `why` gets a sentence.
+HAWSER_API result<negotiation> answer_extensions(std::string_view offered, const extension_list& list,
+                                                 const conditions& where, std::string& why);
+
+/// The client's side: reads the answer. Errors: `extension_header_malformed`, `extension_not_offered` (N-08, also an
+/// element twice), `extension_parameters` (P-12), `extension_conflict` (compose refused), `extension_missing` (a
+/// mandatory one was declined, N-20: the connection opens and is closed with 1010); `why` gets a sentence.
+HAWSER_API result<negotiation> confirm_extensions(std::string_view answered, const extension_list& list,
+                                                  const conditions& where, std::string& why);
+
+}  // namespace core
+HAWSER_END

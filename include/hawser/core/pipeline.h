@@ -1,0 +1,133 @@
+// The stages of one connection at work: messages go in at one end and come out at the other, in chunks.
+//
+// The pipeline knows no connection: it takes head, chunks and fin, so the same one runs over frames, over a subprotocol
+// and in the test kit. Pull style: `begin`, then `push` a chunk and `pull` until it wants more. Nothing calls up,
+// nothing recurses.
+#pragma once
+
+#include <hawser/base/buffer.h>
+#include <hawser/core/extension.h>
+#include <hawser/core/negotiate.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+HAWSER_BEGIN
+namespace core {
+
+/// Bounds of a pipeline.
+struct pipeline_limits {
+  std::uint64_t max_message_in = 1 << 20;  ///< Bytes of a message, held after each stage inwards (1009).
+  std::uint64_t max_message_out = std::uint64_t{1} << 62;  ///< The same outwards.
+  std::size_t memory = std::size_t{8} << 20;  ///< Bytes that all stages of the connection may charge (1008).
+  std::size_t step = 16 * 1024;               ///< The most output room a transform gets at once.
+  std::size_t work = 64;                      ///< Actions of stages that may wait; more are refused.
+};
+
+/// What stages care for, tested by the connection before it calls: what concerns nobody costs nothing.
+struct interest {
+  std::uint16_t in_opcodes = 0;    ///< Incoming messages of these opcodes concern a stage whatever their RSV bits.
+  std::uint16_t out_opcodes = 0;   ///< Outgoing messages of these opcodes concern a stage ...
+  std::uint64_t out_min_size = 0;  ///< ... when they are at least this long.
+  std::uint8_t rsv = 0;            ///< RSV bits claimed by any stage: with one of them a message concerns a stage.
+  std::uint16_t own_opcodes = 0;   ///< Opcodes claimed by any stage.
+};
+
+class HAWSER_API pipeline {
+ public:
+  /// `stages` in response order (N-11), proved by `compose`. `pool` must outlive the pipeline.
+  pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits);
+  ~pipeline();
+  pipeline(const pipeline&) = delete;
+  pipeline& operator=(const pipeline&) = delete;
+
+  [[nodiscard]] const interest& wants() const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;                             ///< Stages.
+  [[nodiscard]] const agreed_extension& at(std::size_t index) const noexcept;  ///< In response order.
+
+  // ---- life
+  /// Calls `open` on each stage, app-side first.
+  void open(tick now);
+  /// Calls `flush` on each stage, app-side first: before our close frame is queued.
+  void flush(tick now);
+  /// Gives up messages half-way (`done`), then calls `closed` on each stage once, app-side first. No hook runs
+  /// afterwards. After it every account is back to zero.
+  void closed(close_code code, tick now);
+
+  // ---- one message at a time and direction
+  /// Starts a message at the application's (out) or the network's (in) end: asks each interested stage for its verdict
+  /// and lets it change its bits of `h`. `from` starts behind that stage instead, for a forwarded message. Afterwards
+  /// `h` is what leaves: for `in`, RSV bits that are still set belong to nobody, and the caller fails the connection
+  /// (F-01). False: `failed()`.
+  bool begin(direction way, head& h, tick now);
+  bool begin_behind(std::size_t stage, direction way, head& h, tick now);
+
+  /// True when every stage bypasses the message in hand: the caller may pass the bytes itself and skip push and pull.
+  [[nodiscard]] bool bypassed(direction way) const noexcept;
+  /// True when a stage will write into the chunks that are pushed: they must be the caller's to change.
+  [[nodiscard]] bool writes(direction way) const noexcept;
+
+  /// Gives the next chunk of the message in hand; `fin` with the last one (which may be empty). Only after `pull` said
+  /// `more`. The bytes must stay until `pull` says `more` again, or `stash` was called.
+  void push(direction way, byte_span chunk, bool fin, tick now);
+
+  enum class pulled : std::uint8_t {
+    more,   ///< Everything pushed has been worked in.
+    piece,  ///< Here is a piece of the message; valid until the next call on this pipeline.
+    gone,   ///< A stage took the whole message away; it is over in this direction.
+    failed,
+  };
+  /// The next piece at the other end. The last piece has `fin`.
+  pulled pull(direction way, byte_span& bytes, bool& fin);
+
+  /// Copies what was pushed and not yet worked in, because its memory is about to go.
+  void stash(direction way);
+
+  // ---- own frames and time
+  /// A control frame of a claimed opcode arrived.
+  void control(std::uint8_t opcode, byte_view payload, tick now);
+  /// The earliest time a stage armed, or `no_deadline`.
+  [[nodiscard]] tick deadline() const noexcept;
+  /// Calls `timer` on each stage whose time has come.
+  void on_timeout(tick now);
+
+  // ---- what stages asked for
+  struct work {
+    enum class kind : std::uint8_t { control, forward };
+    kind what;
+    std::uint8_t opcode;  ///< control
+    direction way;        ///< forward
+    std::size_t stage;    ///< forward: continue with `begin_behind(stage, ...)`
+    head message;         ///< forward
+    buffer body;          ///< The payload of either.
+  };
+  /// Takes the oldest action that can be carried out now: a forward waits while a message is half-way in its direction.
+  /// False: none.
+  bool next_work(work& out);
+  [[nodiscard]] bool has_work() const noexcept;
+
+  /// How many bytes the owner can still queue in a direction; stages read it by `context::room`.
+  void set_room(direction way, std::size_t bytes) noexcept;
+
+  // ---- failure: the first one wins; afterwards nothing runs but `closed`
+  [[nodiscard]] bool failed() const noexcept;
+  [[nodiscard]] close_code fail_code() const noexcept;
+  [[nodiscard]] errc fail_error() const noexcept;
+  [[nodiscard]] std::string_view fail_reason() const noexcept;
+
+  /// Bytes charged by all stages now.
+  [[nodiscard]] std::size_t charged() const noexcept;
+
+ private:
+  friend class hawser::context;
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace core
+HAWSER_END

@@ -1,5 +1,5 @@
 // A field of headers that are gone at the end of the line.
-// expect: deleted function
+// expect: deleted (member )?function
 #include <hawser/core/http.h>
 
 hawser::headers parsed();

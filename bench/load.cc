@@ -1,0 +1,576 @@
+// A load generator for WebSocket servers: one thread, epoll, frames masked beforehand, so that the server and not the
+// generator is what a run measures. It shares no code with the library. See bench/README.md.
+
+#include "support/accept_key.h"
+#include "support/histogram.h"
+#include "support/load_options.h"
+#include "support/server_meter.h"
+#include "support/wire.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <random>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using bench::load_mode;
+using byte_span = std::span<const std::uint8_t>;
+using steady = std::chrono::steady_clock;
+
+enum exit_status { failed = 1, usage = 2, not_an_echo = 3, protocol_error = 4, stalled = 5 };
+
+[[noreturn]] void fail(exit_status status, const std::string& text) {
+  std::fprintf(stderr, "load: %s\n", text.c_str());
+  std::exit(status);
+}
+[[noreturn]] void fail_errno(const char* call) {
+  fail(failed, std::string(call) + ": " + std::system_category().message(errno));
+}
+
+double seconds_between(steady::time_point from, steady::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+struct connection {
+  enum class phase : std::uint8_t { connecting, upgrading, open };
+  int fd = -1;
+  phase now = phase::connecting;
+  bool wants_write = false;
+  std::uint32_t awaited = 0;  // messages of the batch in flight that have not come back
+  byte_span unsent;           // rest of that batch
+  steady::time_point sent_at;
+  std::size_t message_size = 0;    // of the message that is coming in
+  std::string head;                // response head until it is whole; later the payload of a control frame
+  std::vector<std::uint8_t> late;  // pongs that wait for the batch in front of them
+  bench::server_stream stream;
+};
+
+// The stretch of a run that counts: after the warm-up, until the time or the number of messages is reached.
+class window {
+ public:
+  window(const bench::load_options& options, const bench::server_meter& meter)
+      : meter_(meter), counted_(options.count != 0), start_(steady::now()), last_event_(start_) {
+    const auto span = [](double s) {
+      return std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>(s));
+    };
+    begin_ = start_ + (counted_ ? steady::duration::zero() : span(options.warmup));
+    end_ = begin_ + span(options.seconds);
+  }
+
+  // Called once for each batch of events.
+  void tick(steady::time_point now, bool any_events) {
+    if (any_events) last_event_ = now;
+    if (now - last_event_ > std::chrono::seconds(5)) fail(stalled, "the server has sent nothing for 5 s");
+    if (measuring_ || now < begin_) return;
+    measuring_ = true;
+    before_ = meter_.cpu();
+    measured_from_ = steady::now();
+  }
+  [[nodiscard]] bool measuring() const { return measuring_; }
+  [[nodiscard]] bool over(steady::time_point now) const { return !counted_ && now >= end_; }
+
+  void finish() {
+    after_ = meter_.cpu();
+    seconds_ = seconds_between(measured_from_, steady::now());
+  }
+  [[nodiscard]] double seconds() const { return seconds_; }
+  [[nodiscard]] const bench::cpu_sample& before() const { return before_; }
+  [[nodiscard]] const bench::cpu_sample& after() const { return after_; }
+
+ private:
+  const bench::server_meter& meter_;
+  bool counted_;
+  bool measuring_ = false;
+  double seconds_ = 0;
+  steady::time_point start_;
+  steady::time_point last_event_;
+  steady::time_point begin_;
+  steady::time_point end_;
+  steady::time_point measured_from_;
+  bench::cpu_sample before_;
+  bench::cpu_sample after_;
+};
+
+class generator {
+ public:
+  explicit generator(const bench::load_options& options)
+      : options_(options),
+        meter_(options.pid, options.server_core),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        area_(std::size_t{1} << 20U) {
+    if (epoll_ < 0) fail_errno("epoll_create1");
+    resolve();
+    prepare_request();
+    prepare_batch();
+  }
+
+  void run() {
+    verify();
+    switch (options_.mode) {
+      case load_mode::echo:
+      case load_mode::fanout:
+        run_messages();
+        break;
+      case load_mode::idle:
+        run_idle();
+        break;
+      case load_mode::churn:
+        run_churn();
+        break;
+    }
+  }
+
+ private:
+  using figures = std::vector<std::pair<const char*, double>>;
+
+  void resolve();
+  void prepare_request();
+  void prepare_batch();
+  void verify();
+  void run_messages();
+  void run_idle();
+  void run_churn();
+
+  void begin_connect(connection& c);
+  void open_all(std::size_t count);
+  bool advance_opening(connection& c, std::uint32_t events);
+  bool take_response_head(connection& c, byte_span in);
+  void exchange(connection& c);
+
+  void watch(connection& c, int operation, std::uint32_t events);
+  byte_span receive(connection& c);
+  bool send_from(connection& c, byte_span& bytes);
+  bool flush(connection& c);
+  void send_batch(connection& c, steady::time_point now);
+  unsigned take(connection& c, byte_span in);
+  void take_control(connection& c);
+  void on_events(connection& c, std::uint32_t events, window& measured);
+  void count_fanout(unsigned done, bool measuring);
+
+  void print(const char* mode, const figures& values) const;
+  void print_messages(const char* mode, const window& measured) const;
+
+  const bench::load_options& options_;
+  bench::server_meter meter_;
+  int epoll_;
+  std::vector<std::uint8_t> area_;
+  sockaddr_storage address_{};
+  socklen_t address_size_ = 0;
+  std::string request_;
+  std::string accept_;
+  std::vector<std::string> messages_;       // what the batch carries
+  std::vector<std::uint8_t> batch_;         // the same, framed and masked
+  std::vector<std::uint8_t> reply_header_;  // how each echo begins when it comes in one frame
+  std::deque<connection> connections_;
+  std::uint64_t issued_ = 0;       // messages sent in the measured run
+  std::uint64_t outstanding_ = 0;  // messages that have to come back yet
+  std::uint64_t counted_ = 0;      // messages that came back inside the window
+  bench::histogram latency_;
+};
+
+// ---- what is sent
+
+void generator::resolve() {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int error = getaddrinfo(options_.host.c_str(), std::to_string(options_.port).c_str(), &hints, &found))
+    fail(failed, options_.host + ": " + gai_strerror(error));
+  std::memcpy(&address_, found->ai_addr, found->ai_addrlen);
+  address_size_ = found->ai_addrlen;
+  freeaddrinfo(found);
+}
+
+void generator::prepare_request() {
+  constexpr std::string_view key = "aGF3c2VyIGJlbmNobWFyaw==";
+  const bool literal_v6 = options_.host.find(':') != std::string::npos;
+  const std::string host = literal_v6 ? "[" + options_.host + "]" : options_.host;
+  request_ = "GET " + options_.path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options_.port) +
+             "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
+             std::string(key) + "\r\n\r\n";
+  accept_ = bench::accept_key(key);
+}
+
+void generator::prepare_batch() {
+  std::mt19937 random(20240229);
+  const std::uint8_t opcode = options_.text ? bench::opcode_text : bench::opcode_binary;
+  for (unsigned i = 0; i < options_.pipeline; ++i) {
+    std::string message(options_.size, ' ');
+    for (char& letter : message)
+      letter = static_cast<char>('a' + random() % 26);
+    bench::append_client_frame(batch_, opcode, message, static_cast<std::uint32_t>(random()));
+    messages_.push_back(std::move(message));
+  }
+  std::array<std::uint8_t, bench::longest_server_header> header{};
+  const std::size_t size = bench::write_header(header.data(), bench::final_bit | opcode, 0, options_.size);
+  reply_header_.assign(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(size));
+}
+
+// ---- sockets
+
+void generator::watch(connection& c, int operation, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &c;
+  if (epoll_ctl(epoll_, operation, c.fd, &event) != 0) fail_errno("epoll_ctl");
+}
+
+byte_span generator::receive(connection& c) {
+  const ssize_t n = recv(c.fd, area_.data(), area_.size(), 0);
+  if (n < 0 && errno == EAGAIN) return {};
+  if (n < 0) fail_errno("recv");
+  if (n == 0) fail(failed, "the server ended a connection");
+  return byte_span(area_).first(static_cast<std::size_t>(n));
+}
+
+bool generator::send_from(connection& c, byte_span& bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = send(c.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EAGAIN) return false;
+    if (n < 0) fail_errno("send");
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+// True when nothing is left to send.
+bool generator::flush(connection& c) {
+  bool done = send_from(c, c.unsent);
+  if (done && !c.late.empty()) {
+    byte_span late(c.late);
+    done = send_from(c, late);
+    c.late.erase(c.late.begin(), c.late.end() - static_cast<std::ptrdiff_t>(late.size()));
+  }
+  if (done == c.wants_write) {
+    c.wants_write = !done;
+    watch(c, EPOLL_CTL_MOD, done ? EPOLLIN : EPOLLIN | EPOLLOUT);
+  }
+  return done;
+}
+
+void generator::send_batch(connection& c, steady::time_point now) {
+  if (options_.count != 0 && issued_ >= options_.count) return;
+  const unsigned copies = options_.mode == load_mode::fanout ? options_.connections + 1 : 1;
+  issued_ += options_.pipeline;
+  outstanding_ += std::uint64_t{options_.pipeline} * copies;
+  c.awaited = options_.pipeline;
+  c.unsent = batch_;
+  c.sent_at = now;
+  flush(c);
+}
+
+// ---- opening
+
+void generator::begin_connect(connection& c) {
+  c = connection{};
+  c.sent_at = steady::now();
+  c.fd = socket(address_.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (c.fd < 0) fail_errno("socket");
+  const int on = 1;
+  setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (connect(c.fd, reinterpret_cast<const sockaddr*>(&address_), address_size_) != 0 && errno != EINPROGRESS)
+    fail_errno("connect");
+  watch(c, EPOLL_CTL_ADD, EPOLLOUT);
+}
+
+bool generator::take_response_head(connection& c, byte_span in) {
+  c.head.append(in.begin(), in.end());
+  const std::size_t end = c.head.find("\r\n\r\n");
+  if (end == std::string::npos) {
+    if (c.head.size() > 16384) fail(protocol_error, "the response head is longer than 16 KiB");
+    return false;
+  }
+  if (!c.head.starts_with("HTTP/1.1 101") || c.head.find(accept_) > end)
+    fail(not_an_echo, "the server did not upgrade:\n" + c.head.substr(0, end));
+  const std::string rest = c.head.substr(end + 4);
+  c.head = std::string();
+  c.now = connection::phase::open;
+  take(c, byte_span(reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size()));
+  return true;
+}
+
+// Moves a connection that is not open yet along; true when it has just opened.
+bool generator::advance_opening(connection& c, std::uint32_t events) {
+  if (c.now == connection::phase::connecting) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(c.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) fail(failed, "connect: " + std::system_category().message(error));
+    byte_span request(reinterpret_cast<const std::uint8_t*>(request_.data()), request_.size());
+    if (!send_from(c, request)) fail(failed, "an upgrade request did not fit into the socket");
+    c.now = connection::phase::upgrading;
+    watch(c, EPOLL_CTL_MOD, EPOLLIN);
+    return false;
+  }
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return false;
+  const byte_span in = receive(c);
+  return !in.empty() && take_response_head(c, in);
+}
+
+void generator::open_all(std::size_t count) {
+  constexpr std::size_t at_once = 128;  // keeps the server's accept queue short
+  std::array<epoll_event, 256> events;
+  std::size_t open = 0;
+  while (open < count) {
+    while (connections_.size() < count && connections_.size() - open < at_once)
+      begin_connect(connections_.emplace_back());
+    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 5000);
+    if (n < 0 && errno != EINTR) fail_errno("epoll_wait");
+    if (n == 0) fail(stalled, "only " + std::to_string(open) + " of " + std::to_string(count) + " connections opened");
+    for (int i = 0; i < n; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      auto& c = *static_cast<connection*>(event.data.ptr);
+      if (c.now != connection::phase::open && advance_opening(c, event.events)) ++open;
+    }
+  }
+}
+
+// ---- what comes back
+
+void generator::take_control(connection& c) {
+  if (c.stream.frame().opcode() == bench::opcode_ping)
+    bench::append_client_frame(c.late, bench::opcode_pong, c.head, 0x5A17C3E9);
+  c.head.clear();
+}
+
+// Returns how many messages ended in these bytes.
+unsigned generator::take(connection& c, byte_span in) {
+  using found = bench::server_stream::found;
+  auto done = static_cast<unsigned>(c.message_size == 0 ? c.stream.skip_whole(in, reply_header_, options_.size) : 0);
+  while (!in.empty() || c.stream.at_frame_end()) {
+    const found what = c.stream.step(in);
+    const bench::server_frame& frame = c.stream.frame();
+    if (what == found::header) {
+      if (c.stream.masked()) fail(protocol_error, "the server masked a frame");
+      if (frame.control() && frame.length > 125) fail(protocol_error, "the server sent a long control frame");
+      if (frame.opcode() == bench::opcode_close) fail(protocol_error, "the server sent a close frame");
+      continue;
+    }
+    const byte_span payload = c.stream.payload();
+    if (frame.control())
+      c.head.append(payload.begin(), payload.end());
+    else
+      c.message_size += payload.size();
+    if (what != found::payload_end) continue;
+    if (frame.control())
+      take_control(c);
+    else if (frame.final()) {
+      if (c.message_size != options_.size) fail(protocol_error, "an echo has another size than what was sent");
+      c.message_size = 0;
+      ++done;
+    }
+  }
+  return done;
+}
+
+// Sends the batch on one connection and compares every byte that comes back.
+void generator::exchange(connection& c) {
+  c.unsent = batch_;
+  std::size_t next = 0;
+  std::string message;
+  while (next < messages_.size()) {
+    pollfd ready{c.fd, static_cast<short>(c.unsent.empty() ? POLLIN : POLLIN | POLLOUT), 0};
+    if (poll(&ready, 1, 10000) <= 0) fail(not_an_echo, "no echo came back within 10 s");
+    if ((ready.revents & POLLOUT) != 0) send_from(c, c.unsent);
+    if ((ready.revents & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
+    byte_span in = receive(c);
+    while (!in.empty() || c.stream.at_frame_end()) {
+      const auto what = c.stream.step(in);
+      if (what == bench::server_stream::found::header || c.stream.frame().control()) continue;
+      message.append(c.stream.payload().begin(), c.stream.payload().end());
+      if (what != bench::server_stream::found::payload_end || !c.stream.frame().final()) continue;
+      if (next == messages_.size() || message != messages_[next])
+        fail(not_an_echo, "message " + std::to_string(next) + " came back changed");
+      message.clear();
+      ++next;
+    }
+  }
+}
+
+// A figure for a server that does not do the work is worth nothing: one connection proves that it echoes.
+void generator::verify() {
+  open_all(1);
+  exchange(connections_.front());
+  close(connections_.front().fd);
+  connections_.clear();
+}
+
+// ---- the modes
+
+void generator::count_fanout(unsigned done, bool measuring) {
+  outstanding_ -= std::min<std::uint64_t>(done, outstanding_);
+  if (outstanding_ != 0) return;
+  connection& publisher = connections_.back();
+  const steady::time_point now = steady::now();
+  if (measuring) latency_.add(static_cast<std::uint64_t>((now - publisher.sent_at).count()), options_.pipeline);
+  send_batch(publisher, now);
+}
+
+void generator::on_events(connection& c, std::uint32_t events, window& measured) {
+  if ((events & EPOLLOUT) != 0) flush(c);
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  const unsigned done = take(c, receive(c));
+  if (!c.late.empty()) flush(c);
+  if (done == 0) return;
+  if (measured.measuring()) counted_ += done;
+  if (options_.mode == load_mode::fanout) return count_fanout(done, measured.measuring());
+  if (done > c.awaited) fail(protocol_error, "more messages came back than were sent");
+  c.awaited -= done;
+  outstanding_ -= done;
+  if (c.awaited != 0) return;
+  const steady::time_point now = steady::now();
+  if (measured.measuring()) latency_.add(static_cast<std::uint64_t>((now - c.sent_at).count()), options_.pipeline);
+  send_batch(c, now);
+}
+
+void generator::run_messages() {
+  const bool fanout = options_.mode == load_mode::fanout;
+  open_all(options_.connections + (fanout ? 1 : 0));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+
+  window measured(options_, meter_);
+  measured.tick(steady::now(), true);
+  if (fanout)
+    send_batch(connections_.back(), steady::now());
+  else
+    for (connection& c : connections_)
+      send_batch(c, steady::now());
+  std::array<epoll_event, 512> events;
+  while (outstanding_ != 0) {
+    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 1000);
+    if (n < 0 && errno != EINTR) fail_errno("epoll_wait");
+    const steady::time_point now = steady::now();
+    measured.tick(now, n > 0);
+    if (measured.over(now)) break;
+    for (int i = 0; i < n; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      on_events(*static_cast<connection*>(event.data.ptr), event.events, measured);
+    }
+  }
+  measured.finish();
+  print_messages(fanout ? "fanout" : "echo", measured);
+}
+
+void generator::run_idle() {
+  const std::uint64_t before = meter_.resident_bytes();
+  open_all(options_.connections);
+  for (connection& c : connections_)
+    exchange(c);
+  // What the server frees or trims a moment after an echo is not the price of an idle connection.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+  const std::uint64_t after = meter_.resident_bytes();
+  const bench::cpu_sample cpu_before = meter_.cpu();
+  std::this_thread::sleep_for(std::chrono::duration<double>(options_.seconds));
+  const bench::cpu_sample cpu_after = meter_.cpu();
+  const double growth = static_cast<double>(after) - static_cast<double>(before);
+  print("idle", {{"conns", options_.connections},
+                 {"size", static_cast<double>(options_.size)},
+                 {"bytes_per_conn", growth / options_.connections},
+                 {"rss_before", static_cast<double>(before)},
+                 {"rss_after", static_cast<double>(after)},
+                 {"cpu_ms_per_s",
+                  options_.seconds > 0 ? (cpu_after.threads - cpu_before.threads) * 1000 / options_.seconds : 0}});
+}
+
+void generator::run_churn() {
+  window measured(options_, meter_);
+  for (unsigned i = 0; i < options_.connections; ++i)
+    begin_connect(connections_.emplace_back());
+  std::array<epoll_event, 256> events;
+  for (steady::time_point now = steady::now(); !measured.over(now);) {
+    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 1000);
+    if (n < 0 && errno != EINTR) fail_errno("epoll_wait");
+    now = steady::now();
+    measured.tick(now, n > 0);
+    for (int i = 0; i < n; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      auto& c = *static_cast<connection*>(event.data.ptr);
+      if (!advance_opening(c, event.events)) continue;
+      if (measured.measuring()) {
+        ++counted_;
+        latency_.add(static_cast<std::uint64_t>((steady::now() - c.sent_at).count()), 1);
+      }
+      if (options_.count != 0 && ++issued_ >= options_.count)
+        return measured.finish(), print_messages("churn", measured);
+      const linger reset{1, 0};  // a reset leaves no TIME_WAIT behind, so the ports last
+      setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      close(c.fd);
+      begin_connect(c);
+    }
+  }
+  measured.finish();
+  print_messages("churn", measured);
+}
+
+// ---- the report
+
+void generator::print(const char* mode, const figures& values) const {
+  std::printf(options_.json ? "{\"mode\": \"%s\"" : "mode=%s", mode);
+  for (const auto& [name, value] : values)
+    std::printf(options_.json ? ", \"%s\": %.10g" : " %s=%.10g", name, value);
+  std::printf(options_.json ? "}\n" : "\n");
+}
+
+void generator::print_messages(const char* mode, const window& measured) const {
+  const bench::cpu_sample& from = measured.before();
+  const bench::cpu_sample& to = measured.after();
+  const double messages = static_cast<double>(std::max<std::uint64_t>(counted_, 1));
+  const double threads = to.threads - from.threads;
+  const double softirq = to.softirq - from.softirq;
+  const double ticks = to.user - from.user + to.system - from.system;
+  print(mode, {{"conns", options_.connections},
+               {"size", static_cast<double>(options_.size)},
+               {"pipeline", options_.pipeline},
+               {"messages", static_cast<double>(counted_)},
+               {"rate", static_cast<double>(counted_) / measured.seconds()},
+               {"p50_us", latency_.percentile_us(0.50)},
+               {"p99_us", latency_.percentile_us(0.99)},
+               {"cpu_us", (threads + softirq) / messages * 1e6},
+               {"softirq_us", softirq / messages * 1e6},
+               {"user_share", ticks > 0 ? (to.user - from.user) / ticks : 0},
+               {"server_busy", (threads + softirq) / measured.seconds()}});
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bench::load_options options;
+  try {
+    options = bench::parse_load_options(argc, argv);
+  } catch (const std::invalid_argument& wrong) {
+    std::fprintf(stderr, "load: %s\n%.*s", wrong.what(), static_cast<int>(bench::load_usage.size()),
+                 bench::load_usage.data());
+    return usage;
+  }
+  // Whatever hangs, the run ends: SIGALRM's default action is the watchdog.
+  alarm(static_cast<unsigned>(options.warmup + options.seconds) + (options.count != 0 ? 600 : 60));
+  raise_descriptor_limit();
+  generator(options).run();
+}

@@ -17,9 +17,10 @@ struct pool_core;
 
 /// The memory behind one or more `buffer`s: this header, then `capacity` bytes.
 struct block {
-  std::atomic<std::uint32_t> count;  ///< Buffers that refer to it; plain loads and stores until it is shared.
-  std::atomic<bool>
-      shared;  ///< Seen by more than one thread: count atomically, go home through the pool's return list.
+  /// Buffers that refer to it; plain loads and stores until it is shared.
+  std::atomic<std::uint32_t> count;
+  /// Seen by more than one thread: counted atomically, goes home through the pool's return list.
+  std::atomic<bool> shared;
   std::uint8_t size_class;
   std::size_t capacity;
   pool_core* home;
@@ -44,7 +45,7 @@ class buffer {
   }
   buffer(buffer&& other) noexcept
       : block_(std::exchange(other.block_, nullptr)),
-        offset_(other.offset_),
+        offset_(std::exchange(other.offset_, 0)),
         length_(std::exchange(other.length_, 0)) {}
   buffer& operator=(buffer other) noexcept {
     swap(other);
@@ -94,7 +95,7 @@ class buffer {
     return part;
   }
 
-  /// True when no other buffer refers to the block.
+  /// True when no other buffer refers to the block. Not for an empty handle; the same for `data()`.
   [[nodiscard]] bool sole_owner() const noexcept { return block_->count.load(std::memory_order_acquire) == 1; }
 
   /// Call before the buffer, or a copy of it, is handed to another thread. From then on counting is atomic.

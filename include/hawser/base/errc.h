@@ -102,8 +102,11 @@ enum class errc : std::uint8_t {
   internal = 133,         ///< A defect in this library; please report it.
 };
 
-/// Whose fault it was; an error code compares equal to its fault: `if (code == fault::peer_violation)`.
+/// Whose fault it was; an error code compares equal to its fault: `if (code == fault::peer_violation)`. So do codes of
+/// the system: they are the transport's. Where the standard has a condition of the same meaning, such as
+/// `std::errc::timed_out`, the code compares equal to that as well.
 enum class fault : std::uint8_t {
+  none = 0,            ///< No error.
   caller_mistake = 1,  ///< Mend the call.
   peer_violation = 2,  ///< The other end broke the protocol or refused; retrying unchanged will not help.
   transport = 3,       ///< Network or system; retrying later may help.

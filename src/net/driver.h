@@ -1,0 +1,132 @@
+// The seam between streams and the system: completion-shaped, chosen at run time, one shared test suite.
+#pragma once
+
+#include "net/timer.h"
+
+#include <hawser/base/buffer.h>
+#include <hawser/base/bytes.h>
+#include <hawser/base/clock.h>
+#include <hawser/base/errc.h>
+#include <hawser/net/address.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+HAWSER_BEGIN
+namespace net {
+
+class driver;
+class loop;
+
+/// One byte stream of the system and what its owner hears from it. One virtual call a completion, on a final class.
+/// After `driver::close` nothing more is heard.
+class stream : public timed {
+ public:
+  /// Bytes came. They lie in the loop's receive area with at least 16 writable bytes in front, are lent for this call,
+  /// and may be changed.
+  virtual void on_received(byte_span bytes) = 0;
+  /// A `read_into` finished: `n` bytes were put at its place. Its buffer is given back.
+  virtual void on_received_into(buffer&& into, std::size_t n) = 0;
+  /// The peer sent its last byte; nothing more will be received.
+  virtual void on_end() = 0;
+  /// After a `write` that was pending: `n` more bytes of it went out, and there is room again: write the rest.
+  virtual void on_written(std::size_t n) = 0;
+  /// A connect finished well.
+  virtual void on_connected() {}
+  /// The stream is broken: reset, refused, unreachable, timed out. Close it.
+  virtual void on_error(errc what) = 0;
+
+ protected:
+  ~stream() = default;
+
+ private:
+  friend class driver;
+  friend class epoll_driver;
+  friend class fake_driver;
+  int fd_ = -1;
+  std::uint32_t flags_ = 0;  // The driver's.
+};
+
+/// Hears of new connections.
+class acceptor {
+ public:
+  /// A connection was accepted. The callee owns `handle` and adopts it with `driver::adopt`, or closes it with
+  /// `driver::discard`.
+  virtual void on_accepted(int handle, const address& peer) = 0;
+  /// Descriptors have run out: accepting rests for a while (I1). Said once per rest.
+  virtual void on_exhausted() {}
+
+ protected:
+  ~acceptor() = default;
+};
+
+/// What a `write` did.
+struct write_result {
+  std::size_t done = 0;   ///< Bytes that went out, or that the system has taken.
+  bool pending = false;   ///< The rest did not fit: keep it; `on_written` will come.
+  errc error = errc::ok;  ///< The stream is broken; nothing will be heard for it from this call.
+};
+
+/// Options of a listening socket.
+struct listen_options {
+  int backlog = 4096;
+  bool reuse_port = false;         ///< Several loops listen on one port; the system spreads connections.
+  bool replace_unix_path = false;  ///< Remove a stale socket file first.
+};
+
+/// The way to the system. All calls on the loop's thread.
+class driver {
+ public:
+  driver() = default;
+  driver(const driver&) = delete;
+  driver& operator=(const driver&) = delete;
+  virtual ~driver() = default;
+
+  /// Takes an accepted handle: non-blocking, CLOEXEC, TCP_NODELAY. Reading has not started.
+  virtual void adopt(stream& s, int handle) = 0;
+  /// Closes a handle that nobody adopted.
+  virtual void discard(int handle) noexcept = 0;
+  /// Starts to connect; `on_connected` or `on_error` follows, never within the call.
+  virtual errc connect(stream& s, const address& to) = 0;
+
+  /// Bytes are received over and over into the loop's receive area until `stop_reading` or the end.
+  virtual void start_reading(stream& s) = 0;
+  virtual void stop_reading(stream& s) = 0;
+  /// The next bytes, at most `room`, go to `into` at `offset` instead, once; the operation owns the buffer until
+  /// `on_received_into` or `close`. Reading must be started.
+  virtual void read_into(stream& s, buffer into, std::size_t offset, std::size_t room) = 0;
+
+  /// Writes the chunks in order. Synchronous where it can be: then no call-back comes. After `pending` no further
+  /// `write` until `on_written`.
+  virtual write_result write(stream& s, std::span<const byte_view> chunks) = 0;
+
+  /// Sends FIN after what was written.
+  virtual void shutdown_write(stream& s) noexcept = 0;
+  /// Ends the stream at once, from any state; `reset` sends RST instead of FIN. Nothing more is heard, late completions
+  /// are swallowed, memory of unfinished operations lives until the system is done with it.
+  virtual void close(stream& s, bool reset = false) noexcept = 0;
+  [[nodiscard]] virtual bool is_open(const stream& s) const noexcept = 0;
+
+  [[nodiscard]] virtual address local_address(const stream& s) const = 0;
+  [[nodiscard]] virtual address remote_address(const stream& s) const = 0;
+  /// Tells the system to give up a peer that acknowledges nothing for this long (TCP_USER_TIMEOUT). No effect where
+  /// there is none.
+  virtual void set_user_timeout(stream& s, ticks after) noexcept = 0;
+
+  /// Listens; `bound` gets the address with the port that was chosen. Errors: `address_in_use`, `address_invalid`,
+  /// `permission_denied` ...
+  virtual errc listen(acceptor& a, const address& on, const listen_options& options, address& bound) = 0;
+  virtual void stop_listening(acceptor& a) noexcept = 0;
+
+  /// Waits for completions until `deadline` and delivers them. `wake` (any thread) ends the wait.
+  virtual void wait(tick deadline) = 0;
+  virtual void wake() noexcept = 0;
+};
+
+/// The epoll driver; null when the system has none left to give (EMFILE). `area` is where bytes are received.
+std::unique_ptr<driver> make_epoll_driver(loop& owner);
+
+}  // namespace net
+HAWSER_END

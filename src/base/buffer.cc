@@ -28,7 +28,8 @@ constexpr std::size_t smallest = 64;
 constexpr std::size_t largest = std::size_t{64} << 20;
 constexpr std::uint8_t class_count = 4 * (std::bit_width(largest) - std::bit_width(smallest)) + 1;
 constexpr std::uint8_t no_class = 0xFF;  // Larger than the largest class: never kept.
-constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 2;
+// Below this nothing overflows; whether there is that much is for the system to say.
+constexpr std::size_t most_content = std::numeric_limits<std::size_t>::max() / 2 - buffer::headroom;
 
 static_assert(sizeof(block) % buffer::headroom == 0 && alignof(block) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
 
@@ -210,7 +211,7 @@ buffer_pool::buffer_pool(std::size_t keep_bytes) : core_(new detail::pool_core(k
 buffer_pool::~buffer_pool() { core_->close(); }
 
 buffer buffer_pool::take(std::size_t size, std::size_t extra) {
-  if (size > detail::most || extra > detail::most - size - buffer::headroom) detail::throw_bad_alloc();
+  if (size > detail::most_content || extra > detail::most_content - size) detail::throw_bad_alloc();
   return {core_->take(buffer::headroom + size + extra), buffer::headroom, size};
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 /// Command line of the load generator.
 
+#include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,65 +42,64 @@ inline constexpr std::string_view load_usage =
     "  --pid    the server's process: its CPU per message (and ksoftirqd of --server-cpu) is reported\n"
     "  --count  stop after this many messages instead of after --secs; for counting instructions\n";
 
-/// Throws std::invalid_argument with one line for the person who typed it.
+/// A numeric option: its name, its least and greatest value, and where the value goes.
+struct load_number {
+  std::string_view name;
+  double least;
+  double greatest;
+  void (*store)(load_options&, double);
+};
+
+inline constexpr load_number load_numbers[] = {
+    {"--port", 1, 65535, [](load_options& o, double v) { o.port = static_cast<int>(v); }},
+    {"--pid", 1, 1 << 30, [](load_options& o, double v) { o.pid = static_cast<int>(v); }},
+    {"--server-cpu", 0, 4095, [](load_options& o, double v) { o.server_core = static_cast<int>(v); }},
+    {"--conns", 1, 1000000, [](load_options& o, double v) { o.connections = static_cast<unsigned>(v); }},
+    {"--pipeline", 1, 100000, [](load_options& o, double v) { o.pipeline = static_cast<unsigned>(v); }},
+    {"--size", 1, 1 << 30, [](load_options& o, double v) { o.size = static_cast<std::size_t>(v); }},
+    {"--count", 1, 1e15, [](load_options& o, double v) { o.count = static_cast<std::uint64_t>(v); }},
+    {"--secs", 0, 3600, [](load_options& o, double v) { o.seconds = v; }},
+    {"--warmup", 0, 3600, [](load_options& o, double v) { o.warmup = v; }},
+};
+
+/// Throws std::invalid_argument with one line for the person who typed it, as the next two do.
+inline void store_number(load_options& out, const load_number& option, const char* text) {
+  char* end = nullptr;
+  const double value = std::strtod(text, &end);
+  if (end == text || *end != '\0' || !(value >= option.least && value <= option.greatest))
+    throw std::invalid_argument(std::string(option.name) + " wants a number from " +
+                                std::to_string(static_cast<long>(option.least)) + " to " +
+                                std::to_string(static_cast<long>(option.greatest)) + ", not \"" + text + "\"");
+  option.store(out, value);
+}
+
+inline load_mode parse_load_mode(std::string_view text) {
+  if (text == "echo") return load_mode::echo;
+  if (text == "fanout") return load_mode::fanout;
+  if (text == "idle") return load_mode::idle;
+  if (text == "churn") return load_mode::churn;
+  throw std::invalid_argument("--mode is echo, fanout, idle or churn, not \"" + std::string(text) + "\"");
+}
+
 inline load_options parse_load_options(int argc, char** argv) {
   load_options out;
-  const auto number = [](std::string_view name, const char* text, double low, double high) {
-    char* end = nullptr;
-    const double value = std::strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= low && value <= high))
-      throw std::invalid_argument(std::string(name) + " wants a number from " + std::to_string(static_cast<long>(low)) +
-                                  " to " + std::to_string(static_cast<long>(high)) + ", not \"" + text + "\"");
-    return value;
-  };
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
-    if (name == "--text") {
-      out.text = true;
+    if (name == "--text" || name == "--json") {
+      (name == "--text" ? out.text : out.json) = true;
       continue;
     }
-    if (name == "--json") {
-      out.json = true;
-      continue;
-    }
-    if (i + 1 == argc) throw std::invalid_argument(std::string(name) + " is unknown or wants a value");
-    const char* value = argv[++i];
-    if (name == "--mode") {
-      const std::string_view mode = value;
-      if (mode == "echo")
-        out.mode = load_mode::echo;
-      else if (mode == "fanout")
-        out.mode = load_mode::fanout;
-      else if (mode == "idle")
-        out.mode = load_mode::idle;
-      else if (mode == "churn")
-        out.mode = load_mode::churn;
-      else
-        throw std::invalid_argument("--mode is echo, fanout, idle or churn, not \"" + std::string(mode) + "\"");
-    } else if (name == "--host")
-      out.host = value;
-    else if (name == "--path")
-      out.path = value;
-    else if (name == "--port")
-      out.port = static_cast<int>(number(name, value, 1, 65535));
-    else if (name == "--pid")
-      out.pid = static_cast<int>(number(name, value, 1, 1 << 30));
-    else if (name == "--server-cpu")
-      out.server_core = static_cast<int>(number(name, value, 0, 4095));
-    else if (name == "--conns")
-      out.connections = static_cast<unsigned>(number(name, value, 1, 1000000));
-    else if (name == "--pipeline")
-      out.pipeline = static_cast<unsigned>(number(name, value, 1, 100000));
-    else if (name == "--size")
-      out.size = static_cast<std::size_t>(number(name, value, 1, 1 << 30));
-    else if (name == "--count")
-      out.count = static_cast<std::uint64_t>(number(name, value, 1, 1e15));
-    else if (name == "--secs")
-      out.seconds = number(name, value, 0, 3600);
-    else if (name == "--warmup")
-      out.warmup = number(name, value, 0, 3600);
+    const auto* number = std::find_if(std::begin(load_numbers), std::end(load_numbers),
+                                      [&](const load_number& option) { return option.name == name; });
+    const bool known = number != std::end(load_numbers) || name == "--mode" || name == "--host" || name == "--path";
+    if (!known) throw std::invalid_argument(std::string(name) + " is no option of this program");
+    if (++i == argc) throw std::invalid_argument(std::string(name) + " wants a value");
+    if (number != std::end(load_numbers))
+      store_number(out, *number, argv[i]);
+    else if (name == "--mode")
+      out.mode = parse_load_mode(argv[i]);
     else
-      throw std::invalid_argument(std::string(name) + " is no option of this program");
+      (name == "--host" ? out.host : out.path) = argv[i];
   }
   if (out.port == 0) throw std::invalid_argument("--port is missing");
   return out;

@@ -1,0 +1,230 @@
+#!/usr/bin/python3
+"""The load generator gives no figure for a server that does not do the work, and the comparison judges rightly.
+
+Nothing here is timed: short runs only show that the parts fit together. HAWSER_BUILD names the build folder.
+"""
+import base64
+import hashlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("HAWSER_BUILD", ROOT / "build" / "dev"))
+LOAD, FLOOR, RUN = BUILD / "bench" / "load", BUILD / "bench" / "floor", ROOT / "bench" / "run"
+CORE = str(min(os.sched_getaffinity(0)))
+PATIENCE = 60
+
+
+def import_run():
+    loader = importlib.machinery.SourceFileLoader("bench_run", str(RUN))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_run", loader))
+    sys.modules["bench_run"] = module
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    return module
+
+
+run = import_run()
+
+
+def load(port, *arguments):
+    return subprocess.run([LOAD, "--port", str(port), "--json", *arguments], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+
+
+def floor(job):
+    return run.Server(f"{FLOOR} {job}", int(CORE))
+
+
+class Peer:
+    """A server with one fault. `answer(number, payload)` gives the bytes for each message; None ends the connection."""
+
+    def __init__(self, answer, accept_key=None):
+        self.answer, self.accept_key = answer, accept_key
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.messages = 0
+        self.control = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += stream.readline()
+            key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+            digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+            accept = self.accept_key or base64.b64encode(digest)
+            connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                               b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+            while start := stream.read(2):
+                size = start[1] & 127
+                if size >= 126:
+                    size = int.from_bytes(stream.read(2 if size == 126 else 8), "big")
+                key = stream.read(4)
+                payload = bytes(b ^ key[i % 4] for i, b in enumerate(stream.read(size)))
+                if start[0] & 8:
+                    self.control.append((start[0] & 15, payload))
+                    continue
+                self.messages += 1
+                reply = self.answer(self.messages, payload)
+                if reply is None:
+                    return
+                connection.sendall(reply)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+def frame(payload, first=0x82, mask=0):
+    size = len(payload)
+    length = bytes([mask | size]) if size < 126 else bytes([mask | 126]) + size.to_bytes(2, "big")
+    return bytes([first]) + length + payload
+
+
+class LoadTest(unittest.TestCase):
+    def refused(self, status, words, answer, *arguments, **faults):
+        with Peer(answer, **faults) as peer:
+            result = load(peer.port, "--conns", "1", "--count", "20", *arguments)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertIn(words, result.stderr)
+        self.assertEqual(result.stdout, "")
+
+    def test_good_echo_is_counted(self):
+        with Peer(lambda _, payload: frame(payload)) as peer:
+            result = load(peer.port, "--conns", "1", "--count", "20", "--size", "300")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["messages"], 20)
+            self.assertEqual(peer.messages, 21)  # one to verify, twenty counted
+
+    def test_changed_byte(self):
+        self.refused(3, "came back changed", lambda _, payload: frame(payload[:-1] + b"!"))
+
+    def test_wrong_accept_key(self):
+        self.refused(3, "did not upgrade", lambda _, payload: frame(payload), accept_key=b"A" * 28)
+
+    def test_other_size_after_the_first(self):
+        self.refused(4, "another size", lambda n, payload: frame(payload if n == 1 else payload[1:]))
+
+    def test_masked_reply(self):
+        self.refused(4, "masked", lambda n, payload: frame(payload) if n == 1 else frame(b"1234" + payload, mask=128))
+
+    def test_two_replies_for_one(self):
+        self.refused(4, "more messages", lambda n, payload: frame(payload) * (1 if n == 1 else 2))
+
+    def test_close_frame(self):
+        self.refused(4, "close frame", lambda n, payload: frame(payload) if n == 1 else frame(b"\x03\xe9", first=0x88))
+
+    def test_end_of_connection(self):
+        self.refused(1, "ended a connection", lambda n, payload: frame(payload) if n == 1 else None)
+
+    def test_silence(self):
+        self.refused(5, "nothing for 5 s", lambda n, payload: frame(payload) if n == 1 else b"")
+
+    def test_fragments_and_pings_are_lived_with(self):
+        def answer(_, payload):
+            return (frame(payload[:3], first=0x02) + frame(b"still there", first=0x89) + frame(b"", first=0x00) +
+                    frame(payload[3:], first=0x00) + frame(b"", first=0x80))
+
+        with Peer(answer) as peer:
+            result = load(peer.port, "--conns", "1", "--count", "20")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["messages"], 20)
+            self.assertIn((10, b"still there"), peer.control)
+
+    def test_usage(self):
+        for arguments in (["--conns", "0"], ["--size"], ["--mode", "other"], ["--bogus", "1"], ["--secs", "x"]):
+            result = load(1, *arguments)
+            self.assertEqual(result.returncode, 2, arguments)
+            self.assertIn("usage: load", result.stderr)
+
+
+class FloorTest(unittest.TestCase):
+    def test_every_size_and_job(self):
+        for job in ("echo", "msg"):
+            for size in (1, 2, 7, 125, 126, 1000, 65535, 65536, 600000, 1 << 20):
+                with self.subTest(job=job, size=size), floor(job) as server:
+                    result = load(server.port, "--conns", "2", "--pipeline", "3", "--count", "24", "--size", str(size))
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    self.assertEqual(json.loads(result.stdout)["messages"], 24)
+
+    def test_fan_reaches_everybody(self):
+        with floor("fan") as server:
+            result = load(server.port, "--mode", "fanout", "--conns", "20", "--count", "10")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["messages"], 210)
+
+    def test_churn_and_idle(self):
+        with floor("echo") as server:
+            result = load(server.port, "--mode", "churn", "--conns", "4", "--count", "50")
+            self.assertEqual(json.loads(result.stdout)["messages"], 50, result.stderr)
+            result = load(server.port, "--mode", "idle", "--conns", "500", "--secs", "0", "--pid",
+                          str(server.process.pid))
+            self.assertGreater(json.loads(result.stdout)["rss_after"], 0, result.stderr)
+
+
+class RunTest(unittest.TestCase):
+    def comparison(self, *arguments):
+        return subprocess.Popen([RUN, "--server-core", CORE, "--load-core", CORE, "--build", BUILD, "--warmup", "0.05",
+                                 "--secs", "0.05", "--a", f"{FLOOR} {{job}}", *arguments], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_table(self):
+        with self.comparison("--workload", "echo-512x32", "--rounds", "2") as process:
+            out, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn("echo-512x32", out)
+        self.assertIn("A/B", out)
+
+    def test_server_that_does_not_start(self):
+        with self.comparison("--workload", "handshake", "--b", "/bin/false") as process:
+            _, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 2)
+        self.assertIn("did not print", errors)
+
+    def test_interrupt_leaves_nothing_behind(self):
+        with self.comparison("--workload", "echo-64x32", "--secs", "30") as process:
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            while len(pids := children.read_text().split()) < 2:
+                self.assertIsNone(process.poll())
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertEqual([pid for pid in pids if pathlib.Path(f"/proc/{pid}").exists()], [])
+
+    def test_interval_holds_the_median_often_enough(self):
+        self.assertIsNone(run.median_interval([1, 2, 3, 4, 5]))
+        self.assertEqual(run.median_interval([6, 5, 4, 3, 2, 1]), (1, 6))
+        self.assertEqual(run.median_interval(list(range(1, 9))), (1, 8))  # (2, 7) would hold it in 93 % of cases
+        self.assertEqual(run.median_interval(list(range(1, 10))), (2, 8))
+
+    def test_verdict(self):
+        bar = run.Workload("w", "", "", bar=1.06)
+        self.assertEqual(run.judge(bar, 1.05, (1.0, 1.06)), "met")
+        self.assertEqual(run.judge(bar, 1.05, (1.0, 1.07)), "met, barely")
+        self.assertEqual(run.judge(bar, 1.07, (1.0, 1.2)), "OVER")
+        self.assertEqual(run.judge(run.Workload("w", "", ""), 9.0, None), "")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -45,6 +45,9 @@ class HAWSER_API utf8_validator {
   void reset() noexcept { held_ = 0; }
 
  private:
+  // Takes the bytes that complete the held character off the front of `piece`; false when they cannot.
+  bool finish_cut(byte_view& piece) noexcept;
+
   std::byte cut_[3] = {};  // The first bytes of a character whose rest has not come.
   std::uint8_t held_ = 0;  // How many of them; 0xFF: failed.
 };

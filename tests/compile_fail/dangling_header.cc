@@ -7,9 +7,9 @@ hawser::headers parsed();
 int main() {
 #ifdef HAWSER_CONTROL
   const hawser::headers kept = parsed();
-  const std::string* origin = kept.find("Origin");
+  const std::optional<std::string_view> origin = kept.find("Origin");
 #else
-  const std::string* origin = parsed().find("Origin");
+  const std::optional<std::string_view> origin = parsed().find("Origin");
 #endif
-  return origin == nullptr ? 1 : 0;
+  return !origin ? 1 : 0;
 }

@@ -35,7 +35,7 @@ enum class work { echo, fan, msg };
 
 [[noreturn]] void fail_errno(const char* call) {
   std::fprintf(stderr, "floor: %s: %s\n", call, std::system_category().message(errno).c_str());
-  std::exit(1);
+  std::_Exit(1);
 }
 
 // Room for one whole message with the longest reply header in front of it.

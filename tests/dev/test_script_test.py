@@ -16,6 +16,8 @@ class ScriptTest(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.root = pathlib.Path(scratch.name)
         shutil.copy(ROOT / "test", self.root / "test")
+        (self.root / "tools/dev").mkdir(parents=True)
+        shutil.copy(ROOT / "tools/dev/stages", self.root / "tools/dev/stages")
         # Nothing is missing: this test is about counting, and must not install.
         self.put("tools/dev/install", "install_missing() { :; }\n")
         for name in ("cmake", "ctest"):
@@ -50,7 +52,8 @@ class ScriptTest(unittest.TestCase):
         self.assertEqual(self.run_test("--fast")[:2], (0, "11 passed, 0 failed"))
 
     def test_failing_test(self):
-        self.stub("bin/ctest", "echo 'the reason'; echo '90% tests passed, 1 tests failed out of 10'; exit 8")
+        said = "1/10 Test #1: a ...***Failed 0.1 sec\nthe reason\n" + "2/10 Test #2: b ... Passed 0.1 sec\n" * 100
+        self.stub("bin/ctest", f"echo '{said}'; echo '90% tests passed, 1 tests failed out of 10'; exit 8")
         status, last, output = self.run_test("--fast")
         self.assertEqual((status, last), (1, "10 passed, 1 failed"))
         self.assertIn("the reason", output)

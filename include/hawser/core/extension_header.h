@@ -3,6 +3,7 @@
 
 #include <hawser/base/result.h>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,13 +34,16 @@ struct extension_element {
 inline constexpr std::size_t max_extension_elements = 8;
 inline constexpr std::size_t max_extension_parameters = 16;
 
-/// Reads a field value (several fields joined by ", "). Linear in its length (E2). Errors:
-/// `extension_header_malformed`; `why`, when given, says where. Empty list elements are passed over, an empty list is
-/// malformed.
+/// Reads a field value (several fields joined by ", ", N-04). Linear in its length (E2). Errors:
+/// `extension_header_malformed`; `why`, when given, says where. Blanks may stand around every separator and empty list
+/// elements are passed over (N-03); an empty list is malformed (N-06), and so is a quoted value that is no token once
+/// it is unquoted (N-02). Names keep their case: they match exactly (N-15).
 HAWSER_API result<std::vector<extension_element>> parse_extensions(std::string_view value, std::string* why = nullptr);
 
-/// The field value for `elements`: tokens are never quoted, empty ones never written.
-HAWSER_API std::string format_extensions(const std::vector<extension_element>& elements);
+/// The field value for `elements`: tokens are never quoted; no elements give an empty text, for which no field is sent
+/// (N-06). `parse_extensions` reads it back as it was. Errors: `invalid_header` when a name or a value is not a token,
+/// because it could carry an injection (E7), or when there are more than can be read back.
+HAWSER_API result<std::string> format_extensions(const std::vector<extension_element>& elements);
 
 }  // namespace core
 HAWSER_END

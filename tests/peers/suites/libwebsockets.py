@@ -1,0 +1,90 @@
+"""libwebsockets' own test programs. Its client wants a server of its subprotocols, but lives with one that names none."""
+
+import collections
+
+from kit import wire
+from kit.registry import expect, expect_equal, peer_test
+from kit.relay import Relay
+
+
+@peer_test("server/libwebsockets/test-client is echoed thousands of drawing commands")
+def test_client(bench):
+    """It opens two connections, offers permessage-deflate and a subprotocol on each, and draws on the second one."""
+    server = bench.echo()
+    relay = Relay(server.port)
+    client = bench.start("libwebsockets-test-client", "127.0.0.1", f"--port={relay.port}", "-d", "15")
+    client.find("dumb: LWS_CALLBACK_CLIENT_ESTABLISHED", "err")
+    client.find("mirror: LWS_CALLBACK_CLIENT_ESTABLISHED", "err")
+    relay.wait(lambda all_of_them: any(len(one.down) > 60000 for one in all_of_them), "60,000 bytes of echoes")
+    server.stop()
+    client.find("mirror: LWS_CALLBACK_CLOSED", "err")
+    client.terminate()
+    client.wait()
+    expect_equal(len(relay.connections), 2, "the connections that libwebsockets opened")
+    for index in range(2):
+        seen = relay.closed(index)
+        expect(seen.response.first.startswith("HTTP/1.1 101 "), f"libwebsockets was answered {seen.response.first!r}")
+        expect_equal(seen.response.all("Sec-WebSocket-Extensions"), [], "an extension agreed out of nothing")
+        last = seen.received[-1]
+        expect_equal((last.opcode, last.close_code), (wire.CLOSE, 1001), "the last frame to libwebsockets")
+        sent = [frame.plain for frame in seen.sent if frame.opcode == wire.TEXT]
+        echoed = [frame.plain for frame in seen.received if frame.opcode == wire.TEXT]
+        expect_equal(echoed, sent[:len(echoed)], "the echoes, byte by byte")
+        if sent:
+            expect(len(echoed) > 1000, f"{len(echoed)} echoes only")
+            print(f"note: {len(echoed)} echoes")
+
+
+def start_server(bench):
+    server = bench.start("libwebsockets-test-server", "-p", "0", "-d", "31")
+    port = server.find(r"lws_socket_bind says (\d+)", "err").group(1)
+    return f"ws://127.0.0.1:{port}/"
+
+
+@peer_test("client/libwebsockets/dumb-increment-protocol counts")
+def counts(bench):
+    tool = bench.connect(start_server(bench), "-v", "--subprotocol", "dumb-increment-protocol")
+    expect_equal([tool.next_line() for _ in range(20)], [str(number) for number in range(20)], "what the server counted")
+    tool.end_input()
+    tool.expect_success()
+    expect("dumb-increment-protocol" in "\n".join(tool.lines("err")), "-v says nothing about the subprotocol")
+
+
+@peer_test("client/libwebsockets/lws-mirror-protocol joins two of our clients")
+def mirror(bench):
+    url = start_server(bench)
+    one, two = (bench.connect(url, "--subprotocol", "lws-mirror-protocol") for _ in range(2))
+    lines = ["c #112233 1 2 3;", "你好，缆绳", "x" * 125, "y" * 126, "z" * 3000]
+    one.write_line("hello")  # two may have come in later than this: wait until it hears one
+    expect_equal(one.next_line(), "hello", "the first line in the mirror")
+    two.write_line("two is here")
+    expect_equal(one.find("two is here").string, "two is here", "what one hears of two")
+    two.find("two is here")
+    for line in lines:
+        one.write_line(line)
+        expect_equal((one.next_line(), two.next_line()), (line, line), "the line in both mirrors")
+    counted = collections.Counter()
+    for number in range(50):
+        two.write_line(f"burst {number}")
+    for _ in range(50):
+        counted[one.next_line()] += 1
+    expect_equal(sorted(counted), sorted(f"burst {number}" for number in range(50)), "a burst through the mirror")
+    for tool in (one, two):
+        tool.end_input()
+        tool.expect_success()
+
+
+@peer_test("client/libwebsockets/lws-status tells of our connection")
+def status(bench):
+    tool = bench.connect(start_server(bench), "--subprotocol", "lws-status", "-H", "User-Agent: hawser-peer-test")
+    expect("hawser-peer-test" in tool.next_line(), "the server's status does not name our user agent")
+    tool.end_input()
+    tool.expect_success()
+
+
+@peer_test("client/libwebsockets/an unknown subprotocol ends with one clear line")
+def refused(bench):
+    """The server hangs up without any answer."""
+    tool = bench.connect(start_server(bench), "--subprotocol", "no-such-protocol")
+    expect_equal(tool.wait(), 1, "the exit status")
+    expect_equal(len(tool.lines("err")), 1, f"lines of complaint in {tool.lines('err')}")

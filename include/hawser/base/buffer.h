@@ -95,6 +95,11 @@ class buffer {
     return part;
   }
 
+  /// True when `next` lies directly behind the content of this one in the same block.
+  [[nodiscard]] bool continues_with(const buffer& next) const noexcept {
+    return block_ == next.block_ && offset_ + length_ == next.offset_;
+  }
+
   /// True when no other buffer refers to the block. Not for an empty handle; the same for `data()`.
   [[nodiscard]] bool sole_owner() const noexcept { return block_->count.load(std::memory_order_acquire) == 1; }
 

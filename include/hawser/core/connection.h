@@ -1,0 +1,271 @@
+// RFC 6455 after the opening handshake, both roles, as a state machine: bytes and time in; events, bytes and a deadline
+// out.
+#pragma once
+
+#include <hawser/base/buffer.h>
+#include <hawser/base/bytes.h>
+#include <hawser/base/clock.h>
+#include <hawser/base/errc.h>
+#include <hawser/base/random.h>
+#include <hawser/core/close_code.h>
+#include <hawser/core/event.h>
+#include <hawser/core/frame.h>
+#include <hawser/core/opcode.h>
+#include <hawser/core/outbox.h>
+#include <hawser/core/pipeline.h>
+#include <hawser/core/settings.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+HAWSER_BEGIN
+namespace core {
+
+class connection;
+struct assembly;
+
+/// What the connections of one loop share: memory, randomness, the output block, the input of the connection whose turn
+/// it is. One thread. Must outlive its connections.
+class HAWSER_API resources {
+ public:
+  /// `pool` and `random` must outlive this object.
+  resources(buffer_pool& pool, random_source& random);
+  ~resources();
+  resources(const resources&) = delete;
+  resources& operator=(const resources&) = delete;
+
+  [[nodiscard]] buffer_pool& pool() noexcept { return pool_; }
+  [[nodiscard]] turn_block& block() noexcept { return block_; }
+
+ private:
+  friend class connection;
+  buffer_pool& pool_;
+  masking_keys keys_;
+  turn_block block_;
+  byte_span in_;    // What is left of the bytes that the connection in turn received.
+  byte_span lent_;  // All of them: where a payload can be sent from without a copy.
+  tick now_{};
+  event event_;
+  buffer held_;                           // The message of the last event, when it owns its bytes.
+  std::string last_words_;                // The text of the last `closed`.
+  std::array<std::byte, 125> control_{};  // The last control frame that came in pieces.
+  std::size_t unproven_ = 0;              // Bytes reserved for declared lengths that have not arrived (A11).
+  std::vector<std::unique_ptr<assembly>> spare_;
+};
+
+/// Counters of a connection.
+struct statistics {
+  std::uint64_t bytes_in = 0;   ///< As received, frames and all.
+  std::uint64_t bytes_out = 0;  ///< As taken by the system.
+  std::uint64_t messages_in = 0;
+  std::uint64_t messages_out = 0;
+  std::size_t backlog = 0;  ///< Bytes the system has not taken.
+};
+
+/// One WebSocket connection. Four groups of calls, and an order to drain in:
+///
+///   from below    `receive` or `receive_area` + `received`, `end_of_input`, `on_timeout`
+///   from above    `send`, `begin_message` + `send_part`, `ping`, `close` ...
+///   drain         after any of these: `next` until `none`, then `output` + `sent` until nothing is pending, then
+///   `deadline` getters
+///
+/// A turn begins with `begin_turn` and ends with `end_turn`; in between, frames go to the loop's block. Calls outside a
+/// turn are fine and go to the backlog. Nothing is called back; no call throws but `std::bad_alloc`.
+class HAWSER_API connection {
+ public:
+  /// `shared` and `obey` must outlive the connection.
+  connection(resources& shared, const settings& obey, role side, tick now) noexcept;
+  ~connection();
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  /// Sets the agreed stages to work. Before the first byte, once.
+  void attach(std::vector<agreed_extension> stages, tick now);
+
+  // ---- getters
+  [[nodiscard]] role side() const noexcept { return side_; }
+  /// True while messages can be sent.
+  [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+  /// True once `kind::closed` has been delivered.
+  [[nodiscard]] bool is_over() const noexcept { return state_ == state::over; }
+  /// True when the closing handshake was done or tried and it is this end that closes the transport first: the server,
+  /// or either end after a failure (RFC 6455, 7.1.1). A client waits for the end of input, until `deadline`.
+  [[nodiscard]] bool closes_first() const noexcept { return closes_first_; }
+  [[nodiscard]] statistics stats() const noexcept;
+  /// The stages at work, or null.
+  [[nodiscard]] const pipeline* stages() const noexcept { return pipeline_.get(); }
+  [[nodiscard]] const settings& obeys() const noexcept { return *settings_; }
+  /// The next time `on_timeout` wants to be called; `no_deadline` for never.
+  [[nodiscard]] tick deadline() const noexcept;
+
+  // ---- turns
+  void begin_turn() noexcept { out_.begin_turn(res_->block_); }
+  void end_turn();
+
+  // ---- from below
+  /// Bytes from the peer. They are unmasked where they lie and must stay until `next` said `none`, or `unconsumed` was
+  /// rescued.
+  void receive(byte_span in, tick now) noexcept;
+  /// When the middle of a large message is awaited: where its next bytes should be put. Empty otherwise: use `receive`.
+  [[nodiscard]] byte_span receive_area() noexcept;
+  /// The buffer that `receive_area` lies in, for an operation that outlives the call, and the area's offset in it.
+  [[nodiscard]] buffer receive_buffer(std::size_t& offset, std::size_t& room) noexcept;
+  /// `n` bytes were put at the front of `receive_area`.
+  void received(std::size_t n, tick now) noexcept;
+  /// The peer's last byte has been received.
+  void end_of_input(tick now) noexcept;
+  /// The transport is gone for the reason given.
+  void transport_failed(errc why, tick now) noexcept;
+  /// The time of `deadline` has come.
+  void on_timeout(tick now);
+
+  // ---- drain
+  /// The next event; its details are in `current()`. Iterate until `none`.
+  kind next() {
+    if (in_hot_state_) {
+      const kind k = next_plain();
+      if (k != kind::none) return k;
+    }
+    return next_slow();
+  }
+  [[nodiscard]] event& current() const noexcept { return res_->event_; }
+  /// Input that `next` has not worked in: to be kept and given again when the owner stops before `none`.
+  [[nodiscard]] byte_view unconsumed() const noexcept { return res_->in_; }
+  /// Copies what lies half-worked in memory that is about to go. Call before leaving a turn that was not drained.
+  void stash();
+
+  /// The bytes to send now, at most 64 chunks; valid until the next call.
+  std::span<const byte_view> output() { return out_.gather(res_->block_, res_->pool_); }
+  /// `n` of them were taken by the system.
+  void sent(std::size_t n) {
+    bytes_out_ += n;
+    out_.sent(res_->block_, res_->pool_, n);
+  }
+  [[nodiscard]] std::size_t pending() const noexcept { return out_.pending(res_->block_); }
+  [[nodiscard]] std::size_t backlog() const noexcept { return out_.backlog(); }
+  /// The system takes nothing at the moment, or it does again.
+  void output_blocked(bool blocked) noexcept { out_.set_blocked(blocked); }
+
+  // ---- from above. Errors of all: `closed`; nothing was taken then.
+  /// Sends a message: `text` or `binary`. The bytes are copied, or referenced until the end of the turn when they lie
+  /// in what this turn received. Text must be UTF-8 (not checked here). Errors: `would_block` (not taken),
+  /// `message_too_big_to_send`.
+  errc send(opcode op, byte_view payload);
+  /// The same, sharing the buffer.
+  errc send(opcode op, buffer payload);
+  /// A message in parts: each part is a frame of its own. Errors: `wrong_state`, `would_block`.
+  errc begin_message(opcode op);
+  errc send_part(byte_view payload, bool fin);
+  /// Frames made elsewhere by the same rules, shared by many connections. Errors: `would_block` when the backlog is at
+  /// its hard limit.
+  errc send_frames(const buffer& frames, std::uint32_t messages);
+  /// Errors: `invalid_argument` over 125 bytes, `would_block` when the lane is full.
+  errc ping(byte_view payload);
+  errc pong(byte_view payload);
+  /// Starts the closing handshake. `no_status` sends an empty close frame. Errors: `invalid_close_code` for a code or
+  /// reason that must not be sent.
+  errc close(close_code code, std::string_view reason, tick now);
+  /// Fails the connection (RFC 6455, 7.1.7): a close frame with `code`, and `closed` as the next event.
+  void fail(close_code code, errc why, std::string_view text, tick now);
+  /// Appends bytes in front of all frames: the handshake's response or request.
+  void send_raw(byte_view bytes) { out_.append_raw(res_->block_, res_->pool_, bytes); }
+
+ private:
+  enum class state : std::uint8_t { open, close_sent, ending, over };
+
+  kind next_plain();
+  kind next_slow();
+  void refresh_hot() noexcept;
+
+  // receive.cc
+  bool read_header();
+  bool accept_header(const frame_header& h);
+  bool accept_control(const frame_header& h);
+  bool accept_data(const frame_header& h);
+  bool begin_staged(const frame_header& h);
+  kind read_payload();
+  kind store(byte_span masked, bool fin);
+  kind pull_pieces();
+  kind take_piece(byte_span piece, bool fin);
+  kind deliver(byte_span payload, bool fin);
+  bool glitch();
+  void reserve_for(assembly& a, std::size_t more);
+
+  // control.cc
+  kind read_control();
+  kind take_control(opcode op, byte_span payload);
+  kind take_close(byte_span payload);
+
+  // send.cc
+  errc admit(std::size_t size) const noexcept;
+  void put_message(std::uint8_t first, byte_view payload);
+  void put_frame(std::uint8_t first, byte_view payload);
+  void put_frame(std::uint8_t first, buffer payload);
+  void put_large(std::uint8_t first, byte_view payload);
+  void put_control(std::uint8_t op, byte_view payload);
+  errc send_staged(head& h, byte_view payload, bool fin);
+  errc push_staged(std::uint8_t first, byte_view payload, bool fin);
+  void append_to(buffer& made, byte_view piece);
+  void drain_work();
+  kind next_work();
+
+  // life.cc
+  assembly& need_assembly();
+  void drop_assembly() noexcept;
+  void end(errc why, close_code code, std::string_view text);
+  void end_staged();
+  void put_close(std::uint16_t code, std::string_view reason);
+  kind deliver_end();
+  [[nodiscard]] tick progress_deadline() const noexcept;
+  void schedule_ping(tick from) noexcept;
+
+  resources* res_;
+  const settings* settings_;
+  outbox out_;
+  std::unique_ptr<pipeline> pipeline_;
+  assembly* assembly_ = nullptr;  // A message, control frame or work half-way; null between messages.
+
+  // The frame in hand.
+  std::uint64_t frame_left_ = 0;
+  std::uint32_t frame_key_ = 0;
+  std::uint8_t frame_first_ = 0;
+  std::uint8_t spilled_ = 0;
+  std::byte spill_[max_frame_header] = {};
+
+  // The message in hand.
+  std::uint32_t fragments_ = 0;
+  std::uint8_t message_op_ = 0;  // 0: none.
+  bool staged_ = false;          // It goes through the pipeline.
+  bool in_frame_ = false;
+
+  bool in_hot_state_ = true;
+  bool closes_first_ = false;
+  bool ping_waiting_ = false;
+  bool sending_parts_ = false;
+  bool parts_staged_ = false;
+  role side_;
+  state state_ = state::open;
+  std::uint8_t send_first_ = 0;  // Opcode and bits of the next frame of a message in parts.
+  errc end_error_ = errc::ok;
+  std::uint16_t end_code_ = 0;
+  std::uint16_t in_opcodes_ = 0;  // Interest, copied here from the pipeline: tested for each message.
+  std::uint16_t out_opcodes_ = 0;
+  std::uint32_t glitches_ = 0;
+  std::uint32_t glitch_second_ = 0;
+
+  tick last_in_;
+  tick wake_;  // The next ping, the end of the wait for a pong, or for the peer's close.
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  std::uint64_t messages_in_ = 0;
+  std::uint64_t messages_out_ = 0;
+};
+
+}  // namespace core
+HAWSER_END

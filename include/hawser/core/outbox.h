@@ -1,0 +1,108 @@
+// What is on its way out of a connection: this turn's block, and the backlog that the system has not taken yet.
+#pragma once
+
+#include <hawser/base/buffer.h>
+#include <hawser/base/bytes.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+HAWSER_BEGIN
+namespace core {
+
+class outbox;
+
+/// The contiguous block that the connection whose turn it is writes its frames into, with references to large payloads
+/// in between. One a loop; lent to one connection at a time.
+class HAWSER_API turn_block {
+ public:
+  /// Room for `flush_at` bytes and one more frame that is copied.
+  static constexpr std::size_t flush_at = std::size_t{512} << 10;
+  static constexpr std::size_t capacity = flush_at + (std::size_t{80} << 10);
+
+  turn_block();
+  ~turn_block();
+  turn_block(const turn_block&) = delete;
+  turn_block& operator=(const turn_block&) = delete;
+
+ private:
+  friend class outbox;
+  struct reference {
+    std::size_t at;  // Where in the block it stands.
+    byte_view bytes;
+    buffer owner;  // Empty: a view that dies with the turn.
+  };
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t size_ = 0;
+  std::size_t referenced_ = 0;  // Bytes behind all references.
+  std::size_t raw_ = 0;         // Bytes at the front that are not frames.
+  std::vector<reference> references_;
+  std::vector<byte_view> gathered_;
+  outbox* holder_ = nullptr;
+};
+
+/// The bytes of one connection that are still to be sent, in order, and the control lane that may overtake them at a
+/// frame boundary (D10: B10, D8, D11 of the failures). Holds no memory while there is nothing to send.
+class HAWSER_API outbox {
+ public:
+  outbox() noexcept = default;
+  ~outbox();
+  outbox(const outbox&) = delete;
+  outbox& operator=(const outbox&) = delete;
+
+  // ---- whose turn it is
+  /// Takes the block for this connection, when nobody has it and there is no backlog. Without it everything goes to the
+  /// backlog.
+  void begin_turn(turn_block& block) noexcept;
+  /// Gives the block back; what `sent` did not cover has been moved to the backlog.
+  void end_turn(turn_block& block, buffer_pool& pool);
+
+  // ---- frames in
+  /// A contiguous place for `n` bytes (n <= 64 KiB + 16); write them, then `commit(n)`.
+  std::byte* reserve(turn_block& block, buffer_pool& pool, std::size_t n);
+  void commit(turn_block& block, std::size_t n) noexcept;
+  /// Appends bytes that stay where they are, counted.
+  void append(turn_block& block, buffer bytes);
+  /// Appends bytes that stay until the end of this turn; they are copied when they have to stay longer.
+  void append_view(turn_block& block, buffer_pool& pool, byte_view bytes);
+  /// Appends bytes that are not frames: an HTTP response. Only in front of everything else.
+  void append_raw(turn_block& block, buffer_pool& pool, byte_view bytes);
+
+  // ---- the control lane
+  /// True while the system takes nothing: set by the owner after a short write, cleared when it may write again.
+  void set_blocked(bool blocked) noexcept { blocked_ = blocked; }
+  [[nodiscard]] bool blocked() const noexcept { return blocked_; }
+  /// While blocked: queues a control frame for the first frame boundary; false when the lane (4 KiB) is full.
+  bool overtake(buffer_pool& pool, byte_view frame);
+  /// While blocked: keeps this pong as the one that goes out, in place of an earlier one.
+  void overtake_with_pong(byte_view frame);
+
+  // ---- bytes out
+  /// Everything that is to be sent now, at most 64 chunks, in order. Valid until the next call.
+  std::span<const byte_view> gather(turn_block& block, buffer_pool& pool);
+  /// The first `n` bytes of what `gather` gave were taken by the system.
+  void sent(turn_block& block, buffer_pool& pool, std::size_t n);
+
+  /// Bytes to be sent: in the block, when it is ours, and in the backlog.
+  [[nodiscard]] std::size_t pending(const turn_block& block) const noexcept;
+  /// Bytes in the backlog.
+  [[nodiscard]] std::size_t backlog() const noexcept;
+  /// Throws everything away.
+  void clear(turn_block& block) noexcept;
+
+ private:
+  struct queue;
+  queue& need_queue();
+  static void reset(turn_block& block) noexcept;
+  void spill(turn_block& block, buffer_pool& pool, std::size_t from);
+  void release_block(turn_block& block, buffer_pool& pool);
+
+  queue* queue_ = nullptr;  // The backlog; null when empty.
+  bool blocked_ = false;
+};
+
+}  // namespace core
+HAWSER_END

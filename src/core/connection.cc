@@ -1,0 +1,196 @@
+#include "core/assembly.h"
+
+#include <hawser/core/connection.h>
+#include <hawser/core/mask.h>
+#include <hawser/core/utf8.h>
+
+#include <cstring>
+
+HAWSER_BEGIN
+namespace core {
+
+namespace {
+
+std::uint64_t big_endian(const std::uint8_t* p, std::size_t n) noexcept {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < n; ++i)
+    value = value << 8 | p[i];
+  return value;
+}
+
+// The header of a plain frame: final, text or binary, complete with its payload, masked as it must be.
+struct plain_frame {
+  std::size_t header = 0;  // 0: not plain.
+  std::size_t length = 0;
+};
+
+plain_frame read_plain(byte_view in, bool masked) noexcept {
+  if (in.size() < 2) return {};
+  const auto* p = reinterpret_cast<const std::uint8_t*>(in.data());
+  const unsigned op = p[0] ^ 0x80U;
+  if (op - 1 > 1 || (p[1] >> 7 != 0) != masked) return {};
+  std::uint64_t length = p[1] & 0x7FU;
+  std::size_t header = 2;
+  if (length >= 126) {
+    const std::size_t extra = length == 126 ? 2 : 8;
+    if (in.size() < 2 + extra) return {};
+    const std::uint64_t least = length == 126 ? 126 : 65536;
+    length = big_endian(p + 2, extra);
+    if (length < least) return {};
+    header += extra;
+  }
+  if (masked) header += 4;
+  if (in.size() < header || length > in.size() - header) return {};
+  return {header, static_cast<std::size_t>(length)};
+}
+
+}  // namespace
+
+resources::resources(buffer_pool& pool, random_source& random) : pool_(pool), keys_(random) {}
+resources::~resources() = default;
+
+connection::connection(resources& shared, const settings& obey, role side, tick now) noexcept
+    : res_(&shared), settings_(&obey), side_(side), last_in_(now) {
+  schedule_ping(now);
+}
+
+connection::~connection() {
+  state_ = state::over;
+  drop_assembly();
+  out_.clear(res_->block_);
+}
+
+void connection::attach(std::vector<agreed_extension> stages, tick now) {
+  if (stages.empty()) return;
+  const limits& l = settings_->bounds;
+  pipeline_limits bounds;
+  bounds.max_message_in = l.max_message;
+  bounds.memory = l.extension_memory;
+  pipeline_ = std::make_unique<pipeline>(std::move(stages), side_, res_->pool_, bounds);
+  in_opcodes_ = pipeline_->wants().in_opcodes;
+  out_opcodes_ = pipeline_->wants().out_opcodes;
+  pipeline_->open(now);
+  refresh_hot();
+}
+
+statistics connection::stats() const noexcept {
+  return {bytes_in_, bytes_out_, messages_in_, messages_out_, out_.backlog()};
+}
+
+void connection::end_turn() {
+  out_.end_turn(res_->block_, res_->pool_);
+  res_->held_ = {};
+  res_->in_ = res_->lent_ = {};
+}
+
+void connection::receive(byte_span in, tick now) noexcept {
+  res_->in_ = res_->lent_ = in;
+  res_->now_ = last_in_ = now;
+  bytes_in_ += in.size();
+}
+
+// Where the rest of a large message goes: behind what has come of it. Worth it only when the system can fill a good
+// part.
+byte_span connection::receive_area() noexcept {
+  if (!in_frame_ || staged_ || settings_->in_parts || assembly_ == nullptr || (frame_first_ & 0x08U) != 0) return {};
+  buffer& body = assembly_->body;
+  if (!body || frame_left_ < 4096) return {};
+  const std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(frame_left_, body.back_room()));
+  return room < 4096 ? byte_span{} : byte_span{body.data() + body.size(), room};
+}
+
+buffer connection::receive_buffer(std::size_t& offset, std::size_t& room) noexcept {
+  room = receive_area().size();
+  if (room == 0) return {};
+  offset = assembly_->body.size();
+  return assembly_->body;
+}
+
+void connection::received(std::size_t n, tick now) noexcept {
+  receive(receive_area().first(n), now);
+  res_->lent_ = {};
+}
+
+void connection::end_of_input(tick now) noexcept { transport_failed(errc::connection_lost, now); }
+
+void connection::transport_failed(errc why, tick now) noexcept {
+  res_->now_ = now;
+  if (state_ == state::ending || state_ == state::over) return;
+  state_ = state::ending;
+  in_hot_state_ = false;
+  closes_first_ = true;
+  end_error_ = why;
+  end_code_ = static_cast<std::uint16_t>(close_code::abnormal);
+}
+
+void connection::stash() {
+  if (pipeline_ && assembly_ != nullptr && assembly_->pulling) pipeline_->stash(direction::in);
+}
+
+void connection::refresh_hot() noexcept {
+  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !in_frame_ && spilled_ == 0 &&
+                  message_op_ == 0 && assembly_ == nullptr && (!pipeline_ || !pipeline_->has_work());
+}
+
+// The fast path: whole plain messages that no stage cares for, and nothing half-way. Everything else, and everything
+// that is wrong, is left untouched for next_slow, which judges and explains it.
+kind connection::next_plain() {
+  byte_span& in = res_->in_;
+  const plain_frame f = read_plain(in, side_ == role::server);
+  if (f.header == 0) return kind::none;
+  const auto op = static_cast<opcode>(std::to_integer<std::uint8_t>(in[0]) & 0x0FU);
+  if ((in_opcodes_ >> static_cast<unsigned>(op) & 1U) != 0) return kind::none;
+  if (f.length > settings_->bounds.max_message || f.length > settings_->bounds.max_frame) return kind::none;
+  const byte_span payload = in.subspan(f.header, f.length);
+  if (side_ == role::server) {
+    std::uint32_t key;
+    std::memcpy(&key, in.data() + f.header - 4, 4);
+    mask(payload, key);
+  }
+  in = in.subspan(f.header + f.length);
+  if (op == opcode::text && !valid_utf8(payload)) {
+    end(errc::bad_utf8, close_code::invalid_payload, {});
+    return kind::none;
+  }
+  ++messages_in_;
+  event& e = res_->event_;
+  e.payload = payload;
+  e.owner = nullptr;
+  e.first_byte = e.last_byte = res_->now_;
+  e.op = op;
+  e.first = e.fin = true;
+  return settings_->in_parts ? kind::part : kind::message;
+}
+
+kind connection::next_slow() {
+  kind found = kind::none;
+  for (;;) {
+    if (state_ == state::ending) {
+      found = deliver_end();
+      break;
+    }
+    if (state_ == state::over) {
+      res_->in_ = {};
+      break;
+    }
+    if (pipeline_ && (found = next_work()) != kind::none) break;
+    if (assembly_ != nullptr && assembly_->pulling) {
+      if ((found = pull_pieces()) != kind::none) break;
+      continue;
+    }
+    if (state_ != state::open && state_ != state::close_sent) continue;
+    if (in_frame_) {
+      found = (frame_first_ & 0x08U) != 0 ? read_control() : read_payload();
+      if (found != kind::none) break;
+      if (in_frame_ && res_->in_.empty()) break;
+      continue;
+    }
+    if (res_->in_.empty()) break;
+    if (!read_header() && res_->in_.empty() && state_ != state::ending) break;
+  }
+  refresh_hot();
+  return found;
+}
+
+}  // namespace core
+HAWSER_END

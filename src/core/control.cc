@@ -1,0 +1,101 @@
+// Control frames in: ping, pong, close, and those of extensions. RFC 6455, 5.5.
+
+#include "core/assembly.h"
+
+#include <hawser/core/connection.h>
+#include <hawser/core/mask.h>
+#include <hawser/core/utf8.h>
+
+#include <algorithm>
+#include <cstring>
+
+HAWSER_BEGIN
+namespace core {
+
+// Takes a control frame's payload, from the input where it lies or put together from pieces.
+kind connection::read_control() {
+  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(res_->in_.size(), frame_left_));
+  byte_span piece = res_->in_.first(take);
+  res_->in_ = res_->in_.subspan(take);
+  frame_left_ -= take;
+  const bool cut = assembly_ != nullptr && assembly_->control_size > 0;
+  if (frame_left_ > 0 || cut) {
+    if (take > 0) {
+      assembly& a = need_assembly();
+      std::memcpy(a.control + a.control_size, piece.data(), take);
+      a.control_size = static_cast<std::uint8_t>(a.control_size + take);
+    }
+    if (frame_left_ > 0) return kind::none;
+    piece = byte_span(res_->control_).first(assembly_->control_size);
+    std::memcpy(piece.data(), assembly_->control, piece.size());
+    assembly_->control_size = 0;
+    if (message_op_ == 0) drop_assembly();
+  }
+  in_frame_ = false;
+  if (side_ == role::server) mask(piece, frame_key_);
+  return take_control(static_cast<opcode>(frame_first_ & 0x0FU), piece);
+}
+
+kind connection::take_control(opcode op, byte_span payload) {
+  event& e = res_->event_;
+  e.payload = payload;
+  e.owner = nullptr;
+  e.op = op;
+  e.first = e.fin = true;
+  e.first_byte = e.last_byte = res_->now_;
+  switch (op) {
+    case opcode::ping:
+      put_control(static_cast<std::uint8_t>(opcode::pong), payload);
+      return kind::ping;
+    case opcode::pong:
+      if (!ping_waiting_ && !glitch()) return kind::none;
+      return kind::pong;
+    case opcode::close:
+      return take_close(payload);
+    default:
+      pipeline_->control(static_cast<std::uint8_t>(op), payload, res_->now_);
+      return kind::none;
+  }
+}
+
+// The peer's close: judged, answered with its own code, and the end of all input. The table of close codes; D5, D6.
+kind connection::take_close(byte_span payload) {
+  auto code = static_cast<std::uint16_t>(close_code::no_status);
+  std::string_view reason;
+  if (!payload.empty()) {
+    if (payload.size() == 1) {
+      end(errc::bad_close_payload, close_code::protocol_error, {});
+      return kind::none;
+    }
+    code =
+        static_cast<std::uint16_t>(std::to_integer<unsigned>(payload[0]) << 8 | std::to_integer<unsigned>(payload[1]));
+    reason = as_text(payload.subspan(2));
+    if (!may_receive(code)) {
+      end(errc::bad_close_payload, close_code::protocol_error, {});
+      return kind::none;
+    }
+    if (!valid_utf8(payload.subspan(2))) {
+      end(errc::bad_utf8, close_code::invalid_payload, {});
+      return kind::none;
+    }
+  }
+  need_assembly().text_of_end = reason;
+  if (state_ == state::open) {
+    if (pipeline_) {
+      pipeline_->flush(res_->now_);
+      drain_work();
+    }
+    const bool echo = code == static_cast<std::uint16_t>(close_code::no_status) || may_send(code, side_);
+    put_close(echo ? code : static_cast<std::uint16_t>(close_code::normal), {});
+  }
+  if (state_ == state::ending) return kind::none;
+  state_ = state::ending;
+  in_hot_state_ = false;
+  closes_first_ = side_ == role::server;
+  end_code_ = code;
+  res_->in_ = {};
+  return kind::none;
+}
+
+}  // namespace core
+HAWSER_END

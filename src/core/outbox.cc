@@ -1,0 +1,305 @@
+#include <hawser/core/frame.h>
+#include <hawser/core/outbox.h>
+
+#include <algorithm>
+#include <cstring>
+
+HAWSER_BEGIN
+namespace core {
+
+namespace {
+
+constexpr std::size_t most_chunks = 64;     // Gathered at once.
+constexpr std::size_t lane_limit = 4096;    // Bytes of control frames that may wait.
+constexpr std::size_t small_chunk = 1024;   // The first chunk of a backlog.
+constexpr std::size_t large_chunk = 16384;  // Every further one.
+
+// Copies up to `n` bytes at `at` of the chunks to `to`.
+std::size_t peek(std::span<const byte_view> chunks, std::size_t at, std::byte* to, std::size_t n) noexcept {
+  std::size_t got = 0;
+  for (const byte_view chunk : chunks) {
+    if (at >= chunk.size()) {
+      at -= chunk.size();
+      continue;
+    }
+    const std::size_t part = std::min(n - got, chunk.size() - at);
+    std::memcpy(to + got, chunk.data() + at, part);
+    got += part;
+    at = 0;
+    if (got == n) break;
+  }
+  return got;
+}
+
+// The chunks hold our own frames behind `begun` bytes of something already begun. After `sent` bytes went out, how many
+// bytes are left of what is begun then? Walks from frame to frame, so it costs only as much as was sent.
+std::size_t left_of_begun(std::span<const byte_view> chunks, std::size_t begun, std::size_t sent) noexcept {
+  std::uint64_t at = begun;
+  while (at < sent) {
+    std::byte head[max_frame_header];
+    const std::size_t n = peek(chunks, static_cast<std::size_t>(at), head, sizeof head);
+    frame_header h{};
+    if (parse_frame_header({head, n}, h) != parse_status::ok) break;
+    at += h.size + h.length;
+  }
+  return static_cast<std::size_t>(at > sent ? at - sent : 0);
+}
+
+}  // namespace
+
+struct outbox::queue {
+  std::vector<buffer> chunks;
+  std::size_t head = 0;      // The first chunk that still has bytes.
+  std::size_t bytes = 0;     // In all chunks.
+  std::size_t begun = 0;     // At the front: bytes of a frame of which a part has gone.
+  std::size_t lane_end = 0;  // From the front to the end of control frames that were let in; 0 when they have gone.
+  buffer lane;               // Control frames that wait for a boundary.
+  std::byte pong[max_frame_header + 125];
+  std::size_t pong_size = 0;
+
+  void append(buffer b);
+  void drop(std::size_t n) noexcept;
+  void admit_lane(buffer_pool& pool);
+};
+
+void outbox::queue::append(buffer b) {
+  bytes += b.size();
+  if (!chunks.empty()) {
+    buffer& last = chunks.back();
+    if (last.continues_with(b)) {
+      last.resize(last.size() + b.size());
+      return;
+    }
+  }
+  chunks.push_back(std::move(b));
+}
+
+void outbox::queue::drop(std::size_t n) noexcept {
+  bytes -= n;
+  while (n > 0) {
+    buffer& front = chunks[head];
+    const std::size_t part = std::min(n, front.size());
+    front.trim_front(part);
+    n -= part;
+    if (front.empty()) {
+      front = {};
+      ++head;
+    }
+  }
+  if (head == chunks.size() || head > 2 * most_chunks) {
+    chunks.erase(chunks.begin(), chunks.begin() + static_cast<std::ptrdiff_t>(head));
+    head = 0;
+  }
+}
+
+// Puts what waits in the control lane at the first frame boundary: it becomes part of the queue.
+void outbox::queue::admit_lane(buffer_pool& pool) {
+  if (lane_end != 0 || lane.size() + pong_size == 0) return;
+  buffer control = pool.take(lane.size() + pong_size);
+  if (!lane.empty()) std::memcpy(control.data(), lane.data(), lane.size());
+  std::memcpy(control.data() + lane.size(), pong, pong_size);
+  lane = {};
+  pong_size = 0;
+  std::size_t at = head;
+  std::size_t before = begun;
+  while (before > 0 && before >= chunks[at].size())
+    before -= chunks[at++].size();
+  if (before > 0) {
+    buffer rest = chunks[at].slice(before, chunks[at].size() - before);
+    chunks[at].resize(before);
+    chunks.insert(chunks.begin() + static_cast<std::ptrdiff_t>(++at), std::move(rest));
+  }
+  bytes += control.size();
+  lane_end = begun + control.size();
+  chunks.insert(chunks.begin() + static_cast<std::ptrdiff_t>(at), std::move(control));
+}
+
+turn_block::turn_block() : bytes_(new std::byte[capacity]) {}
+turn_block::~turn_block() = default;
+
+outbox::~outbox() { delete queue_; }
+
+void outbox::begin_turn(turn_block& block) noexcept {
+  if (block.holder_ == nullptr && queue_ == nullptr) block.holder_ = this;
+}
+
+void outbox::end_turn(turn_block& block, buffer_pool& pool) {
+  if (block.holder_ != this) return;
+  if (block.size_ + block.referenced_ > 0) {
+    gather(block, pool);
+    spill(block, pool, 0);
+  }
+  block.holder_ = nullptr;
+}
+
+outbox::queue& outbox::need_queue() {
+  if (queue_ == nullptr) queue_ = new queue;
+  return *queue_;
+}
+
+std::byte* outbox::reserve(turn_block& block, buffer_pool& pool, std::size_t n) {
+  if (block.holder_ == this) {
+    if (block.size_ + n <= turn_block::capacity) return block.bytes_.get() + block.size_;
+    release_block(block, pool);
+  }
+  queue& q = need_queue();
+  if (q.chunks.empty() || q.chunks.back().back_room() < n || !q.chunks.back().sole_owner())
+    q.chunks.push_back(pool.take(0, std::max(n, q.chunks.empty() ? small_chunk : large_chunk)));
+  return q.chunks.back().data() + q.chunks.back().size();
+}
+
+void outbox::commit(turn_block& block, std::size_t n) noexcept {
+  if (block.holder_ == this) {
+    block.size_ += n;
+    return;
+  }
+  buffer& last = queue_->chunks.back();
+  last.resize(last.size() + n);
+  queue_->bytes += n;
+}
+
+void outbox::append(turn_block& block, buffer bytes) {
+  if (block.holder_ != this) {
+    need_queue().append(std::move(bytes));
+    return;
+  }
+  block.referenced_ += bytes.size();
+  const byte_view view = bytes.view();
+  block.references_.push_back({block.size_, view, std::move(bytes)});
+}
+
+void outbox::append_view(turn_block& block, buffer_pool& pool, byte_view bytes) {
+  if (block.holder_ == this) {
+    block.referenced_ += bytes.size();
+    block.references_.push_back({block.size_, bytes, {}});
+    return;
+  }
+  buffer copy = pool.take(bytes.size());
+  std::memcpy(copy.data(), bytes.data(), bytes.size());
+  need_queue().append(std::move(copy));
+}
+
+void outbox::append_raw(turn_block& block, buffer_pool& pool, byte_view bytes) {
+  if (block.holder_ == this)
+    block.raw_ += bytes.size();
+  else
+    need_queue().begun += bytes.size();
+  for (std::size_t at = 0; at < bytes.size();) {
+    const byte_view part = bytes.subspan(at, std::min<std::size_t>(bytes.size() - at, 65536));
+    std::memcpy(reserve(block, pool, part.size()), part.data(), part.size());
+    commit(block, part.size());
+    at += part.size();
+  }
+}
+
+bool outbox::overtake(buffer_pool& pool, byte_view frame) {
+  queue& q = need_queue();
+  if (!q.lane) q.lane = pool.take(0, lane_limit);
+  if (q.lane.size() + frame.size() > lane_limit) return false;
+  std::memcpy(q.lane.data() + q.lane.size(), frame.data(), frame.size());
+  q.lane.resize(q.lane.size() + frame.size());
+  return true;
+}
+
+void outbox::overtake_with_pong(byte_view frame) {
+  queue& q = need_queue();
+  std::memcpy(q.pong, frame.data(), frame.size());
+  q.pong_size = frame.size();
+}
+
+std::span<const byte_view> outbox::gather(turn_block& block, buffer_pool& pool) {
+  std::vector<byte_view>& out = block.gathered_;
+  out.clear();
+  if (block.holder_ == this) {
+    const std::byte* bytes = block.bytes_.get();
+    std::size_t at = 0;
+    for (const turn_block::reference& r : block.references_) {
+      if (r.at > at) out.push_back({bytes + at, r.at - at});
+      out.push_back(r.bytes);
+      at = r.at;
+    }
+    if (block.size_ > at) out.push_back({bytes + at, block.size_ - at});
+    return std::span<const byte_view>(out).first(std::min(out.size(), most_chunks));
+  }
+  if (queue_ == nullptr) return {};
+  queue_->admit_lane(pool);
+  const std::size_t n = std::min(queue_->chunks.size() - queue_->head, most_chunks);
+  for (std::size_t i = 0; i < n; ++i)
+    out.push_back(queue_->chunks[queue_->head + i].view());
+  return out;
+}
+
+void outbox::sent(turn_block& block, buffer_pool& pool, std::size_t n) {
+  if (block.holder_ == this) {
+    if (n == block.size_ + block.referenced_)
+      reset(block);
+    else
+      spill(block, pool, n);
+    return;
+  }
+  if (queue_ == nullptr) return;
+  queue& q = *queue_;
+  q.begun = left_of_begun(block.gathered_, q.begun, n);
+  q.lane_end -= std::min(q.lane_end, n);
+  q.drop(n);
+  if (q.bytes + q.lane.size() + q.pong_size == 0) {
+    delete queue_;
+    queue_ = nullptr;
+  }
+}
+
+void outbox::reset(turn_block& block) noexcept {
+  block.size_ = block.referenced_ = block.raw_ = 0;
+  block.references_.clear();
+}
+
+// Moves what follows the first `from` gathered bytes of the block into the queue: counted bytes by reference, all else
+// by copy, because the block and the receive area go to the next connection.
+void outbox::spill(turn_block& block, buffer_pool& pool, std::size_t from) {
+  queue& q = need_queue();
+  q.begun += left_of_begun(block.gathered_, block.raw_, from);
+  std::size_t skip = from;
+  const auto take = [&](byte_view bytes, const buffer* owner) {
+    const std::size_t cut = std::min(skip, bytes.size());
+    skip -= cut;
+    bytes = bytes.subspan(cut);
+    if (bytes.empty()) return;
+    if (owner != nullptr) return q.append(owner->slice(cut, bytes.size()));
+    buffer copy = pool.take(bytes.size());
+    std::memcpy(copy.data(), bytes.data(), bytes.size());
+    q.append(std::move(copy));
+  };
+  std::size_t at = 0;
+  for (const turn_block::reference& r : block.references_) {
+    take({block.bytes_.get() + at, r.at - at}, nullptr);
+    take(r.bytes, r.owner ? &r.owner : nullptr);
+    at = r.at;
+  }
+  take({block.bytes_.get() + at, block.size_ - at}, nullptr);
+  reset(block);
+  block.holder_ = nullptr;
+}
+
+void outbox::release_block(turn_block& block, buffer_pool& pool) {
+  gather(block, pool);
+  spill(block, pool, 0);
+}
+
+std::size_t outbox::pending(const turn_block& block) const noexcept {
+  if (block.holder_ == this) return block.size_ + block.referenced_;
+  return queue_ == nullptr ? 0 : queue_->bytes + queue_->lane.size() + queue_->pong_size;
+}
+
+std::size_t outbox::backlog() const noexcept { return queue_ == nullptr ? 0 : queue_->bytes; }
+
+void outbox::clear(turn_block& block) noexcept {
+  if (block.holder_ == this) {
+    reset(block);
+    block.holder_ = nullptr;
+  }
+  delete queue_;
+  queue_ = nullptr;
+}
+
+}  // namespace core
+HAWSER_END

@@ -1,0 +1,311 @@
+// Frames in: headers judged, payloads unmasked, messages put together. RFC 6455, 5.
+
+#include "core/assembly.h"
+
+#include <hawser/core/connection.h>
+#include <hawser/core/mask.h>
+#include <hawser/core/utf8.h>
+
+#include <algorithm>
+#include <cstring>
+
+HAWSER_BEGIN
+namespace core {
+
+namespace {
+
+constexpr std::size_t proof = std::size_t{64} << 10;           // So much of a message proves that it is meant (A11).
+constexpr std::size_t unproven_limit = std::size_t{64} << 20;  // Reserved on peers' word, in all connections of a loop.
+constexpr std::size_t glitch_size = 16;                        // A shorter frame that is not final is a glitch (D20).
+constexpr unsigned glitch_decay = 10;                          // Points a second.
+
+constexpr unsigned opcode_of(std::uint8_t first) noexcept { return first & 0x0FU; }
+constexpr unsigned rsv_of(std::uint8_t first) noexcept { return first >> 4 & 0x07U; }
+constexpr bool is_final(std::uint8_t first) noexcept { return (first & 0x80U) != 0; }
+
+}  // namespace
+
+// Takes the next header from the input, or keeps its first bytes. False: more input is needed, or the connection has
+// failed.
+bool connection::read_header() {
+  byte_span& in = res_->in_;
+  frame_header h{};
+  parse_status status = parse_status::need_more;
+  if (spilled_ == 0) {
+    status = parse_frame_header(in, h);
+    if (status == parse_status::ok) in = in.subspan(h.size);
+  }
+  while (status == parse_status::need_more && !in.empty()) {
+    spill_[spilled_++] = in.front();
+    in = in.subspan(1);
+    status = parse_frame_header({spill_, spilled_}, h);
+  }
+  if (status == parse_status::need_more) return false;
+  spilled_ = 0;
+  if (status == parse_status::length_invalid) {
+    end(errc::length_invalid, close_code::protocol_error, {});
+    return false;
+  }
+  return accept_header(h);
+}
+
+bool connection::accept_header(const frame_header& h) {
+  if (h.masked != (side_ == role::server)) {
+    end(h.masked ? errc::frame_masked : errc::frame_not_masked, close_code::protocol_error, {});
+    return false;
+  }
+  const bool control = (h.first & 0x08U) != 0;
+  if (!(control ? accept_control(h) : accept_data(h))) return false;
+  frame_first_ = h.first;
+  frame_key_ = h.masking_key;
+  frame_left_ = h.length;
+  in_frame_ = true;
+  return true;
+}
+
+// RFC 6455, 5.5. Bits on a control frame have no meaning for any stage (F-01, P-02).
+bool connection::accept_control(const frame_header& h) {
+  const unsigned op = opcode_of(h.first);
+  const unsigned own = pipeline_ ? pipeline_->wants().own_opcodes : 0U;
+  errc bad = errc::ok;
+  if (rsv_of(h.first) != 0)
+    bad = errc::reserved_bits;
+  else if (op > 0xA && (own >> op & 1U) == 0)
+    bad = errc::reserved_opcode;
+  else if (h.length > 125)
+    bad = errc::control_too_long;
+  else if (!is_final(h.first))
+    bad = errc::control_fragmented;
+  if (bad != errc::ok) end(bad, close_code::protocol_error, {});
+  return bad == errc::ok;
+}
+
+// RFC 6455, 5.2 and 5.4, and the limits.
+bool connection::accept_data(const frame_header& h) {
+  const unsigned op = opcode_of(h.first);
+  const unsigned rsv = rsv_of(h.first);
+  const unsigned claimed = pipeline_ ? pipeline_->wants().rsv : 0U;
+  const limits& l = settings_->bounds;
+  errc bad = errc::ok;
+  if (op > 2)
+    bad = errc::reserved_opcode;
+  else if (op == 0 && message_op_ == 0)
+    bad = errc::unexpected_continuation;
+  else if (op != 0 && message_op_ != 0)
+    bad = errc::expected_continuation;
+  else if ((rsv & ~claimed) != 0 || (op == 0 && rsv != 0))
+    bad = errc::reserved_bits;
+  if (bad != errc::ok) {
+    end(bad, close_code::protocol_error, {});
+    return false;
+  }
+  if (++fragments_ > l.max_fragments) {
+    end(errc::too_many_fragments, close_code::policy_violation, {});
+    return false;
+  }
+  if (!is_final(h.first) && h.length < glitch_size && !glitch()) return false;
+  if (op != 0 && !begin_staged(h)) return false;
+
+  // What the wire may bring: the message itself, or, with stages, that and what they may add.
+  const std::uint64_t most = staged_ ? l.max_message + l.max_message / 8 + 4096 : l.max_message;
+  const std::uint64_t before = assembly_ != nullptr ? assembly_->wire : 0;
+  if (h.length > l.max_frame) {
+    end(errc::frame_too_big, close_code::message_too_big, {});
+    return false;
+  }
+  if (before > most || h.length > most - before) {
+    end(errc::message_too_big, close_code::message_too_big, {});
+    return false;
+  }
+  return true;
+}
+
+// Starts a message: asks the stages that it concerns, if any. N-11, F-01.
+bool connection::begin_staged(const frame_header& h) {
+  message_op_ = static_cast<std::uint8_t>(opcode_of(h.first));
+  staged_ = pipeline_ && ((in_opcodes_ >> message_op_ & 1U) != 0 || rsv_of(h.first) != 0);
+  if (!staged_) return true;
+  head m;
+  m.opcode = message_op_;
+  m.rsv = static_cast<std::uint8_t>(rsv_of(h.first));
+  m.sized = is_final(h.first) ? 1 : 0;
+  m.size = h.length;
+  if (!pipeline_->begin(direction::in, m, res_->now_)) {
+    end_staged();
+    return false;
+  }
+  if (m.rsv != 0) {
+    end(errc::reserved_bits, close_code::protocol_error, {});
+    return false;
+  }
+  staged_ = !pipeline_->bypassed(direction::in);
+  return true;
+}
+
+// Takes what has come of a data frame's payload.
+kind connection::read_payload() {
+  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(res_->in_.size(), frame_left_));
+  if (take == 0 && frame_left_ > 0) return kind::none;
+  const byte_span piece = res_->in_.first(take);
+  res_->in_ = res_->in_.subspan(take);
+  frame_left_ -= take;
+  const bool fin = frame_left_ == 0 && is_final(frame_first_);
+  if (frame_left_ == 0) in_frame_ = false;
+
+  const bool half_way = assembly_ != nullptr && assembly_->wire > 0;
+  if (!fin || half_way) {
+    assembly& a = need_assembly();
+    if (a.wire == 0 && a.size == 0) a.started = res_->now_;
+    a.wire += take;
+  }
+  if (!staged_ && !settings_->in_parts && (!fin || half_way)) return store(piece, fin);
+
+  if (side_ == role::server) {
+    mask(piece, frame_key_);
+    frame_key_ = advance_key(frame_key_, take);
+  }
+  if (!staged_) return take_piece(piece, fin);
+  if (piece.empty() && !fin) return kind::none;
+  need_assembly().pulling = true;
+  pipeline_->push(direction::in, piece, fin, res_->now_);
+  return pull_pieces();
+}
+
+// A plain message that comes in more than one piece moves into its own buffer, unmasked while it moves. When the piece
+// was received there already (`receive_area`), it stays where it is.
+kind connection::store(byte_span masked, bool fin) {
+  assembly& a = *assembly_;
+  reserve_for(a, masked.size());
+  std::byte* to = a.body.data() + a.body.size();
+  if (side_ == role::server) {
+    mask_copy(to, masked, frame_key_);
+    frame_key_ = advance_key(frame_key_, masked.size());
+  } else if (to != masked.data() && !masked.empty()) {
+    std::memcpy(to, masked.data(), masked.size());
+  }
+  a.body.resize(a.body.size() + masked.size());
+  a.size += masked.size();
+  if (message_op_ == static_cast<std::uint8_t>(opcode::text) &&
+      (!a.text.feed({to, masked.size()}) || (fin && !a.text.complete()))) {
+    end(errc::bad_utf8, close_code::invalid_payload, {});
+    return kind::none;
+  }
+  return fin ? deliver(a.body.span(), true) : kind::none;
+}
+
+kind connection::pull_pieces() {
+  for (;;) {
+    byte_span piece;
+    bool fin = false;
+    const pipeline::pulled got = pipeline_->pull(direction::in, piece, fin);
+    if (got == pipeline::pulled::piece) {
+      if (fin) assembly_->pulling = false;
+      const kind k = take_piece(piece, fin);
+      if (k != kind::none || fin || state_ == state::ending) return k;
+      continue;
+    }
+    assembly_->pulling = false;
+    if (got == pipeline::pulled::failed) end_staged();
+    if (got == pipeline::pulled::gone) {
+      message_op_ = 0;
+      fragments_ = 0;
+      staged_ = false;
+      drop_assembly();
+    }
+    return kind::none;
+  }
+}
+
+// A piece of a message as the application is to see it. F-11: text is judged here, behind all stages.
+kind connection::take_piece(byte_span piece, bool fin) {
+  const bool whole = fin && (assembly_ == nullptr || assembly_->size == 0);
+  if (whole && piece.size() > settings_->bounds.max_message) {
+    end(errc::message_too_big, close_code::message_too_big, {});
+    return kind::none;
+  }
+  const bool text = message_op_ == static_cast<std::uint8_t>(opcode::text);
+  if (whole) {
+    if (!text || valid_utf8(piece)) return deliver(piece, true);
+    end(errc::bad_utf8, close_code::invalid_payload, {});
+    return kind::none;
+  }
+  assembly& a = need_assembly();
+  if (piece.size() > settings_->bounds.max_message - a.size) {
+    end(errc::message_too_big, close_code::message_too_big, {});
+    return kind::none;
+  }
+  a.size += piece.size();
+  if (text && (!a.text.feed(piece) || (fin && !a.text.complete()))) {
+    end(errc::bad_utf8, close_code::invalid_payload, {});
+    return kind::none;
+  }
+  if (settings_->in_parts) return piece.empty() && !fin ? kind::none : deliver(piece, fin);
+  reserve_for(a, piece.size());
+  if (!piece.empty()) std::memcpy(a.body.data() + a.body.size(), piece.data(), piece.size());
+  a.body.resize(a.body.size() + piece.size());
+  return fin ? deliver(a.body.span(), true) : kind::none;
+}
+
+// Fills the event of a message, or of a part of one, and forgets the message when it is over.
+kind connection::deliver(byte_span payload, bool fin) {
+  event& e = res_->event_;
+  e.payload = payload;
+  e.owner = nullptr;
+  e.last_byte = res_->now_;
+  e.first_byte = assembly_ != nullptr && assembly_->started != tick{} ? assembly_->started : res_->now_;
+  e.op = static_cast<opcode>(message_op_);
+  e.first = assembly_ == nullptr || !assembly_->parts;
+  e.fin = fin;
+  if (assembly_ != nullptr) assembly_->parts = true;
+  if (fin) {
+    ++messages_in_;
+    message_op_ = 0;
+    fragments_ = 0;
+    staged_ = false;
+    if (assembly_ != nullptr) {
+      // The payload may lie in the message's own buffer, or in one that a stage forwarded: it lives on until the turn
+      // ends.
+      const bool owned = assembly_->body && payload.data() == assembly_->body.data();
+      res_->held_ = owned ? std::move(assembly_->body) : std::move(assembly_->forwarded);
+      if (owned) e.owner = &res_->held_;
+      drop_assembly();
+    }
+  }
+  return settings_->in_parts ? kind::part : kind::message;
+}
+
+// Room for `more` bytes behind the body. The declared size is reserved only when enough of it has come (A11); before
+// that, at most four times what came, and only while the loop's reservations on peers' word stay bounded.
+void connection::reserve_for(assembly& a, std::size_t more) {
+  const std::size_t have = a.body.size();
+  if (a.body && a.body.back_room() >= more) return;
+  const std::size_t need = have + more;
+  const std::uint64_t declared = need + (staged_ ? 0 : frame_left_);
+  const bool proven = need >= std::min<std::uint64_t>(proof, declared / 4);
+  std::uint64_t room = proven ? declared : std::min<std::uint64_t>(declared, 4 * std::uint64_t{need});
+  if (have > 0) room = std::max(room, std::min<std::uint64_t>(settings_->bounds.max_message, 2 * std::uint64_t{have}));
+  room = std::max<std::uint64_t>(room, need);
+  res_->unproven_ -= a.unproven;
+  a.unproven = 0;
+  if (!proven && res_->unproven_ + (room - need) > unproven_limit) room = need;
+  buffer grown = res_->pool_.take(have, static_cast<std::size_t>(room) - have);
+  if (have > 0) std::memcpy(grown.data(), a.body.data(), have);
+  a.body = std::move(grown);
+  if (!proven) a.unproven = static_cast<std::size_t>(room) - need;
+  res_->unproven_ += a.unproven;
+}
+
+// Counts one pointless frame; false when there were too many (D20).
+bool connection::glitch() {
+  const auto second = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(res_->now_.time_since_epoch()).count());
+  const std::uint64_t decayed = std::uint64_t{second - glitch_second_} * glitch_decay;
+  glitches_ = static_cast<std::uint32_t>(glitches_ > decayed ? glitches_ - decayed : 0);
+  glitch_second_ = second;
+  if (++glitches_ < settings_->bounds.max_glitches) return true;
+  end(errc::too_many_glitches, close_code::policy_violation, {});
+  return false;
+}
+
+}  // namespace core
+HAWSER_END

@@ -116,7 +116,8 @@ bool parse_ipv6(std::string_view text, std::array<std::uint8_t, 16>& out) noexce
   if (gap == none) return bytes == 16;
   if (bytes > 14) return false;
   const std::size_t shift = 16 - bytes;
-  for (std::size_t i = bytes; i-- > gap;) std::swap(out[i], out[i + shift]);
+  for (std::size_t i = bytes; i-- > gap;)
+    std::swap(out[i], out[i + shift]);
   return true;
 }
 

@@ -67,6 +67,19 @@ def frames(data):
         at = body + length
 
 
+def messages(read):
+    """[(opcode, RSV bits, payload)] of the data messages in a list of frames, fragments put together."""
+    whole, open_message = [], None
+    for frame in read:
+        if frame.opcode in (TEXT, BINARY):
+            open_message = [frame.opcode, frame.rsv, b""]
+        if frame.opcode in (TEXT, BINARY, CONTINUATION):
+            open_message[2] += frame.payload
+            if frame.fin:
+                whole.append(tuple(open_message))
+    return whole
+
+
 def unmask(payload, key):
     if not payload:
         return b""

@@ -1,0 +1,100 @@
+// Lets headless Chromium run a script in the page it shows, over its DevTools port: node browser.mjs DEVTOOLS_URL SCENE
+// Prints the script's result as one line of JSON. Whether it is true, the test judges by the bytes on the wire.
+
+import WebSocket from 'ws';
+import { Inbox } from './kit/talk.mjs';
+
+const [devtools, scene, argument] = process.argv.slice(2);
+
+// These functions run in the browser: they are sent as text and see nothing of this file.
+const scenes = {
+  async sizes() {
+    const open = () => new Promise((resolve, reject) => {
+      const ws = new WebSocket(`ws://${location.host}/`);
+      ws.binaryType = 'arraybuffer';
+      ws.onopen = () => resolve(ws);
+      ws.onerror = () => reject(new Error('no connection'));
+    });
+    const next = (ws) => new Promise((resolve, reject) => {
+      ws.onmessage = ({ data }) => resolve(data);
+      ws.onclose = ({ code }) => reject(new Error(`closed with ${code}`));
+    });
+    const same = (a, b) => {
+      if (typeof a === 'string' || typeof b === 'string') return a === b;
+      const [one, two] = [new Uint8Array(a), new Uint8Array(b)];
+      return one.length === two.length && one.every((byte, i) => byte === two[i]);
+    };
+    const ws = await open();
+    const messages = ['', 'hello', '系在缆绳上的船', '🚢⚓'.repeat(40)];
+    for (const size of [0, 1, 125, 126, 127, 65535, 65536, 1 << 20]) {
+      messages.push('x'.repeat(size), new Uint8Array(size).map((_, i) => i * 7).buffer);
+    }
+    let echoed = 0;
+    for (const message of messages) {
+      const answer = next(ws);
+      ws.send(message);
+      if (same(await answer, message)) ++echoed;
+    }
+    const closed = new Promise((resolve) => { ws.onclose = ({ code, wasClean }) => resolve([code, wasClean]); });
+    ws.close(4001, '再见');
+    return { sent: messages.length, echoed, closed: await closed, extensions: ws.extensions };
+  },
+
+  async concurrent() {
+    const talk = (index) => new Promise((resolve, reject) => {
+      const ws = new WebSocket(`ws://${location.host}/`);
+      let turn = 0;
+      ws.onopen = () => ws.send(`${index}/${turn}`);
+      ws.onerror = () => reject(new Error(`connection ${index} failed`));
+      ws.onmessage = ({ data }) => {
+        if (data !== `${index}/${turn}`) reject(new Error(`${index}/${turn} came back as ${data}`));
+        else if (++turn < 50) ws.send(`${index}/${turn}`);
+        else ws.close(1000);
+      };
+      ws.onclose = ({ code }) => resolve(code);
+    });
+    return { codes: await Promise.all(Array.from({ length: 50 }, (_, index) => talk(index))) };
+  },
+
+  // A page of another origin must not get in.
+  async stranger(target) {
+    return new Promise((resolve) => {
+      const ws = new WebSocket(target);
+      ws.onopen = () => resolve({ opened: true });
+      ws.onclose = ({ code }) => resolve({ opened: false, code });
+    });
+  },
+};
+
+class DevTools {
+  #ids = 0;
+
+  constructor(ws, inbox) {
+    this.ws = ws;
+    this.inbox = inbox;
+  }
+
+  async call(method, params = {}, sessionId = undefined) {
+    const id = ++this.#ids;
+    this.ws.send(JSON.stringify({ id, method, params, sessionId }));
+    for (;;) {
+      const [, data] = await this.inbox.next();
+      const answer = JSON.parse(data.toString());
+      if (answer.id !== id) continue;
+      if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
+      return answer.result;
+    }
+  }
+}
+
+const ws = new WebSocket(devtools, { perMessageDeflate: false, maxPayload: 64 << 20 });
+await new Promise((resolve, reject) => ws.once('open', resolve).once('error', reject));
+const tools = new DevTools(ws, new Inbox(ws, ['message']));
+const { targetInfos } = await tools.call('Target.getTargets');
+const page = targetInfos.find(({ type, url }) => type === 'page' && url.startsWith('http'));
+const { sessionId } = await tools.call('Target.attachToTarget', { targetId: page.targetId, flatten: true });
+const expression = `({ ${scenes[scene].toString()} }).${scene}(${JSON.stringify(argument ?? null)})`;
+const { result, exceptionDetails } = await tools.call('Runtime.evaluate',
+  { expression, awaitPromise: true, returnByValue: true }, sessionId);
+console.log(JSON.stringify(exceptionDetails ? { failed: exceptionDetails.exception?.description } : result.value));
+process.exit(0);

@@ -86,6 +86,17 @@ function(hawser_each_program directory)
   endforeach()
 endfunction()
 
+# bench/micro/*_bench.cc -> build/PRESET/bench/micro, where Google Benchmark is installed.
+function(hawser_micro_benchmarks)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/micro/*_bench.cc)
+  find_package(benchmark QUIET)
+  if(NOT sources OR NOT benchmark_FOUND)
+    return()
+  endif()
+  hawser_program(bench_micro SOURCES ${sources} LIBS hawser::hawser benchmark::benchmark_main)
+  set_target_properties(bench_micro PROPERTIES OUTPUT_NAME micro RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+endfunction()
+
 set(hawser_fuzz_includes ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/fuzz)
 
 # fuzz/NAME_fuzz.cc -> ctest corpus.NAME, which replays fuzz/corpus/NAME/ with whatever compiler is at hand.

@@ -1,0 +1,11 @@
+// Everything that users of the library need.
+#pragma once
+
+#include <hawser/core/extension.h>
+#include <hawser/ws/client.h>
+#include <hawser/ws/connection.h>
+#include <hawser/ws/failure.h>
+#include <hawser/ws/handshake.h>
+#include <hawser/ws/message.h>
+#include <hawser/ws/options.h>
+#include <hawser/ws/server.h>

@@ -1,0 +1,111 @@
+// A WebSocket client: handlers, blocking calls.
+#pragma once
+
+#include <hawser/base/clock.h>
+#include <hawser/base/function.h>
+#include <hawser/base/result.h>
+#include <hawser/core/extension.h>
+#include <hawser/ws/connection.h>
+#include <hawser/ws/failure.h>
+#include <hawser/ws/handshake.h>
+#include <hawser/ws/message.h>
+#include <hawser/ws/options.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+HAWSER_BEGIN
+
+/// Connects to a server, keeps the connection by policy, and tells its handlers. For each attempt, in this order:
+///
+///   refused or failed before it was open   on_error, on_disconnect
+///   clean                                  on_connect, on_close, on_disconnect
+///   lost or failed after it was open       on_connect, on_error, on_close (1006 or the code we sent), on_disconnect
+///
+/// Exactly one `on_disconnect` an attempt, always last; `on_connect` and `on_close` balance; at most one `on_error`.
+/// Handlers run on the client's loop: the thread of `run_forever`, or the client's own after `start`. A handler may
+/// close, send, stop or destroy the client, or throw: a throw closes the connection with 1011 and is reported, nothing
+/// else.
+class HAWSER_API client {
+ public:
+  /// `url` is read when the client starts; what is wrong with it is reported then.
+  explicit client(std::string_view url, client_options options = {});
+  /// Stops. After it no handler is called. May be called from a handler.
+  ~client();
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+
+  // ---- before start
+  [[nodiscard]] extension_list& extensions() noexcept;  ///< Offered, negotiated and run.
+  [[nodiscard]] hawser::headers& headers() noexcept;            ///< Added to the request.
+  client& on_connect(function<void(connection, const handshake&)> h);
+  client& on_message(function<void(connection, const message&)> h);
+  client& on_ping(function<void(connection, byte_view)> h);
+  client& on_pong(function<void(connection, byte_view)> h);
+  client& on_drain(function<void(connection)> h);
+  client& on_error(function<void(const failure&)> h);
+  client& on_close(function<void(close_code, std::string_view reason)> h);
+  client& on_disconnect(function<void(const disconnect&)> h);
+
+  /// Connects, and stays until the policy gives up, `stop`, or Ctrl-C (SIGINT and SIGTERM close cleanly while it runs;
+  /// the handlers that were there before are put back). Returns an exit status: 0 after a clean end, 1 after a failure,
+  /// 2 for a wrong URL or option.
+  int run_forever();
+  /// The same on a thread of its own, without signals. Errors: `wrong_state`, `invalid_url`, `unsupported_scheme`,
+  /// `invalid_header`, `invalid_subprotocol`, `out_of_resources`.
+  result<void> start();
+  /// Closes the connection with 1001, waits at most the close timeout, ends the loop. Any thread, also a handler, any
+  /// number of times.
+  void stop() noexcept;
+
+  /// The connection of the current attempt; a closed handle when there is none. Any thread.
+  [[nodiscard]] connection current() const noexcept;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;  // Shared with its loop's thread: a handler may destroy the client.
+};
+
+/// A connection with blocking calls. It has a loop thread of its own, so pings are answered between calls. Move-only;
+/// any one thread at a time, `close` and `stop` any.
+class HAWSER_API blocking_connection {
+ public:
+  blocking_connection(blocking_connection&&) noexcept;
+  blocking_connection& operator=(blocking_connection&&) noexcept;
+  /// Closes with 1001 and waits at most the close timeout.
+  ~blocking_connection();
+
+  /// Sends, waiting while the backlog is full. Errors: `closed`, `read_timeout` after `timeout`.
+  result<void> send(std::string_view text, ticks timeout = std::chrono::seconds(30));
+  result<void> send(const char* text) { return send(std::string_view(text)); }
+  result<void> send(byte_view data, ticks timeout = std::chrono::seconds(30));
+
+  /// The next message, owned. At most 16 messages or 64 KiB wait; then receiving pauses. Errors: `read_timeout` (the
+  /// connection is still up), `closed` after a clean close, otherwise what ended the connection.
+  result<message> receive(ticks timeout = std::chrono::seconds(30));
+
+  /// Closes and waits for the peer's answer. Returns the peer's code. Errors: `close_timeout`, `closed`.
+  result<close_code> close(close_code code = close_code::normal, std::string_view reason = {},
+                           ticks timeout = std::chrono::seconds(5));
+
+  /// The thread-safe handle.
+  [[nodiscard]] connection handle() const noexcept;
+  /// Subprotocol, extensions and the server's head as agreed.
+  [[nodiscard]] const handshake& agreed() const& noexcept HAWSER_LIFETIME_BOUND;
+
+ private:
+  friend class connector_access;
+  struct state;
+  explicit blocking_connection(std::unique_ptr<state> s) noexcept;
+  std::unique_ptr<state> state_;
+};
+
+/// Connects and waits until the connection is open. No reconnect. Errors: what `failure` would have said; `why` gets
+/// the sentence.
+HAWSER_API result<blocking_connection> connect(std::string_view url, const client_options& options = {},
+                                               const extension_list& extensions = {}, const headers& extra = {},
+                                               std::string* why = nullptr);
+
+HAWSER_END

@@ -1,0 +1,117 @@
+// The handle of a connection: what users hold, from any thread, for ever.
+#pragma once
+
+#include <hawser/base/bytes.h>
+#include <hawser/base/errc.h>
+#include <hawser/base/function.h>
+#include <hawser/base/result.h>
+#include <hawser/core/close_code.h>
+#include <hawser/core/connection.h>
+#include <hawser/net/address.h>
+#include <hawser/ws/message.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+HAWSER_BEGIN
+
+/// A handle: eight bytes, copied freely, never dangling. After the connection has ended every call answers
+/// `errc::closed`, from any thread, for ever.
+///
+/// Threads: `send`, `close`, `terminate`, `publish`, `subscribe`, `unsubscribe`, `post` and `is_open` may be called on
+/// any thread. On the connection's own loop they act at once; elsewhere they copy what they need and queue it there,
+/// and `ok` means queued. All other calls belong to the loop's thread (the handlers run there) and answer
+/// `errc::wrong_thread` elsewhere.
+class HAWSER_API connection {
+ public:
+  /// Refers to no connection: every call answers `errc::closed`.
+  connection() noexcept = default;
+
+  /// Sends a text message; `text` is copied and must be UTF-8. Errors: `closed`, `would_block` (not taken: wait for
+  /// `on_drain`), `invalid_utf8`.
+  errc send(std::string_view text) const;
+  errc send(const char* text) const { return send(std::string_view(text)); }
+  /// Sends a binary message; `data` is copied.
+  errc send(byte_view data) const;
+  /// Sends a message on as it is, text or binary: without a copy where it lies in this loop's memory.
+  errc send(const message& m) const;
+
+  /// Sends a message in parts, each a frame of its own (loop thread). Errors: also `wrong_state` when the calls are out
+  /// of order.
+  errc begin_text() const;
+  errc begin_binary() const;
+  errc send_part(byte_view part, bool last) const;
+
+  /// Sends a ping of at most 125 bytes (loop thread); `on_pong` hears the answer.
+  errc ping(byte_view payload = {}) const;
+
+  /// Starts the closing handshake behind everything that was sent. `reason` is at most 123 bytes of UTF-8. Errors:
+  /// `closed`, `invalid_close_code`.
+  errc close(close_code code = close_code::normal, std::string_view reason = {}) const;
+  /// Ends the connection at once, without a closing handshake; the peer sees a reset.
+  errc terminate() const;
+
+  /// Joins or leaves a topic of this server. Errors: `invalid_argument` for a name that is empty or over 255 bytes.
+  errc subscribe(std::string_view topic) const;
+  errc unsubscribe(std::string_view topic) const;
+  /// Sends to every other subscriber of `topic` on this server.
+  errc publish(std::string_view topic, std::string_view text) const;
+  errc publish(std::string_view topic, const char* text) const { return publish(topic, std::string_view(text)); }
+  errc publish(std::string_view topic, byte_view data) const;
+  errc publish(std::string_view topic, const message& m) const;
+
+  /// Runs `call` on the connection's loop. Errors: `closed`; then `call` is destroyed uncalled.
+  errc post(function<void()> call) const;
+
+  /// True while messages can be sent. Another thread may close it the next moment.
+  [[nodiscard]] bool is_open() const noexcept;
+
+  // ---- the loop's thread only
+
+  [[nodiscard]] result<core::statistics> stats() const;
+  [[nodiscard]] result<net::address> local_address() const;
+  [[nodiscard]] result<net::address> remote_address() const;
+  /// The agreed extensions, as in Sec-WebSocket-Extensions; empty for none.
+  [[nodiscard]] result<std::string> extensions() const;
+
+  /// Stops and resumes receiving: back-pressure by hand. What was received already waits. Errors: `closed`,
+  /// `wrong_thread`.
+  errc pause() const;
+  errc resume() const;
+
+  /// Keeps an object with the connection; it is destroyed with it, or replaced. `data<T>()` finds it, null when there
+  /// is none of this type.
+  template <class T>
+  errc set_data(std::unique_ptr<T> object) const {
+    return set_data(object.release(), type_tag<T>(), [](void* p) { delete static_cast<T*>(p); });
+  }
+  template <class T>
+  [[nodiscard]] T* data() const noexcept {
+    return static_cast<T*>(find_data(type_tag<T>()));
+  }
+
+  /// The same connection. A number that no other connection of this process ever had or will have.
+  bool operator==(const connection&) const noexcept = default;
+  [[nodiscard]] std::uint64_t id() const noexcept { return std::uint64_t{generation_} << 32 | index_; }
+
+ private:
+  friend class session;
+  connection(std::uint32_t index, std::uint32_t generation) noexcept : index_(index), generation_(generation) {}
+
+  template <class T>
+  static const void* type_tag() noexcept {
+    static constexpr char tag = 0;
+    return &tag;
+  }
+  errc set_data(void* object, const void* tag, void (*destroy)(void*)) const;
+  void* find_data(const void* tag) const noexcept;
+
+  std::uint32_t index_ = 0;
+  std::uint32_t generation_ = 0;  // 0: no connection.
+};
+
+HAWSER_END

@@ -1,0 +1,55 @@
+// A received message.
+#pragma once
+
+#include <hawser/base/buffer.h>
+#include <hawser/base/bytes.h>
+#include <hawser/base/clock.h>
+#include <hawser/core/opcode.h>
+
+#include <string>
+#include <string_view>
+
+HAWSER_BEGIN
+
+/// A message, or with `in_parts` a part of one. A handler gets it borrowed: it and its views are good until the handler
+/// returns. `take()` makes it owned: then it is good for as long as it is kept, on any one thread.
+class HAWSER_API message {
+ public:
+  message() noexcept = default;
+
+  [[nodiscard]] bool is_text() const noexcept { return op_ == opcode::text; }
+  /// The payload as text: UTF-8, already checked, when `is_text()`; plain bytes otherwise.
+  [[nodiscard]] std::string_view text() const& noexcept HAWSER_LIFETIME_BOUND { return as_text(payload_); }
+  std::string_view text() const&& = delete;
+  [[nodiscard]] byte_view bytes() const& noexcept HAWSER_LIFETIME_BOUND { return payload_; }
+  byte_view bytes() const&& = delete;
+  [[nodiscard]] std::size_t size() const noexcept { return payload_.size(); }
+
+  /// With `in_parts`: whether this is the first and the last part of its message. Whole messages are both.
+  [[nodiscard]] bool first() const noexcept { return first_; }
+  [[nodiscard]] bool last() const noexcept { return last_; }
+
+  /// When the first and the last byte of the message were received.
+  [[nodiscard]] tick first_byte() const noexcept { return first_byte_; }
+  [[nodiscard]] tick last_byte() const noexcept { return last_byte_; }
+
+  /// The message as an owned one. Free when it owns its bytes already (large messages do), a copy otherwise. Loop
+  /// thread.
+  [[nodiscard]] message take() const;
+
+ private:
+  friend class session;
+  friend class connection;
+
+  byte_view payload_;
+  mutable buffer owner_;          // Not empty: the payload lies in it.
+  buffer* lent_owner_ = nullptr;  // A borrowed message's buffer, which `take` may move away.
+  buffer_pool* pool_ = nullptr;
+  tick first_byte_{};
+  tick last_byte_{};
+  opcode op_ = opcode::text;
+  bool first_ = true;
+  bool last_ = true;
+};
+
+HAWSER_END

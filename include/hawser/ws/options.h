@@ -1,0 +1,72 @@
+// What clients and servers can be told. Every default is safe; what is insecure says so in its name.
+#pragma once
+
+#include <hawser/base/clock.h>
+#include <hawser/base/log.h>
+#include <hawser/core/http.h>
+#include <hawser/core/settings.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+HAWSER_BEGIN
+
+/// Which way to the system a loop takes.
+enum class driver : std::uint8_t { automatic, epoll };
+
+/// Options of a server. Set before `listen`.
+struct server_options {
+  server_options() {}  // Not an aggregate: see docs/decisions.md, "options have constructors".
+
+  limits bounds;
+  keepalive alive;
+  http_limits http;
+  ticks close_timeout = std::chrono::seconds(5);  ///< For the peer's answer to a close; then the connection is reset.
+  ticks handshake_timeout = std::chrono::seconds(10);  ///< From accept to the whole request head, absolute.
+  unsigned threads = 1;                                ///< Loops, each on a thread of its own.
+  driver io = driver::automatic;
+  std::size_t max_connections = 0;   ///< 0: as many as the system's limit on open files leaves, less 64.
+  std::size_t max_per_host = 256;    ///< Connections from one address (IPv6: from one /64); over it 503.
+  std::size_t accept_rate = 1000;    ///< New connections a second; over it 503.
+  std::size_t max_handshakes = 512;  ///< Opening handshakes under way; over it 503.
+  bool limit_loopback = false;       ///< `max_per_host` and `accept_rate` hold for peers on this machine too.
+  std::vector<std::string>
+      allowed_hosts;  ///< Host names served. Empty: on a loopback address its usual names, else all (421).
+  std::vector<std::string> allowed_origins;  ///< Pages of these origins may connect, beside those of this host (403).
+  bool insecure_any_origin = false;          ///< Pages of any site may connect with their users' cookies.
+  bool in_parts = false;                     ///< Deliver messages as they come, in parts.
+  log_sink* log = nullptr;                   ///< Must outlive the server.
+};
+
+/// How a client comes back. Full jitter: the wait is random between 0 and a bound that doubles up to `cap`.
+struct reconnect_policy {
+  bool enabled = true;
+  ticks first = std::chrono::milliseconds(500);  ///< The bound of the first wait (the very first retry: 0 to 1 s).
+  ticks cap = std::chrono::seconds(30);
+  ticks stable_after = std::chrono::seconds(30);  ///< A connection this old starts the count anew.
+  unsigned max_attempts = 0;                      ///< Give up after so many attempts without a connection; 0: never.
+};
+
+/// Options of a client.
+struct client_options {
+  client_options() { bounds.max_message = std::uint64_t{16} << 20; }
+
+  limits bounds;
+  keepalive alive;
+  http_limits http;
+  reconnect_policy reconnect;
+  ticks connect_timeout = std::chrono::seconds(10);    ///< Name and TCP, all addresses together.
+  ticks handshake_timeout = std::chrono::seconds(10);  ///< From connected to the whole response head.
+  ticks close_timeout = std::chrono::seconds(5);
+  driver io = driver::automatic;
+  std::vector<std::string> subprotocols;  ///< In order of preference.
+  std::string origin;                     ///< Sent as Origin when not empty.
+  bool strict_extensions_header = false;  ///< A response that splits Sec-WebSocket-Extensions fails (RFC 6455, 11.3.2).
+  bool in_parts = false;
+  log_sink* log = nullptr;  ///< Must outlive the client.
+};
+
+HAWSER_END

@@ -1,0 +1,109 @@
+// A WebSocket server.
+#pragma once
+
+#include <hawser/base/function.h>
+#include <hawser/base/result.h>
+#include <hawser/core/extension.h>
+#include <hawser/core/negotiate.h>
+#include <hawser/net/address.h>
+#include <hawser/ws/connection.h>
+#include <hawser/ws/failure.h>
+#include <hawser/ws/handshake.h>
+#include <hawser/ws/message.h>
+#include <hawser/ws/options.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+HAWSER_BEGIN
+
+struct route_handlers;
+
+/// What happens on one path. Handlers are set before `listen`; they run on the connection's loop thread, on several
+/// threads at once when there are several loops. A handler may close, send, destroy objects of its own, or throw: a
+/// throw closes that connection with 1011 and is reported to its `on_error`.
+///
+/// For each connection: `on_connect` once; messages; then, if it did not end with a closing handshake, `on_error` once;
+/// then `on_close` once, always last.
+class HAWSER_API route {
+ public:
+  using connect_handler = function<void(connection, const handshake&)>;
+  using message_handler = function<void(connection, const message&)>;
+  using payload_handler = function<void(connection, byte_view)>;
+  using drain_handler = function<void(connection)>;
+  using error_handler = function<void(connection, const failure&)>;
+  using close_handler = function<void(connection, close_code, std::string_view reason)>;
+
+  route& on_connect(connect_handler h);
+  route& on_message(message_handler h);
+  route& on_ping(payload_handler h);  ///< Already answered.
+  route& on_pong(payload_handler h);
+  route& on_drain(drain_handler h);  ///< After `would_block`: the backlog is down to `write_resume`.
+  route& on_error(error_handler h);
+  route& on_close(close_handler h);
+
+  /// Subprotocols spoken here, in order of preference; the first of the client's that is among them is agreed.
+  route& subprotocols(std::vector<std::string> names);
+
+ private:
+  friend class server;
+  explicit route(route_handlers& h) noexcept : handlers_(&h) {}
+  route_handlers* handlers_;
+};
+
+/// Accepts connections, routes them by path, runs their loops. Set up on one thread; `stop`, `publish` and
+/// `connections` may be called on any thread while it runs.
+class HAWSER_API server {
+ public:
+  explicit server(server_options options = {});
+  /// Stops, if it runs, and destroys what is left. After it no handler is called.
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  /// Extensions offered on all routes, in order of preference of composition; the client's order decides (RFC
+  /// 6455, 9.1).
+  [[nodiscard]] extension_list& extensions() noexcept;
+
+  /// The handlers of `path` ("/chat"), made at the first call. "*" is for every path that has none of its own. Valid as
+  /// long as the server.
+  hawser::route route(std::string_view path);
+
+  /// A page for plain GET requests of `path`.
+  server& page(std::string_view path, std::string_view content_type, std::string_view body);
+
+  /// Hears of refused handshakes and of handlers that threw, in words.
+  server& on_error(function<void(const failure&)> h);
+
+  /// Listens on `host` (a literal or "localhost") and `port` (0: the system chooses), or on `address` text as
+  /// `net::address::parse` reads it. Several addresses may be listened on. Returns where it listens. Errors:
+  /// `address_in_use`, `address_invalid`, `permission_denied`, `out_of_resources`.
+  result<net::address> listen(std::string_view host, std::uint16_t port);
+  result<net::address> listen(std::string_view address);
+
+  /// Serves until `stop`. Errors: `wrong_state` when it runs already or listens nowhere.
+  result<void> run();
+
+  /// Closes every connection with `code`, waits up to the close timeout for their answers, then ends `run`. Any thread,
+  /// any number of times, also before `run`.
+  void stop(close_code code = close_code::going_away) noexcept;
+
+  /// Sends to every subscriber of `topic`, on all loops. Any thread.
+  void publish(std::string_view topic, std::string_view text);
+  void publish(std::string_view topic, const char* text) { publish(topic, std::string_view(text)); }
+  void publish(std::string_view topic, byte_view data);
+  void publish(std::string_view topic, const message& m);
+
+  /// Connections open or opening now. Any thread.
+  [[nodiscard]] std::size_t connections() const noexcept;
+
+ private:
+  friend class session;
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+HAWSER_END

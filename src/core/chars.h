@@ -58,5 +58,13 @@ constexpr std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
+/// RFC 3986, 3.1.
+constexpr bool is_scheme(std::string_view text) noexcept {
+  for (const char c : text) {
+    if (!is_char(c, alpha_char | digit_char) && c != '+' && c != '-' && c != '.') return false;
+  }
+  return !text.empty() && is_char(text[0], alpha_char);
+}
+
 }  // namespace detail
 HAWSER_END

@@ -32,5 +32,8 @@ inline std::string printable(std::string_view text, std::size_t most = 64) {
   return out;
 }
 
+/// `text` escaped and in quotes.
+inline std::string quoted(std::string_view text) { return '"' + printable(text) + '"'; }
+
 }  // namespace detail
 HAWSER_END

@@ -36,7 +36,7 @@ class url_reader {
   errc read_scheme() {
     const std::size_t end = text_.find("://");
     const std::string_view scheme = text_.substr(0, end);
-    if (end == std::string_view::npos || !is_scheme(scheme)) {
+    if (end == std::string_view::npos || !detail::is_scheme(scheme)) {
       return fail(errc::invalid_url, "a WebSocket URL looks like ws://host:port/path; write ws:// or wss:// first");
     }
     at_ = end + 3;
@@ -45,13 +45,6 @@ class url_reader {
     return fail(errc::unsupported_scheme, equal_no_case(scheme, "https")  ? "https:// is for pages; write wss:// here"
                                           : equal_no_case(scheme, "http") ? "http:// is for pages; write ws:// here"
                                                                           : "only ws:// and wss:// are WebSocket URLs");
-  }
-
-  static bool is_scheme(std::string_view text) noexcept {
-    return !text.empty() && detail::is_char(text[0], detail::alpha_char) &&
-           std::all_of(text.begin(), text.end(), [](char c) {
-             return detail::is_char(c, detail::alpha_char | detail::digit_char) || c == '+' || c == '-' || c == '.';
-           });
   }
 
   errc read_authority() {

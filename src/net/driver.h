@@ -9,6 +9,7 @@
 #include <hawser/base/errc.h>
 #include <hawser/net/address.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,18 +21,28 @@ namespace net {
 class driver;
 class loop;
 
+/// What a stream keeps for its driver.
+class stream_link {
+ private:
+  friend class driver;
+  int handle_ = -1;
+  std::uint32_t state_ = 0;
+};
+
 /// One byte stream of the system and what its owner hears from it. One virtual call a completion, on a final class.
-/// After `driver::close` nothing more is heard.
-class stream : public timed {
+/// After `driver::close` nothing more is heard. A stream is closed or released before it is destroyed, and not
+/// destroyed inside one of its own call-backs: `loop::bury` it there.
+class stream : public timed, public stream_link {
  public:
   /// Bytes came. They lie in the loop's receive area with at least 16 writable bytes in front, are lent for this call,
   /// and may be changed.
   virtual void on_received(byte_span bytes) = 0;
   /// A `read_into` finished: `n` bytes were put at its place. Its buffer is given back.
   virtual void on_received_into(buffer&& into, std::size_t n) = 0;
-  /// The peer sent its last byte; nothing more will be received.
+  /// The peer sent its last byte; nothing more will be received, and reading has ended. Writing may go on.
   virtual void on_end() = 0;
-  /// After a `write` that was pending: `n` more bytes of it went out, and there is room again: write the rest.
+  /// After a `write` that was pending: `n` more bytes of it went out (0 when the system only says that there is room
+  /// again): write the rest.
   virtual void on_written(std::size_t n) = 0;
   /// A connect finished well.
   virtual void on_connected() {}
@@ -40,14 +51,10 @@ class stream : public timed {
 
  protected:
   ~stream() = default;
-
- private:
-  friend class driver;
-  friend class epoll_driver;
-  friend class fake_driver;
-  int fd_ = -1;
-  std::uint32_t flags_ = 0;  // The driver's.
 };
+
+// Four pointers of the timer and the driver's word: it stands in every connection.
+static_assert(sizeof(stream) == 40);
 
 /// Hears of new connections.
 class acceptor {
@@ -76,6 +83,16 @@ struct listen_options {
   bool replace_unix_path = false;  ///< Remove a stale socket file first.
 };
 
+/// How often the system was asked for what. Counted always: a sum costs nothing beside a system call.
+struct call_counts {
+  std::uint64_t waits = 0;
+  std::uint64_t receives = 0;
+  std::uint64_t sends = 0;
+  std::uint64_t accepts = 0;
+  std::uint64_t controls = 0;           ///< Changes of what is waited for.
+  std::atomic<std::uint64_t> wakes{0};  ///< From any thread.
+};
+
 /// The way to the system. All calls on the loop's thread.
 class driver {
  public:
@@ -84,15 +101,21 @@ class driver {
   driver& operator=(const driver&) = delete;
   virtual ~driver() = default;
 
-  /// Takes an accepted handle: non-blocking, CLOEXEC, TCP_NODELAY. Reading has not started.
+  /// Takes a handle from an acceptor or from `release`: non-blocking, CLOEXEC, TCP_NODELAY. Reading has not started.
   virtual void adopt(stream& s, int handle) = 0;
+  /// Gives up the handle of an open stream without closing it, for another stream to adopt; nothing more is heard on
+  /// this one. Bytes that were not delivered stay in the system. Not while a `write` is pending.
+  [[nodiscard]] virtual int release(stream& s) noexcept = 0;
   /// Closes a handle that nobody adopted.
   virtual void discard(int handle) noexcept = 0;
-  /// Starts to connect; `on_connected` or `on_error` follows, never within the call.
+  /// Starts to connect; `on_connected` or `on_error` follows, never within the call. With an error nothing was begun
+  /// and nothing follows.
   virtual errc connect(stream& s, const address& to) = 0;
 
-  /// Bytes are received over and over into the loop's receive area until `stop_reading` or the end.
+  /// Bytes are received over and over into the loop's receive area until `stop_reading` or the end. Harmless when it is
+  /// so already, and after the end.
   virtual void start_reading(stream& s) = 0;
+  /// Nothing is received or heard until `start_reading`, not even the end; bytes wait in the system.
   virtual void stop_reading(stream& s) = 0;
   /// The next bytes, at most `room`, go to `into` at `offset` instead, once; the operation owns the buffer until
   /// `on_received_into` or `close`. Reading must be started.
@@ -118,11 +141,23 @@ class driver {
   /// Listens; `bound` gets the address with the port that was chosen. Errors: `address_in_use`, `address_invalid`,
   /// `permission_denied` ...
   virtual errc listen(acceptor& a, const address& on, const listen_options& options, address& bound) = 0;
+  /// Nothing more is heard from any of this acceptor's sockets; a Unix socket's file is removed.
   virtual void stop_listening(acceptor& a) noexcept = 0;
 
-  /// Waits for completions until `deadline` and delivers them. `wake` (any thread) ends the wait.
+  /// Waits for completions until `deadline`, has the loop read its clock, and delivers them. `wake` (any thread) ends
+  /// the wait.
   virtual void wait(tick deadline) = 0;
   virtual void wake() noexcept = 0;
+
+  [[nodiscard]] const call_counts& calls() const noexcept { return calls_; }
+
+ protected:
+  /// What a stream keeps for its driver: the handle, -1 when there is none, and a word of state.
+  static int& handle_of(stream& s) noexcept { return s.handle_; }
+  static int handle_of(const stream& s) noexcept { return s.handle_; }
+  static std::uint32_t& state_of(stream& s) noexcept { return s.state_; }
+
+  call_counts calls_;
 };
 
 /// The epoll driver; null when the system has none left to give (EMFILE). `area` is where bytes are received.

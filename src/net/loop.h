@@ -11,11 +11,11 @@
 #include <hawser/base/random.h>
 #include <hawser/base/result.h>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 HAWSER_BEGIN
@@ -32,20 +32,27 @@ class clock_source {
 class system_random final : public random_source {
  public:
   void fill(byte_span out) noexcept override;
+
+ private:
+  std::array<std::byte, 1024> block_{};
+  std::size_t used_ = sizeof block_;
+};
+
+/// The place of an item in the list of what is dirty.
+class dirty_link {
+ private:
+  friend class loop;
+  dirty_link* next_dirty_ = nullptr;  // Itself: last in the list. Null: not in it.
 };
 
 /// Something with work left for the end of the batch, once however often it was marked. Intrusive.
-class dirty {
+class dirty : public dirty_link {
  public:
   /// Flush what was queued. May mark others; they are flushed in the same batch.
   virtual void on_batch_end() = 0;
 
  protected:
   ~dirty() = default;
-
- private:
-  friend class loop;
-  dirty* next_dirty_ = nullptr;  // Itself: last in the list. Null: not in it.
 };
 
 /// Something that dies at the end of the batch, when nothing on the stack can refer to it any more.
@@ -58,16 +65,21 @@ class mortal {
   mortal* next_dead_ = nullptr;
 };
 
+/// What a loop is made of.
 struct loop_options {
-  std::size_t receive_area = std::size_t{512}
-                             << 10;                  ///< Bytes received at once, shared by all connections of the loop.
-  std::size_t kept_buffers = std::size_t{64} << 20;  ///< Free memory kept for reuse.
-  std::unique_ptr<driver> (*make_driver)(loop&) = make_epoll_driver;  ///< Tests put a fake one here.
-  clock_source* clock = nullptr;                                      ///< Null: the system's. Must outlive the loop.
-  random_source* random = nullptr;                                    ///< Null: the kernel's. Must outlive the loop.
-  log_sink* log = nullptr;                                            ///< Null: silent. Must outlive the loop.
+  /// Bytes received at once, shared by all connections of the loop.
+  std::size_t receive_area = std::size_t{512} << 10;
+  /// Free memory kept for reuse.
+  std::size_t kept_buffers = std::size_t{64} << 20;
+  /// Tests put a fake one here.
+  std::unique_ptr<driver> (*make_driver)(loop&) = make_epoll_driver;
+  clock_source* clock = nullptr;    ///< Null: the system's. Must outlive the loop.
+  random_source* random = nullptr;  ///< Null: the kernel's. Must outlive the loop.
+  log_sink* log = nullptr;          ///< Null: silent. Must outlive the loop.
 };
 
+/// Everything but `post`, `stop`, `current` and `on_own_thread` belongs to the loop's thread, or to any one thread
+/// while it does not run. Whatever was made for the loop (streams, timers, dirty items) goes before it.
 class loop {
  public:
   /// Errors: `out_of_resources`.
@@ -76,12 +88,13 @@ class loop {
   loop(const loop&) = delete;
   loop& operator=(const loop&) = delete;
 
-  /// Runs until `stop`. Errors: `wrong_state` when it already runs.
+  /// Runs until `stop`; may be called again after that. Errors: `wrong_state` when it already runs.
   result<void> run();
   /// One batch: waits for completions at most until `deadline`, delivers them, then timers, posted calls, the dirty
   /// list, the dead.
   void run_once(tick deadline);
-  /// Ends `run` after the batch in hand. Any thread, also before `run`, any number of times.
+  /// Ends `run` after the batch in hand; what was posted before this call is still called. Any thread, also before
+  /// `run`, any number of times.
   void stop() noexcept;
 
   /// Queues `call` for the loop's thread and wakes it once a batch. Any thread. Calls still queued when the loop is
@@ -89,39 +102,75 @@ class loop {
   void post(function<void()> call);
 
   /// The loop that runs on this thread, or null.
-  static loop* current() noexcept;
+  static loop* current() noexcept { return current_; }
   /// True on the loop's own thread, and on any thread while it does not run.
   [[nodiscard]] bool on_own_thread() const noexcept;
 
   /// The time of this batch, read once.
   [[nodiscard]] tick now() const noexcept { return now_; }
-  /// Reads the clock again: after a call of the user's that may have taken long.
-  tick refresh_now() noexcept;
+  /// Reads the clock again: after a call of the user's that may have taken long. Drivers do after each wait.
+  tick refresh_now() noexcept { return now_ = clock_->now(); }
 
   [[nodiscard]] driver& io() noexcept { return *driver_; }
   [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
   [[nodiscard]] buffer_pool& pool() noexcept { return pool_; }
   [[nodiscard]] random_source& random() noexcept { return *random_; }
+  [[nodiscard]] clock_source& clock() noexcept { return *clock_; }
   [[nodiscard]] log_sink* log() const noexcept { return log_; }
-  /// Where bytes are received; 64 writable bytes lie in front of it.
-  [[nodiscard]] byte_span receive_area() noexcept;
+  /// Where bytes are received; `area_headroom` writable bytes lie in front of it.
+  [[nodiscard]] byte_span receive_area() noexcept { return area_; }
+  static constexpr std::size_t area_headroom = 64;
 
-  /// Calls `item.on_batch_end()` at the end of this batch.
-  void mark_dirty(dirty& item) noexcept;
-  /// Forgets a dirty item that is about to go.
+  /// Calls `item.on_batch_end()` at the end of this batch, in the order of marking.
+  void mark_dirty(dirty& item) noexcept {
+    if (item.next_dirty_ != nullptr) return;
+    item.next_dirty_ = &item;
+    if (last_dirty_ != nullptr)
+      last_dirty_->next_dirty_ = &item;
+    else
+      first_dirty_ = &item;
+    last_dirty_ = &item;
+  }
+  /// Forgets a dirty item that is about to go. Takes as long as the list: what is buried need not be forgotten, since
+  /// the dead go after the last flush.
   void forget(dirty& item) noexcept;
   /// Destroys `item` at the end of this batch.
   void bury(std::unique_ptr<mortal> item) noexcept;
 
  private:
-  explicit loop(const loop_options& options);
+  class visit;
 
+  explicit loop(const loop_options& options);
+  void batch(tick deadline);
+  void call_posted();
+  void end_batch();
+
+  clock_source own_clock_;
+  clock_source* clock_;
   tick now_;
-  std::unique_ptr<driver> driver_;
-  timer_wheel timers_;
+  dirty_link* first_dirty_ = nullptr;
+  dirty_link* last_dirty_ = nullptr;
+  mortal* dead_ = nullptr;
+  std::unique_ptr<std::byte[]> memory_;
+  byte_span area_;
   buffer_pool pool_;
+  timer_wheel timers_;
+  system_random own_random_;
   random_source* random_;
   log_sink* log_;
+
+  std::atomic<bool> running_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> has_posted_{false};  // Written under the lock.
+  std::mutex posted_lock_;
+  std::vector<function<void()>> posted_;   // Guarded by the lock.
+  bool deaf_ = false;                      // Guarded by the lock: the loop is going.
+  std::vector<function<void()>> calling_;  // What is being called; kept for its memory.
+
+  std::unique_ptr<driver> driver_;  // The first to go: its listeners have timers.
+
+  // One load wherever it is inlined, also in a shared library.
+  HAWSER_API static inline thread_local loop* current_ __attribute__((tls_model("initial-exec"))) = nullptr;
 };
 
 }  // namespace net

@@ -46,7 +46,6 @@ struct claims {
   bool replays = false;   ///< May send a message again on another connection: stands app-side of every `ordered` stage.
   bool unmasked = false;  ///< Takes masking away: allowed on TLS and loopback only.
   bool interleaves = false;  ///< Lets fragments of several messages mix.
-  bool mandatory = false;    ///< Declined: the client closes with 1010, the server refuses with 400 (N-20, N-21).
 
   // Interest: what never concerns this stage costs it nothing, not even its `begin`.
   bool in_needs_rsv = false;  ///< Incoming messages without one of my RSV bits do not concern me.
@@ -59,7 +58,9 @@ struct claims {
 // ---- a message on its way -------------------------------------------------------------------------------------------
 // head, verdict, step and context are plain structs: the same ones cross the plug-in boundary.
 
-/// What is known of a message before its bytes. A stage may set and clear only the bits it claimed.
+/// What is known of a message before its bytes. In `begin` a stage may set or clear the RSV bits that it claimed
+/// (inwards only clear), and nothing else: to touch another's bit or the opcode breaks the contract. `size` and
+/// `channel` are kept by the library; what a stage writes there is ignored.
 struct head {
   std::uint8_t opcode = 0;  ///< 1 text, 2 binary, 3-7 as claimed.
   std::uint8_t rsv = 0;     ///< As in `rsv`.
@@ -106,7 +107,8 @@ inline constexpr std::size_t max_edge = 32;
 /// How a transform step ended.
 enum class flow : std::uint8_t {
   more,   ///< All input taken; needs more input.
-  full,   ///< Needs more output room. Must have consumed or produced something.
+  full,   ///< Needs another call, for output room or for the rest of the input. Must have consumed or produced
+          ///< something.
   done,   ///< The message is finished (only when `fin` was given and all input is taken).
   error,  ///< `context::fail` was called.
 };
@@ -132,25 +134,33 @@ class HAWSER_API context {
   [[nodiscard]] role side() const noexcept;
   /// The time of the event that caused this hook.
   [[nodiscard]] tick now() const noexcept;
+  /// The most bytes that a message may have in this direction; held after each stage.
+  [[nodiscard]] std::uint64_t limit(direction way) const noexcept;
 
   /// One timer a stage: `timer()` is called at or after `when`, once. `arm` replaces, `disarm` forgets.
   void arm(tick when) noexcept;
   void disarm() noexcept;
 
   /// Sends a control frame of an opcode that this stage claimed (11-15), at most 125 bytes; it overtakes queued data at
-  /// the next frame boundary. False: not open, not claimed, too long, or too many waiting; nothing was sent.
+  /// the next frame boundary. False: not open or closing, or too many actions wait; nothing was sent. An opcode that is
+  /// not claimed, or a longer payload, breaks the contract (F-03).
   bool emit_control(std::uint8_t opcode, byte_view payload) noexcept;
 
   /// Lets a message go on behind this stage: one that was held, a retransmission, or one of its own. It leaves when no
-  /// other message is half-way in that direction. False: not open or the list is full; the message was not taken.
-  bool forward(direction way, const head& h, buffer body) noexcept;
+  /// other message is half-way in that direction. `h` is the head that `whole` or `retained` gave, or one of its own:
+  /// opcode 1 or 2, and no RSV bits but this stage's own and, outwards, those of stages nearer to the application. Its
+  /// size is taken from `body`. False: not open, closing (outwards), or too many actions wait; the message was not
+  /// taken. A body over `limit(way)` fails with 1009.
+  [[nodiscard]] bool forward(direction way, const head& h, buffer body) noexcept;
 
   /// Fails the connection (RFC 6455, 7.1.7) with `code`; the first call wins. `why` is for people and goes into the
-  /// close reason, cut to 123 bytes. No hook but `closed` runs afterwards.
+  /// close reason, cut to 123 bytes. No hook runs afterwards but, at the end, `done` of messages given up and `closed`.
+  /// `code` is one that may be sent, and not 1010: that is for the handshake (N-24, N-25).
   void fail(close_code code, std::string_view why) noexcept;
 
   /// Changes this stage's memory account by `bytes`. False when it would pass the connection's budget: nothing was
-  /// charged.
+  /// charged. To give back more than was charged breaks the contract; so does an account that is not zero after
+  /// `closed`.
   bool charge(std::ptrdiff_t bytes) noexcept;
 
   /// Bytes that may still be queued in this direction. 0: stop forwarding.
@@ -266,8 +276,11 @@ consteval unsigned hooks_found() {
 ///   step transform(direction, byte_view in, byte_span out, bool fin, context&)
 ///   void whole(direction, const head&, buffer, context&)               the complete message, taken away
 ///   void retained(direction, const head&, buffer, context&)            a reference to the complete message; it goes on
-///   void prefix(direction, byte_span, context&), void suffix(...)      out: fill the bytes; in: they came, check them
-///   void done(direction, context&)       the message ended or was given up, for every verdict but bypass and reject
+///   void prefix(direction, byte_span, context&), void suffix(...)      out: fill the bytes; in: they came, check them.
+///                                        A prefix comes before all observe() or in_place() of its message, a suffix
+///                                        after the last; a message too short for both fails with 1002 (F-07)
+///   void done(direction, context&)       the message ended or was given up: once for every `begin` whose verdict was
+///                                        not bypass or reject
 ///   void control(std::uint8_t opcode, byte_view payload, context&)     a frame of an own control opcode arrived
 ///   void timer(context&)
 ///   void open(context&)                  negotiated, before the first message
@@ -276,8 +289,9 @@ consteval unsigned hooks_found() {
 ///   std::ptrdiff_t frame_in(head&, byte_view, context&), std::size_t frame_out(head&, byte_span, context&)   frame
 ///   layer
 ///
-/// A hook that throws fails the connection with 1011. One stage object serves one connection, both directions, one
-/// thread.
+/// `fin` marks the last chunk of a message, which may be empty. A hook that throws, or breaks the contract, fails the
+/// connection with 1011 and a line that names the extension and what it did. One stage object serves one connection,
+/// both directions, one thread.
 template <class S>
 concept stage = requires(S& s, head& h, context& c) {
   { S::hooks } -> std::convertible_to<unsigned>;
@@ -412,6 +426,8 @@ class any_stage {
     if (state_ != nullptr) table_->destroy(state_);
   }
 
+  /// False: made by default or moved from; there is no table then.
+  explicit operator bool() const noexcept { return table_ != nullptr; }
   [[nodiscard]] const stage_table& table() const noexcept { return *table_; }
   [[nodiscard]] void* state() const noexcept { return state_; }
 
@@ -449,9 +465,10 @@ inline constexpr bool is_accepted_option<std::optional<accepted<S>>> = true;
 /// An extension. A factory is immutable, shared by all connections and loops, and called from several threads at once:
 ///   name()                              its token on the wire (N-14: use a private name such as "x-..." or register)
 ///   std::vector<params> offers()        client: one or more alternatives, best first; parameters only
-///   optional<accepted<S>> accept(const std::vector<params>&)   server: all offers of this name, in order; nullopt
-///   declines optional<accepted<S>> confirm(const params&)               client: the answer; nullopt fails the
-///   handshake (P-12)
+///   optional<accepted<S>> accept(const std::vector<params>&)
+///                                       server: all offers of this name, in order, doubles kept; nullopt declines
+///   optional<accepted<S>> confirm(const params&)
+///                                       client: the answer; nullopt fails the handshake (P-12)
 /// A throw declines (server) or fails the handshake (client).
 template <class F>
 concept factory = requires(const F& f, const params& p, const std::vector<params>& ps) {
@@ -513,11 +530,21 @@ class extension_list {
     list_.push_back(std::move(f));
     return *this;
   }
+  /// Adds one that must be agreed on: a client closes with 1010 when the server declines it (N-20), a server refuses
+  /// the handshake with 400 when the client does not offer it or it cannot be agreed (N-21). With several of one name
+  /// any of them will do.
+  extension_list& require(any_factory f) {
+    required_.emplace_back(f.name());
+    return add(std::move(f));
+  }
   [[nodiscard]] const std::vector<any_factory>& all() const& noexcept HAWSER_LIFETIME_BOUND { return list_; }
+  /// The names that must be agreed on; one may occur twice.
+  [[nodiscard]] const std::vector<std::string>& required() const& noexcept HAWSER_LIFETIME_BOUND { return required_; }
   [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
 
  private:
   std::vector<any_factory> list_;
+  std::vector<std::string> required_;
 };
 
 HAWSER_END

@@ -41,22 +41,25 @@ struct conditions {
 /// Proves that these stages work together, in this order, or says in `why` which two do not and why: RSV or opcode
 /// claimed twice or not claimable (N-16, P-05), a frame stage app-side of a message stage, `per_frame` before a
 /// compressor (P-06), `reorders` network-side of `ordered`, `replays` network-side of `ordered`, `unmasked` on an open
-/// path, two `interleaves`, `ordered` beside `interleaves`, claims out of range. Both roles run it.
+/// path, two `interleaves`, `ordered` beside `interleaves`, claims out of range or without the hook that they need, and
+/// what this version does not carry yet: frame stages, data opcodes 3-7, `unmasked`. Both roles run it.
 HAWSER_API bool compose(std::span<const agreed_extension> stages, const conditions& where, std::string& why);
 
-/// The client's field value for `list`; empty when there is nothing to offer.
+/// The client's field value for `list`; empty when there is nothing to offer. A factory whose `offers` throws, or whose
+/// words are not tokens, is left out; so is what comes after the first `max_extension_elements` offers.
 HAWSER_API std::string offer_extensions(const extension_list& list);
 
-/// The server's side: reads the offers, asks each factory once with all offers of its name, keeps the client's order
-/// (N-10), message stages before frame stages, declines the less preferred of two that cannot work together (N-16).
-/// Errors: `extension_header_malformed` (N-01: 400), `extension_missing` (a mandatory one was not offered or declined,
-/// N-21: 400); `why` gets a sentence.
+/// The server's side: reads the offers (empty: the request has no such field), asks each factory once with all offers
+/// of its name, keeps the client's order (N-10), message stages before frame stages, declines the less preferred of two
+/// that cannot work together (N-16); a required one is preferred to all others. Errors: `extension_header_malformed`
+/// (N-01: 400), `extension_missing` (a required one was not offered or was declined, N-21: 400); `why` gets a sentence.
 HAWSER_API result<negotiation> answer_extensions(std::string_view offered, const extension_list& list,
                                                  const conditions& where, std::string& why);
 
-/// The client's side: reads the answer. Errors: `extension_header_malformed`, `extension_not_offered` (N-08, also an
-/// element twice), `extension_parameters` (P-12), `extension_conflict` (compose refused), `extension_missing` (a
-/// mandatory one was declined, N-20: the connection opens and is closed with 1010); `why` gets a sentence.
+/// The client's side: reads the answer (empty: the response has no such field). Errors: `extension_header_malformed`,
+/// `extension_not_offered` (N-08, also an element twice), `extension_parameters` (P-12), `extension_conflict` (compose
+/// refused), `extension_missing` (a required one was declined, N-20: the connection opens and is closed with 1010, and
+/// `why` names it for the close reason); `why` gets a sentence of at most 123 bytes.
 HAWSER_API result<negotiation> confirm_extensions(std::string_view answered, const extension_list& list,
                                                   const conditions& where, std::string& why);
 

@@ -2,7 +2,8 @@
 //
 // The pipeline knows no connection: it takes head, chunks and fin, so the same one runs over frames, over a subprotocol
 // and in the test kit. Pull style: `begin`, then `push` a chunk and `pull` until it wants more. Nothing calls up,
-// nothing recurses.
+// nothing recurses. What was begun in one direction has no effect on what lies in the other: an echo may push the very
+// piece that it pulled.
 #pragma once
 
 #include <hawser/base/buffer.h>
@@ -53,36 +54,47 @@ class HAWSER_API pipeline {
   // ---- life
   /// Calls `open` on each stage, app-side first.
   void open(tick now);
-  /// Calls `flush` on each stage, app-side first: before our close frame is queued.
+  /// Calls `flush` on each stage, app-side first: before our close frame is queued. What they forwarded and emitted
+  /// must be drained before it; later they may send nothing more (F-10).
   void flush(tick now);
-  /// Gives up messages half-way (`done`), then calls `closed` on each stage once, app-side first. No hook runs
-  /// afterwards. After it every account is back to zero.
+  /// Gives up messages half-way (`done`), then calls `closed` on each stage once, app-side first, when `open` was
+  /// called. No hook runs afterwards, every account is zero, all actions and buffers are dropped.
   void closed(close_code code, tick now);
 
   // ---- one message at a time and direction
   /// Starts a message at the application's (out) or the network's (in) end: asks each interested stage for its verdict
   /// and lets it change its bits of `h`. `from` starts behind that stage instead, for a forwarded message. Afterwards
   /// `h` is what leaves: for `in`, RSV bits that are still set belong to nobody, and the caller fails the connection
-  /// (F-01). False: `failed()`.
+  /// (F-01). False: `failed()`. The caller drains `next_work` first, or what a stage held may be overtaken.
   bool begin(direction way, head& h, tick now);
   bool begin_behind(std::size_t stage, direction way, head& h, tick now);
 
   /// True when every stage bypasses the message in hand: the caller may pass the bytes itself and skip push and pull.
+  /// It then says by `occupy` how long that takes, unless the message leaves at once.
   [[nodiscard]] bool bypassed(direction way) const noexcept;
+  /// The caller is half-way through a message that this pipeline does not see, or is through it: nothing is forwarded
+  /// in between.
+  void occupy(direction way, bool half_way) noexcept;
   /// True when a stage will write into the chunks that are pushed: they must be the caller's to change.
   [[nodiscard]] bool writes(direction way) const noexcept;
 
   /// Gives the next chunk of the message in hand; `fin` with the last one (which may be empty). Only after `pull` said
   /// `more`. The bytes must stay until `pull` says `more` again, or `stash` was called.
   void push(direction way, byte_span chunk, bool fin, tick now);
+  /// Gives the whole message at once and keeps its bytes alive until it is over: for forwarded messages. A body that
+  /// has other owners is copied when a stage would write into it; `whole` gets it without a copy where nothing is
+  /// before it.
+  void push_owned(direction way, buffer body, tick now);
 
   enum class pulled : std::uint8_t {
-    more,   ///< Everything pushed has been worked in.
-    piece,  ///< Here is a piece of the message; valid until the next call on this pipeline.
+    more,   ///< Everything pushed has been worked in; after a piece with `fin`: the message is over.
+    piece,  ///< Here is a piece of the message; valid until the next call of begin, push, pull or stash in this
+            ///< direction.
     gone,   ///< A stage took the whole message away; it is over in this direction.
     failed,
   };
-  /// The next piece at the other end. The last piece has `fin`.
+  /// The next piece at the other end. The last piece has `fin`. Pull once more after it: that gives the message's
+  /// buffers back to the pool (so does the next `begin`).
   pulled pull(direction way, byte_span& bytes, bool& fin);
 
   /// Copies what was pushed and not yet worked in, because its memory is about to go.
@@ -106,22 +118,30 @@ class HAWSER_API pipeline {
     head message;         ///< forward
     buffer body;          ///< The payload of either.
   };
-  /// Takes the oldest action that can be carried out now: a forward waits while a message is half-way in its direction.
-  /// False: none.
+  /// Takes the oldest action that can be carried out now. A forward waits while a message is half-way in its direction;
+  /// among forwards the stage nearest to their end goes first, so that what was held there is not overtaken. False:
+  /// none.
   bool next_work(work& out);
+  /// True when actions wait, also when none can be carried out now.
   [[nodiscard]] bool has_work() const noexcept;
 
-  /// How many bytes the owner can still queue in a direction; stages read it by `context::room`.
+  /// How many bytes the owner can still queue in a direction; stages read it by `context::room`, less what they
+  /// forwarded since. Unlimited until it is set.
   void set_room(direction way, std::size_t bytes) noexcept;
 
   // ---- failure: the first one wins; afterwards nothing runs but `closed`
   [[nodiscard]] bool failed() const noexcept;
   [[nodiscard]] close_code fail_code() const noexcept;
   [[nodiscard]] errc fail_error() const noexcept;
-  [[nodiscard]] std::string_view fail_reason() const noexcept;
+  [[nodiscard]] std::string_view fail_reason() const noexcept;     ///< For the close frame: at most 123 bytes of UTF-8.
+  [[nodiscard]] std::string_view fail_extension() const noexcept;  ///< The name of the extension that failed.
 
   /// Bytes charged by all stages now.
   [[nodiscard]] std::size_t charged() const noexcept;
+  /// How often a stage broke the contract, those after the failure and in `closed` included, and how the last one did:
+  /// for the author, in a test.
+  [[nodiscard]] std::size_t breaches() const noexcept;
+  [[nodiscard]] std::string_view last_breach() const noexcept;
 
  private:
   friend class hawser::context;

@@ -1,0 +1,112 @@
+#include "core/pipeline_state.h"
+
+#include <algorithm>
+
+HAWSER_BEGIN
+
+namespace {
+
+constexpr std::size_t max_control = 125;  // RFC 6455, 5.5
+
+bool bit_of(std::uint16_t set, std::uint8_t opcode) noexcept { return opcode < 16 && (set >> opcode & 1U) != 0; }
+
+}  // namespace
+
+role context::side() const noexcept { return owner_->state_->side; }
+tick context::now() const noexcept { return owner_->state_->now; }
+std::uint64_t context::limit(direction way) const noexcept { return owner_->state_->limit(way); }
+
+void context::arm(tick when) noexcept {
+  core::pipeline::state& s = *owner_->state_;
+  if (s.over) return;
+  s.slots[stage_].deadline = when;
+  s.refresh_deadline();
+}
+
+void context::disarm() noexcept { arm(no_deadline); }
+
+bool context::emit_control(std::uint8_t opcode, byte_view payload) noexcept {
+  core::pipeline::state& s = *owner_->state_;
+  if (s.over || s.failed || !s.opened) return false;
+  if (opcode < 8 || !bit_of(s.slots[stage_].own_opcodes, opcode)) {
+    s.breach(stage_, "emit_control of opcode " + std::to_string(opcode) + ", which it did not claim");
+    return false;
+  }
+  if (payload.size() > max_control) {
+    s.breach(stage_, "emit_control of " + std::to_string(payload.size()) + " bytes; a control frame holds at most 125");
+    return false;
+  }
+  if (s.closing || s.works.size() >= s.limits.work) return false;
+  buffer body = s.pool->take(payload.size());
+  std::copy(payload.begin(), payload.end(), body.span().begin());
+  s.works.push_back({core::pipeline::work::kind::control, opcode, direction::out, stage_, {}, std::move(body)});
+  return true;
+}
+
+bool context::forward(direction way, const head& h, buffer body) noexcept {
+  core::pipeline::state& s = *owner_->state_;
+  if (s.over || s.failed || !s.opened) return false;
+  std::uint8_t bits = 0;  // What may be set behind this stage. Inwards, a bit that nobody claims is the peer's fault.
+  for (std::size_t i = 0; i <= stage_; ++i)
+    bits |= s.slots[i].rsv;
+  const bool data = h.opcode == 1 || h.opcode == 2 || (h.opcode < 8 && bit_of(s.slots[stage_].own_opcodes, h.opcode));
+  if (!data || (way == direction::out && (h.rsv & ~bits) != 0)) {
+    s.breach(stage_, "forward of a message with an opcode or RSV bit that is not its own");
+    return false;
+  }
+  if (body.size() > s.limit(way)) {
+    s.fail(stage_, close_code::message_too_big, errc::message_too_big, "message over the size limit");
+    return false;
+  }
+  if ((way == direction::out && s.closing) || s.works.size() >= s.limits.work) return false;
+  head going = h;
+  going.sized = 1;
+  going.size = body.size();
+  std::size_t& room = s.queue_room[static_cast<std::size_t>(way)];
+  room -= std::min(room, body.size());
+  s.works.push_back({core::pipeline::work::kind::forward, h.opcode, way, stage_, going, std::move(body)});
+  return true;
+}
+
+void context::fail(close_code code, std::string_view why) noexcept {
+  core::pipeline::state& s = *owner_->state_;
+  if (s.over || s.failed) return;
+  if (code == close_code::mandatory_extension || !may_send(static_cast<std::uint16_t>(code), s.side)) {
+    s.breach(stage_, "fail with code " + std::to_string(static_cast<unsigned>(code)) + ", which may not be sent");
+    return;
+  }
+  errc error = errc::extension_failed;
+  if (code == close_code::invalid_payload) error = errc::corrupt_data;
+  if (code == close_code::message_too_big) error = errc::message_too_big;
+  s.fail(stage_, code, error, why);
+}
+
+bool context::charge(std::ptrdiff_t bytes) noexcept {
+  core::pipeline::state& s = *owner_->state_;
+  std::size_t& mine = s.slots[stage_].charged;
+  if (bytes < 0) {
+    const std::size_t back = std::size_t{0} - static_cast<std::size_t>(bytes);
+    if (back > mine) {
+      s.breach(stage_, "gave back more memory than it charged");
+      return false;
+    }
+    mine -= back;
+    s.charged -= back;
+    return true;
+  }
+  const auto more = static_cast<std::size_t>(bytes);
+  if (more > s.limits.memory - s.charged) return false;
+  mine += more;
+  s.charged += more;
+  return true;
+}
+
+std::size_t context::room(direction way) const noexcept {
+  const core::pipeline::state& s = *owner_->state_;
+  if (s.over || s.failed || (way == direction::out && s.closing)) return 0;
+  return s.queue_room[static_cast<std::size_t>(way)];
+}
+
+buffer context::take_buffer(std::size_t size) { return owner_->state_->pool->take(size); }
+
+HAWSER_END

@@ -1,0 +1,376 @@
+#include "core/pipeline_state.h"
+
+#include <hawser/core/utf8.h>
+
+#include <algorithm>
+#include <utility>
+
+HAWSER_BEGIN
+namespace core {
+
+namespace {
+
+// Sums of a limit and a few bytes must not overflow.
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 62;
+
+slot slot_of(const agreed_extension& e) {
+  const claims& uses = e.terms.uses;
+  return {.table = &e.terms.work.table(),
+          .self = e.terms.work.state(),
+          .out_min_size = uses.out_min_size,
+          .opcodes_of_interest = uses.opcodes_of_interest,
+          .own_opcodes = uses.opcodes,
+          .rsv = uses.rsv,
+          .trim_max = uses.trim_max,
+          .in_needs_rsv = uses.in_needs_rsv};
+}
+
+interest interest_of(const std::vector<slot>& slots) {
+  interest all;
+  all.out_min_size = most_bytes;
+  for (const slot& s : slots) {
+    if (!s.in_needs_rsv) all.in_opcodes |= s.opcodes_of_interest;
+    all.out_opcodes |= s.opcodes_of_interest;
+    if (s.opcodes_of_interest != 0) all.out_min_size = std::min(all.out_min_size, s.out_min_size);
+    all.rsv |= s.rsv;
+    all.own_opcodes |= s.own_opcodes;
+  }
+  if (all.out_opcodes == 0) all.out_min_size = 0;
+  return all;
+}
+
+bool concerns(const slot& s, direction way, const head& h) noexcept {
+  if ((s.opcodes_of_interest >> h.opcode & 1U) == 0) return false;
+  if (way == direction::in) return !s.in_needs_rsv || (h.rsv & s.rsv) != 0;
+  return h.sized == 0 || h.size >= s.out_min_size;
+}
+
+// What is wrong with a verdict, for its author; null when nothing is.
+const char* fault_of(const verdict& v, const stage_table& hooks) noexcept {
+  using kind = verdict::kind;
+  if (v.what > kind::reject) return "its begin gave no known verdict";
+  const bool edges = v.prefix_size != 0 || v.suffix_size != 0;
+  if (edges && v.what != kind::observe && v.what != kind::in_place)
+    return "its begin asked for a prefix or suffix with another verdict than observe or in_place";
+  if (v.prefix_size > max_edge || v.suffix_size > max_edge)
+    return "its begin asked for a prefix or suffix over 32 bytes";
+  if (v.prefix_size != 0 && hooks.prefix == nullptr) return "its begin asked for a prefix and it has no such hook";
+  if (v.suffix_size != 0 && hooks.suffix == nullptr) return "its begin asked for a suffix and it has no such hook";
+  const bool missing = (v.what == kind::observe && hooks.observe == nullptr && !edges) ||
+                       (v.what == kind::in_place && hooks.in_place == nullptr) ||
+                       (v.what == kind::transform && hooks.transform == nullptr) ||
+                       (v.what == kind::whole && hooks.whole == nullptr) ||
+                       (v.what == kind::retain && hooks.retained == nullptr);
+  return missing ? "its begin gave a verdict that it has no hook for" : nullptr;
+}
+
+// A close reason: at most 123 bytes, no half characters. RFC 6455, 5.5 and 7.1.6.
+std::string close_reason(std::string_view why) {
+  std::size_t size = std::min(why.size(), max_close_reason);
+  while (size > 0 && size < why.size() && (static_cast<unsigned char>(why[size]) & 0xC0U) == 0x80U)
+    --size;
+  std::string text(why.substr(0, size));
+  if (!valid_utf8(as_bytes(text)))
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80U; }, '?');
+  return text;
+}
+
+}  // namespace
+
+pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, role at, buffer_pool& from,
+                       const pipeline_limits& bounds)
+    : owner(&self), limits(bounds), pool(&from), side(at), agreed(std::move(stages)) {
+  slots.reserve(agreed.size());
+  for (const agreed_extension& e : agreed)
+    slots.push_back(slot_of(e));
+  wants = interest_of(slots);
+  limits.max_message_in = std::min(limits.max_message_in, most_bytes);
+  limits.max_message_out = std::min(limits.max_message_out, most_bytes);
+  limits.step = std::max<std::size_t>(limits.step, 1);
+  queue_room.fill(static_cast<std::size_t>(most_bytes));
+}
+
+pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits)
+    : state_(std::make_unique<state>(*this, std::move(stages), side, pool, limits)) {}
+pipeline::~pipeline() = default;
+
+const interest& pipeline::wants() const noexcept { return state_->wants; }
+std::size_t pipeline::size() const noexcept { return state_->slots.size(); }
+const agreed_extension& pipeline::at(std::size_t index) const noexcept { return state_->agreed[index]; }
+
+// ---- life
+
+void pipeline::open(tick now) {
+  state& s = *state_;
+  s.now = now;
+  s.opened = true;
+  for (std::uint32_t i = 0; i < s.slots.size() && !s.failed; ++i) {
+    context c(*this, i);
+    if (s.slots[i].table->open != nullptr) s.ran(s.slots[i].table->open(s.slots[i].self, c), i, "open");
+  }
+}
+
+void pipeline::flush(tick now) {
+  state& s = *state_;
+  if (!s.opened || s.closing) return;
+  s.now = now;
+  for (std::uint32_t i = 0; i < s.slots.size() && !s.failed && !s.over; ++i) {
+    context c(*this, i);
+    if (s.slots[i].table->flush != nullptr) s.ran(s.slots[i].table->flush(s.slots[i].self, c), i, "flush");
+  }
+  s.closing = true;
+}
+
+void pipeline::closed(close_code code, tick now) {
+  state& s = *state_;
+  if (s.over) return;
+  s.now = now;
+  s.over = true;
+  s.give_up(direction::out);
+  s.give_up(direction::in);
+  s.works.clear();
+  for (std::uint32_t i = 0; i < s.slots.size(); ++i) {
+    slot& one = s.slots[i];
+    one.deadline = no_deadline;
+    context c(*this, i);
+    if (s.opened && one.table->closed != nullptr && !one.table->closed(one.self, code, c)) s.threw(i, "closed");
+    if (one.charged != 0) s.breach(i, "kept " + std::to_string(one.charged) + " bytes on its account after closed");
+    s.charged -= one.charged;
+    one.charged = 0;
+  }
+  s.earliest = no_deadline;
+}
+
+// ---- one message
+
+bool pipeline::begin(direction way, head& h, tick now) {
+  state_->now = now;
+  return state_->start(way, h, way == direction::out ? 0 : state_->slots.size());
+}
+
+bool pipeline::begin_behind(std::size_t stage, direction way, head& h, tick now) {
+  state_->now = now;
+  return state_->start(way, h, way == direction::out ? stage + 1 : stage);
+}
+
+bool pipeline::state::start(direction way, head& h, std::size_t from) {
+  if (failed || over) return false;
+  lane& l = at(way);
+  if (l.active) give_up(way);
+  settle(l);
+  l.active = true;
+  if (way == direction::out) {
+    for (std::size_t i = from; i < slots.size() && !l.whole_ahead; ++i)
+      if (concerns(slots[i], way, h) && !ask(way, i, h)) return false;
+  } else {
+    for (std::size_t i = from; i > 0 && !l.whole_ahead; --i)
+      if (concerns(slots[i - 1], way, h) && !ask(way, i - 1, h)) return false;
+  }
+  if (l.count == 0) l.active = false;  // Nothing is half-way in here: see `occupy`.
+  return true;
+}
+
+bool pipeline::state::ask(direction way, std::size_t stage, head& h) {
+  const slot& s = slots[stage];
+  head mine = h;
+  verdict v;
+  context c(*owner, static_cast<std::uint32_t>(stage));
+  if (!s.table->begin(s.self, way, mine, v, c)) [[unlikely]] {
+    threw(stage, "begin");
+    return false;
+  }
+  const auto changed = static_cast<std::uint8_t>(mine.rsv ^ h.rsv);
+  const bool honest =
+      mine.opcode == h.opcode && (changed & ~s.rsv) == 0 && (way == direction::out || (mine.rsv & changed) == 0);
+  h.rsv = mine.rsv;
+  const bool joined =
+      v.what == verdict::kind::bypass && v.prefix_size == 0 && v.suffix_size == 0 ? !failed : join(way, stage, v, h);
+  if (honest) [[likely]]
+    return joined;
+  breach(stage, "its begin changed the opcode or an RSV bit that is not its own");
+  return false;
+}
+
+bool pipeline::state::join(direction way, std::size_t stage, const verdict& v, head& h) {
+  if (const char* wrong = fault_of(v, *slots[stage].table)) {
+    breach(stage, wrong);
+    return false;
+  }
+  if (v.what == verdict::kind::reject) {
+    if (!failed) breach(stage, "its begin rejected a message without calling fail");
+    return false;
+  }
+  lane& l = at(way);
+  l.used = true;
+  if (l.count == l.links.size()) l.links.emplace_back();
+  link& k = l.links[l.count++];
+  k.stage = static_cast<std::uint32_t>(stage);
+  k.what = v.what;
+  k.prefix_size = v.prefix_size;
+  k.suffix_size = v.suffix_size;
+  k.kept = k.back = 0;
+  k.prefix_over = v.prefix_size == 0;
+  k.body_over = k.ready = k.fin = k.ended = false;
+  k.in = {};
+  k.given = 0;
+  k.made = 0;
+  k.h = h;
+  if (v.what == verdict::kind::whole) l.whole_ahead = true;
+  if (v.what == verdict::kind::in_place && !l.copied) l.writes = true;
+  if (v.what == verdict::kind::transform) {
+    l.copied = true;
+    h.sized = 0;
+    h.size = 0;
+  }
+  const std::uint64_t edges = std::uint64_t{v.prefix_size} + v.suffix_size;
+  if (h.sized != 0 && edges != 0) {
+    if (way == direction::in && h.size < edges) {
+      if (!failed)
+        fail(stage, close_code::protocol_error, errc::extension_failed, "message shorter than its extension data");
+      return false;
+    }
+    h.size = way == direction::out ? h.size + edges : h.size - edges;
+  }
+  return !failed;
+}
+
+bool pipeline::bypassed(direction way) const noexcept { return state_->at(way).count == 0; }
+bool pipeline::writes(direction way) const noexcept { return state_->at(way).writes; }
+void pipeline::occupy(direction way, bool half_way) noexcept { state_->at(way).occupied = half_way; }
+
+// Buffers go back to their pool, and the links are free for the next message.
+void pipeline::state::settle(lane& l) {
+  if (l.used) {
+    for (std::size_t i = 0; i < l.count; ++i) {
+      l.links[i].store = {};
+      l.links[i].stash = {};
+    }
+    l.owned = {};
+    l.stash = {};
+    l.used = false;
+  }
+  l.count = l.depth = 0;
+  l.writes = l.copied = l.whole_ahead = l.pending = false;
+}
+
+void pipeline::state::end_link(direction way, link& k) {
+  k.ended = true;
+  k.ready = false;
+  const slot& s = slots[k.stage];
+  if (s.table->done == nullptr) return;
+  context c(*owner, k.stage);
+  ran(s.table->done(s.self, way, c), k.stage, "done");
+}
+
+void pipeline::state::give_up(direction way) {
+  lane& l = at(way);
+  for (std::size_t i = 0; i < l.count; ++i)
+    if (!l.links[i].ended) end_link(way, l.links[i]);
+  settle(l);
+  l.active = false;
+}
+
+// ---- own frames and time
+
+void pipeline::control(std::uint8_t opcode, byte_view payload, tick now) {
+  state& s = *state_;
+  s.now = now;
+  if (s.failed || s.over) return;
+  for (std::uint32_t i = 0; i < s.slots.size(); ++i) {
+    const slot& one = s.slots[i];
+    if ((one.own_opcodes >> opcode & 1U) == 0 || one.table->control == nullptr) continue;
+    context c(*this, i);
+    s.ran(one.table->control(one.self, opcode, payload, c), i, "control");
+    return;
+  }
+}
+
+tick pipeline::deadline() const noexcept { return state_->earliest; }
+
+void pipeline::state::refresh_deadline() noexcept {
+  earliest = no_deadline;
+  for (const slot& s : slots)
+    earliest = std::min(earliest, s.deadline);
+}
+
+void pipeline::on_timeout(tick now) {
+  state& s = *state_;
+  if (s.earliest > now || s.failed || s.over) return;
+  s.now = now;
+  for (std::uint32_t i = 0; i < s.slots.size() && !s.failed; ++i) {
+    slot& one = s.slots[i];
+    if (one.deadline > now) continue;
+    one.deadline = no_deadline;
+    context c(*this, i);
+    if (one.table->timer != nullptr) s.ran(one.table->timer(one.self, c), i, "timer");
+  }
+  s.refresh_deadline();
+}
+
+// ---- what stages asked for
+
+namespace {
+
+// A younger action goes first only where the older one would overtake it at the younger one's stage.
+bool goes_before(const pipeline::work& younger, const pipeline::work& older) noexcept {
+  if (younger.what != pipeline::work::kind::forward || younger.way != older.way) return false;
+  return younger.way == direction::out ? younger.stage > older.stage : younger.stage < older.stage;
+}
+
+}  // namespace
+
+bool pipeline::next_work(work& out) {
+  state& s = *state_;
+  if (s.failed || s.over) return false;
+  auto best = s.works.end();
+  for (auto it = s.works.begin(); it != s.works.end(); ++it) {
+    if (it->what == work::kind::forward && (s.at(it->way).active || s.at(it->way).occupied)) continue;
+    if (best == s.works.end() || goes_before(*it, *best)) best = it;
+    if (best->what == work::kind::control) break;
+  }
+  if (best == s.works.end()) return false;
+  out = std::move(*best);
+  s.works.erase(best);
+  return true;
+}
+
+bool pipeline::has_work() const noexcept { return !state_->works.empty(); }
+
+void pipeline::set_room(direction way, std::size_t bytes) noexcept {
+  state_->queue_room[static_cast<std::size_t>(way)] = bytes;
+}
+
+// ---- failure
+
+void pipeline::state::fail(std::size_t stage, close_code why_code, errc what, std::string_view why) {
+  if (failed || over) return;
+  failed = true;
+  failed_stage = static_cast<std::uint32_t>(stage);
+  code = why_code;
+  error = what;
+  reason = close_reason(why);
+  works.clear();
+  earliest = no_deadline;
+}
+
+void pipeline::state::breach(std::size_t stage, std::string_view what) {
+  ++breaches;
+  last_breach = agreed[stage].name;
+  last_breach.append(": ").append(what);
+  fail(stage, close_code::internal_error, errc::extension_threw, last_breach);
+}
+
+bool pipeline::failed() const noexcept { return state_->failed; }
+close_code pipeline::fail_code() const noexcept { return state_->code; }
+errc pipeline::fail_error() const noexcept { return state_->error; }
+std::string_view pipeline::fail_reason() const noexcept { return state_->reason; }
+std::string_view pipeline::fail_extension() const noexcept {
+  return state_->failed ? std::string_view(state_->agreed[state_->failed_stage].name) : std::string_view();
+}
+std::size_t pipeline::charged() const noexcept { return state_->charged; }
+std::size_t pipeline::breaches() const noexcept { return state_->breaches; }
+std::string_view pipeline::last_breach() const noexcept { return state_->last_breach; }
+
+}  // namespace core
+HAWSER_END

@@ -1,0 +1,146 @@
+// What a pipeline consists of. pipeline.cc begins messages and keeps the life, pipeline_run.cc moves the bytes,
+// extension.cc is what stages see of it.
+#pragma once
+
+#include <hawser/core/pipeline.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+HAWSER_BEGIN
+namespace core {
+
+/// One stage, with what the loops ask of it beside its table.
+struct slot {
+  const stage_table* table;
+  void* self;
+  std::uint64_t out_min_size;
+  std::uint16_t opcodes_of_interest;
+  std::uint16_t own_opcodes;
+  std::uint8_t rsv;
+  std::uint8_t trim_max;
+  bool in_needs_rsv;
+  tick deadline = no_deadline;
+  std::size_t charged = 0;
+};
+
+/// Bytes at the edges of a message that belong to a stage: gathered or kept back, and let out.
+struct edge_bytes {
+  std::array<std::byte, max_edge> kept;
+  std::array<std::byte, max_edge> out;
+};
+
+/// A stage's part in the message in hand. Reused from message to message.
+struct link {
+  std::uint32_t stage = 0;
+  verdict::kind what = verdict::kind::bypass;
+  std::uint8_t prefix_size = 0;
+  std::uint8_t suffix_size = 0;
+  std::uint8_t kept =
+      0;  // Outwards: the prefix was made. Inwards: how much of the prefix, then of the suffix, is here.
+  bool prefix_over = false;
+  bool body_over = false;  // Outwards: only the suffix is missing.
+  bool ready = false;      // There is something to do: input, or a transform that asked to be called again.
+  bool fin = false;        // The input in hand is the last one.
+  bool ended = false;      // `done` was called.
+  std::uint8_t back = 0;   // Transform: bytes at the end of `store`, behind `given`, that it may still trim.
+  byte_span in;            // Input not yet worked in.
+  std::size_t given = 0;   // Transform: bytes of `store` given on by the last step.
+  std::uint64_t made = 0;  // Bytes that left this stage.
+  head h;                  // Whole and retain: what they are told.
+  buffer store;            // Transform: its output. Whole and retain: the message so far.
+  buffer stash;            // Input whose memory would have gone.
+  std::unique_ptr<edge_bytes> edge;
+};
+
+/// One direction.
+struct lane {
+  std::vector<link> links;  // Those of the message in hand come first, in the order the bytes go.
+  std::size_t count = 0;
+  std::size_t depth = 0;     // Links from `depth` on have nothing to do.
+  bool active = false;       // A message is half-way.
+  bool occupied = false;     // The same, by the caller's word.
+  bool used = false;         // There may be buffers to give back.
+  bool writes = false;       // A stage changes the caller's own bytes.
+  bool copied = false;       // A transform stands before what joins now: its bytes are ours.
+  bool whole_ahead = false;  // The last link takes the message away.
+  bool pending = false;      // Bypassed, and a chunk was pushed.
+  bool fin = false;
+  byte_span in;
+  buffer stash;
+  buffer owned;
+};
+
+struct pipeline::state {
+  state(pipeline& self, std::vector<agreed_extension> agreed, role at, buffer_pool& from,
+        const pipeline_limits& bounds);
+
+  // ---- pipeline.cc
+  bool start(direction way, head& h, std::size_t from);
+  bool ask(direction way, std::size_t stage, head& h);
+  bool join(direction way, std::size_t stage, const verdict& v, head& h);
+  void finish(lane& l);
+  void give_up(direction way);
+  void settle(lane& l);
+  void end_link(direction way, link& l);
+
+  // ---- pipeline_run.cc
+  class step_of;
+  pulled run(direction way, byte_span& bytes, bool& fin);
+  void save(lane& l);
+
+  // ---- failure
+  /// The first one wins.
+  void fail(std::size_t stage, close_code code, errc error, std::string_view why);
+  /// A stage did what it must not: 1011, and a sentence for its author.
+  void breach(std::size_t stage, std::string_view what);
+  void threw(std::size_t stage, std::string_view hook) {
+    breach(stage, std::string("its ").append(hook).append(" threw"));
+  }
+  /// After a hook returned: false when it threw or failed.
+  bool ran(bool returned, std::size_t stage, std::string_view hook) {
+    if (returned) [[likely]]
+      return !failed;
+    threw(stage, hook);
+    return false;
+  }
+  bool count(direction way, link& l, std::size_t bytes);
+
+  [[nodiscard]] lane& at(direction way) noexcept { return lanes[static_cast<std::size_t>(way)]; }
+  [[nodiscard]] std::uint64_t limit(direction way) const noexcept {
+    return way == direction::in ? limits.max_message_in : limits.max_message_out;
+  }
+  void refresh_deadline() noexcept;
+
+  pipeline* owner;
+  std::vector<slot> slots;
+  std::array<lane, 2> lanes;
+  interest wants;
+  tick now{};
+  pipeline_limits limits;
+  buffer_pool* pool;
+  role side;
+  bool opened = false;
+  bool closing = false;  // `flush` is over: nothing more goes out.
+  bool over = false;     // `closed` has begun.
+  bool failed = false;
+  std::uint32_t failed_stage = 0;
+  close_code code = close_code::normal;
+  errc error = errc::ok;
+  std::string reason;
+  tick earliest = no_deadline;
+  std::array<std::size_t, 2> queue_room;
+  std::size_t charged = 0;
+  std::vector<work> works;
+  std::size_t breaches = 0;
+  std::string last_breach;
+  std::vector<agreed_extension> agreed;  // Last: stages go before what they may refer to.
+};
+
+}  // namespace core
+HAWSER_END

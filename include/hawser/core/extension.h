@@ -348,51 +348,51 @@ constexpr stage_table make_stage_table() {
   t.begin = [](void* p, direction w, head& h, verdict& out, context& c) noexcept {
     return guarded([&] { out = static_cast<S*>(p)->begin(w, h, c); });
   };
-  if constexpr (detail::has_observe<S>)
+  if constexpr (hawser::detail::has_observe<S>)
     t.observe = [](void* p, direction w, byte_view b, bool fin, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->observe(w, b, fin, c); });
     };
-  if constexpr (detail::has_in_place<S>)
+  if constexpr (hawser::detail::has_in_place<S>)
     t.in_place = [](void* p, direction w, byte_span b, bool fin, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->in_place(w, b, fin, c); });
     };
-  if constexpr (detail::has_transform<S>)
+  if constexpr (hawser::detail::has_transform<S>)
     t.transform = [](void* p, direction w, byte_view i, byte_span o, bool fin, step& did, context& c) noexcept {
       return guarded([&] { did = static_cast<S*>(p)->transform(w, i, o, fin, c); });
     };
-  if constexpr (detail::has_whole<S>)
+  if constexpr (hawser::detail::has_whole<S>)
     t.whole = [](void* p, direction w, const head& h, buffer&& b, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->whole(w, h, std::move(b), c); });
     };
-  if constexpr (detail::has_retained<S>)
+  if constexpr (hawser::detail::has_retained<S>)
     t.retained = [](void* p, direction w, const head& h, buffer&& b, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->retained(w, h, std::move(b), c); });
     };
-  if constexpr (detail::has_prefix<S>)
+  if constexpr (hawser::detail::has_prefix<S>)
     t.prefix = [](void* p, direction w, byte_span b, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->prefix(w, b, c); });
     };
-  if constexpr (detail::has_suffix<S>)
+  if constexpr (hawser::detail::has_suffix<S>)
     t.suffix = [](void* p, direction w, byte_span b, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->suffix(w, b, c); });
     };
-  if constexpr (detail::has_done<S>)
+  if constexpr (hawser::detail::has_done<S>)
     t.done = [](void* p, direction w, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->done(w, c); }); };
-  if constexpr (detail::has_control<S>)
+  if constexpr (hawser::detail::has_control<S>)
     t.control = [](void* p, std::uint8_t op, byte_view b, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->control(op, b, c); });
     };
-  if constexpr (detail::has_timer<S>)
+  if constexpr (hawser::detail::has_timer<S>)
     t.timer = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->timer(c); }); };
-  if constexpr (detail::has_open<S>)
+  if constexpr (hawser::detail::has_open<S>)
     t.open = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->open(c); }); };
-  if constexpr (detail::has_flush<S>)
+  if constexpr (hawser::detail::has_flush<S>)
     t.flush = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->flush(c); }); };
-  if constexpr (detail::has_closed<S>)
+  if constexpr (hawser::detail::has_closed<S>)
     t.closed = [](void* p, close_code code, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->closed(code, c); });
     };
-  if constexpr (detail::has_frame<S>) {
+  if constexpr (hawser::detail::has_frame<S>) {
     t.frame_in = [](void* p, head& h, byte_view b, std::ptrdiff_t& used, context& c) noexcept {
       return guarded([&] { used = static_cast<S*>(p)->frame_in(h, b, c); });
     };

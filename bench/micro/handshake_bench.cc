@@ -2,6 +2,7 @@
 
 #include <benchmark/benchmark.h>
 #include <hawser/core/extension_header.h>
+#include <hawser/core/handshake.h>
 #include <hawser/core/http.h>
 #include <hawser/core/url.h>
 
@@ -56,6 +57,12 @@ void read_head_with_fields(benchmark::State& state) {
   state.SetComplexityN(state.range(0));
 }
 BENCHMARK(read_head_with_fields)->RangeMultiplier(2)->Range(4, 64)->Complexity();
+
+void accept_key(benchmark::State& state) {
+  for (auto _ : state)
+    benchmark::DoNotOptimize(core::accept_key("aGF3c2VyIGJlbmNobWFyaw=="));
+}
+BENCHMARK(accept_key);
 
 void parse_extensions(benchmark::State& state, std::string_view value) {
   for (auto _ : state)

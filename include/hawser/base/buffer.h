@@ -65,11 +65,16 @@ class buffer {
   [[nodiscard]] std::size_t size() const noexcept { return length_; }
   [[nodiscard]] bool empty() const noexcept { return length_ == 0; }
 
-  /// The content. Whoever writes must be the only owner, or nobody else may look yet.
-  [[nodiscard]] std::byte* data() noexcept { return block_->bytes() + offset_; }
-  [[nodiscard]] const std::byte* data() const noexcept { return block_->bytes() + offset_; }
-  [[nodiscard]] byte_view view() const noexcept { return block_ ? byte_view{data(), length_} : byte_view{}; }
-  [[nodiscard]] byte_span span() noexcept { return block_ ? byte_span{data(), length_} : byte_span{}; }
+  /// The content; good as long as some buffer refers to the block. Whoever writes must be the only owner, or nobody
+  /// else may look yet.
+  [[nodiscard]] std::byte* data() noexcept HAWSER_LIFETIME_BOUND { return block_->bytes() + offset_; }
+  [[nodiscard]] const std::byte* data() const noexcept HAWSER_LIFETIME_BOUND { return block_->bytes() + offset_; }
+  [[nodiscard]] byte_view view() const noexcept HAWSER_LIFETIME_BOUND {
+    return block_ ? byte_view{data(), length_} : byte_view{};
+  }
+  [[nodiscard]] byte_span span() noexcept HAWSER_LIFETIME_BOUND {
+    return block_ ? byte_span{data(), length_} : byte_span{};
+  }
 
   /// Bytes free in front of and behind the content.
   [[nodiscard]] std::size_t front_room() const noexcept { return offset_; }

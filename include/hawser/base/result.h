@@ -29,24 +29,24 @@ class [[nodiscard]] result {
   /// The error; a default `std::error_code` when there is a value.
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
-  /// The value, or throws `std::system_error`.
-  T& value() & {
+  /// The value, or throws `std::system_error`. A reference dies with the result: keep the result, or copy.
+  T& value() & HAWSER_LIFETIME_BOUND {
     check();
     return *value_;
   }
-  const T& value() const& {
+  const T& value() const& HAWSER_LIFETIME_BOUND {
     check();
     return *value_;
   }
-  T&& value() && {
+  T&& value() && HAWSER_LIFETIME_BOUND {
     check();
     return std::move(*value_);
   }
 
   /// Unchecked access: only after a test.
-  T& operator*() & noexcept { return *value_; }
-  const T& operator*() const& noexcept { return *value_; }
-  T&& operator*() && noexcept { return std::move(*value_); }
+  T& operator*() & noexcept HAWSER_LIFETIME_BOUND { return *value_; }
+  const T& operator*() const& noexcept HAWSER_LIFETIME_BOUND { return *value_; }
+  T&& operator*() && noexcept HAWSER_LIFETIME_BOUND { return std::move(*value_); }
   T* operator->() noexcept { return &*value_; }
   const T* operator->() const noexcept { return &*value_; }
 

@@ -54,7 +54,7 @@ inline parse_status parse_masking_key(byte_view in, frame_header& out, std::size
 
 /// Reads the header at the front of `in` into `out`. Pure: consumes nothing, allocates nothing. `out` is defined only
 /// with `parse_status::ok`. RSV bits and opcodes are not judged here: their meaning depends on what was negotiated.
-inline parse_status parse_frame_header(byte_view in, frame_header& out) noexcept {
+[[nodiscard]] inline parse_status parse_frame_header(byte_view in, frame_header& out) noexcept {
   if (in.size() < 2) return parse_status::need_more;
   const unsigned length = detail::byte_at(in, 1) & 0x7FU;
   if (length < 126) {

@@ -16,7 +16,7 @@ HAWSER_API bool valid_utf8_general(byte_view text) noexcept;
 
 /// True when `text` is UTF-8: no overlong form, no surrogate, nothing above U+10FFFF, nothing cut off.
 /// Short ASCII is decided inline, everything else by vector code.
-inline bool valid_utf8(byte_view text) noexcept {
+[[nodiscard]] inline bool valid_utf8(byte_view text) noexcept {
   if (text.size() > 128) return detail::valid_utf8_general(text);
   const std::byte* p = text.data();
   std::size_t left = text.size();

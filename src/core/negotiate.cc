@@ -1,0 +1,256 @@
+#include <hawser/core/close_code.h>
+#include <hawser/core/http.h>
+#include <hawser/core/negotiate.h>
+
+#include <algorithm>
+#include <utility>
+
+HAWSER_BEGIN
+namespace core {
+
+namespace {
+
+bool all_tokens(const params& list) noexcept {
+  return std::all_of(list.begin(), list.end(),
+                     [](const param& p) { return is_token(p.name) && (!p.value || is_token(*p.value)); });
+}
+
+/// What a call of a factory gave; `threw` when it did not return.
+template <class T>
+struct asked {
+  T value{};
+  bool threw = false;
+};
+
+template <class T, class F>
+asked<T> ask(F&& call) {
+  asked<T> answer;
+  answer.threw = !guarded([&] { answer.value = call(); });
+  return answer;
+}
+
+std::vector<params> offers_of(const any_factory& f) {
+  asked<std::vector<params>> offers = ask<std::vector<params>>([&] { return f.offers(); });
+  if (offers.threw || !is_token(f.name())) return {};
+  std::erase_if(offers.value, [](const params& p) { return !all_tokens(p) || p.size() > max_extension_parameters; });
+  return std::move(offers.value);
+}
+
+// Every element was checked to consist of tokens.
+std::string field_value(const std::vector<extension_element>& elements) {
+  return format_extensions(elements).value_or(std::string());
+}
+
+std::string written(const std::string& name, const params& parameters) { return field_value({{name, parameters}}); }
+
+// A sentence that also fits into a close reason.
+void say(std::string& why, std::string text) {
+  if (text.size() > max_close_reason) text.resize(max_close_reason);
+  why = std::move(text);
+}
+
+void note(negotiation& n, const std::string& name, bool active, std::string text) {
+  n.notes.push_back({name, active, name + ": " + std::move(text)});
+}
+
+const std::string* missing_of(const extension_list& list, const std::vector<agreed_extension>& agreed) {
+  for (const std::string& name : list.required())
+    if (std::none_of(agreed.begin(), agreed.end(), [&](const agreed_extension& e) { return e.name == name; }))
+      return &name;
+  return nullptr;
+}
+
+// ---- server
+
+/// All that the client offered under one name.
+struct offered_name {
+  std::string name;
+  std::vector<params> offers;
+};
+
+std::vector<offered_name> by_name(std::vector<extension_element> elements) {
+  std::vector<offered_name> names;
+  for (extension_element& e : elements) {
+    auto at = std::find_if(names.begin(), names.end(), [&](const offered_name& n) { return n.name == e.name; });
+    if (at == names.end()) at = names.insert(at, {e.name, {}});
+    at->offers.push_back(std::move(e.parameters));
+  }
+  return names;
+}
+
+/// An extension that a factory agreed to, until it is known whether it fits beside the others.
+struct candidate {
+  agreed_extension extension;
+  std::size_t place;  // In the client's order.
+  bool required;
+};
+
+class answering {
+ public:
+  answering(const extension_list& list, const conditions& where, negotiation& out)
+      : list_(list), where_(where), out_(out) {}
+
+  void ask_all(std::vector<offered_name> names) {
+    for (std::size_t i = 0; i < names.size(); ++i)
+      ask_for(names[i], i);
+    // A required one is preferred to all others; among equals the client's order decides (N-10).
+    std::stable_sort(candidates_.begin(), candidates_.end(),
+                     [](const candidate& a, const candidate& b) { return a.required && !b.required; });
+    for (candidate& c : candidates_)
+      admit(std::move(c));
+    for (candidate& c : admitted_)
+      out_.agreed.push_back(std::move(c.extension));
+  }
+
+ private:
+  void ask_for(const offered_name& offered, std::size_t place) {
+    std::string reason = "not known here, ignored";
+    for (const any_factory& f : list_.all()) {
+      if (f.name() != offered.name) continue;
+      asked<std::optional<agreement>> terms = ask<std::optional<agreement>>([&] { return f.accept(offered.offers); });
+      reason = terms.threw ? "declined: its factory threw" : "declined: no offer is acceptable";
+      if (terms.threw || !terms.value) continue;
+      reason = "declined: its factory answered what is no token";
+      if (!all_tokens(terms.value->response) || terms.value->response.size() > max_extension_parameters) continue;
+      candidates_.push_back({{offered.name, std::move(*terms.value)}, place, is_required(offered.name)});
+      return;
+    }
+    note(out_, offered.name, false, reason);
+  }
+
+  bool is_required(const std::string& name) const {
+    return std::find(list_.required().begin(), list_.required().end(), name) != list_.required().end();
+  }
+
+  // Message stages before frame stages, each group in the client's order.
+  static bool goes_before(const candidate& a, const candidate& b) noexcept {
+    const layer la = a.extension.terms.uses.at;
+    const layer lb = b.extension.terms.uses.at;
+    return la != lb ? la == layer::message : a.place < b.place;
+  }
+
+  void admit(candidate c) {
+    const std::string name = c.extension.name;
+    const auto at = std::upper_bound(admitted_.begin(), admitted_.end(), c, goes_before) - admitted_.begin();
+    admitted_.insert(admitted_.begin() + at, std::move(c));
+    std::vector<agreed_extension> all;
+    for (candidate& one : admitted_)
+      all.push_back(std::move(one.extension));
+    std::string why;
+    const bool works = compose(all, where_, why);
+    for (std::size_t i = 0; i < all.size(); ++i)
+      admitted_[i].extension = std::move(all[i]);
+    if (works) {
+      note(out_, name, true,
+           "accepted as " + written(name, admitted_[static_cast<std::size_t>(at)].extension.terms.response));
+      return;
+    }
+    admitted_.erase(admitted_.begin() + at);
+    note(out_, name, false, "declined: " + why);
+  }
+
+  const extension_list& list_;
+  const conditions& where_;
+  negotiation& out_;
+  std::vector<candidate> candidates_;
+  std::vector<candidate> admitted_;
+};
+
+}  // namespace
+
+std::string offer_extensions(const extension_list& list) {
+  std::vector<extension_element> elements;
+  for (const any_factory& f : list.all()) {
+    for (params& p : offers_of(f))
+      if (elements.size() < max_extension_elements) elements.push_back({std::string(f.name()), std::move(p)});
+  }
+  return field_value(elements);
+}
+
+result<negotiation> answer_extensions(std::string_view offered, const extension_list& list, const conditions& where,
+                                      std::string& why) {
+  negotiation out;
+  if (!offered.empty()) {
+    result<std::vector<extension_element>> elements = parse_extensions(offered, &why);
+    if (!elements) return elements.error();
+    answering(list, where, out).ask_all(by_name(std::move(*elements)));
+  }
+  if (const std::string* name = missing_of(list, out.agreed)) {
+    say(why, "the extension " + *name + " is required here and was not agreed on");
+    return errc::extension_missing;
+  }
+  std::vector<extension_element> answer;
+  for (const agreed_extension& e : out.agreed)
+    answer.push_back({e.name, e.terms.response});
+  out.header = field_value(answer);
+  return out;
+}
+
+// ---- client
+
+namespace {
+
+bool was_offered(const extension_list& list, const std::string& name) {
+  return std::any_of(list.all().begin(), list.all().end(),
+                     [&](const any_factory& f) { return f.name() == name && !offers_of(f).empty(); });
+}
+
+errc confirm_one(const extension_element& e, const extension_list& list, negotiation& out, std::string& why) {
+  const bool twice =
+      std::any_of(out.agreed.begin(), out.agreed.end(), [&](const agreed_extension& a) { return a.name == e.name; });
+  if (twice || !was_offered(list, e.name)) {
+    say(why, "the server answered the extension " + e.name + (twice ? " twice" : ", which was not offered"));
+    return errc::extension_not_offered;
+  }
+  bool threw = false;
+  for (const any_factory& f : list.all()) {
+    if (f.name() != e.name) continue;
+    asked<std::optional<agreement>> terms = ask<std::optional<agreement>>([&] { return f.confirm(e.parameters); });
+    threw = threw || terms.threw;
+    if (terms.threw || !terms.value) continue;
+    terms.value->response = e.parameters;
+    out.agreed.push_back({e.name, std::move(*terms.value)});
+    note(out, e.name, true, "agreed as " + written(e.name, e.parameters));
+    return errc::ok;
+  }
+  say(why, threw ? "the extension " + e.name + " threw while it looked at the server's answer"
+                 : "the server's parameters are not acceptable: " + written(e.name, e.parameters));
+  return errc::extension_parameters;
+}
+
+void note_declined(const extension_list& list, negotiation& out) {
+  for (const any_factory& f : list.all()) {
+    const std::string name(f.name());
+    const bool known =
+        std::any_of(out.notes.begin(), out.notes.end(), [&](const negotiation_note& n) { return n.name == name; });
+    if (!known) note(out, name, false, offers_of(f).empty() ? "not offered" : "declined by the server");
+  }
+}
+
+}  // namespace
+
+result<negotiation> confirm_extensions(std::string_view answered, const extension_list& list, const conditions& where,
+                                       std::string& why) {
+  negotiation out;
+  if (!answered.empty()) {
+    result<std::vector<extension_element>> elements = parse_extensions(answered, &why);
+    if (!elements) return elements.error();
+    for (const extension_element& e : *elements)
+      if (const errc wrong = confirm_one(e, list, out, why); wrong != errc::ok) return wrong;
+    std::string reason;
+    if (!compose(out.agreed, where, reason)) {
+      say(why, "the server's answer cannot work: " + reason);
+      return errc::extension_conflict;
+    }
+    out.header = field_value(*elements);
+  }
+  note_declined(list, out);
+  if (const std::string* name = missing_of(list, out.agreed)) {
+    say(why, "the server declined the extension " + *name);
+    return errc::extension_missing;
+  }
+  return out;
+}
+
+}  // namespace core
+HAWSER_END

@@ -1,0 +1,365 @@
+// Offers, answers and their proofs: the N and P rows of the negotiation rules.
+#include <gtest/gtest.h>
+#include <hawser/core/close_code.h>
+#include <hawser/core/negotiate.h>
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+
+namespace hawser {
+namespace {
+
+using core::answer_extensions;
+using core::conditions;
+using core::confirm_extensions;
+using core::negotiation;
+using core::offer_extensions;
+
+struct idle_stage {
+  static constexpr unsigned hooks = hook::control;
+  verdict begin(direction, head&, context&) { return verdict::bypass; }
+  void control(std::uint8_t, byte_view, context&) {}
+};
+
+using answer_t = std::optional<accepted<idle_stage>>;
+
+/// A factory with one parameter, "level" from 1 to 9, and whatever else a test needs of it.
+struct sample {
+  std::string token = "x-a";
+  claims uses = {};
+  std::vector<params> alternatives = {{}};
+  std::function<answer_t(const std::vector<params>&)> on_accept = {};
+  std::function<answer_t(const params&)> on_confirm = {};
+  std::shared_ptr<int> calls = std::make_shared<int>(0);
+
+  std::string_view name() const { return token; }
+  std::vector<params> offers() const { return alternatives; }
+  answer_t accept(const std::vector<params>& all) const {
+    ++*calls;
+    if (on_accept) return on_accept(all);
+    for (const params& p : all)
+      if (sound(p)) return accepted<idle_stage>{p, uses, {}};
+    return std::nullopt;
+  }
+  answer_t confirm(const params& p) const {
+    if (on_confirm) return on_confirm(p);
+    if (!sound(p)) return std::nullopt;
+    return accepted<idle_stage>{p, uses, {}};
+  }
+  static bool sound(const params& p) {
+    if (p.empty()) return true;
+    return p.size() == 1 && p[0].name == "level" && p[0].value && p[0].value->size() == 1 && *p[0].value >= "1" &&
+           *p[0].value <= "9";
+  }
+};
+
+sample named(std::string token, claims uses = {}) {
+  sample s;
+  s.token = std::move(token);
+  s.uses = uses;
+  return s;
+}
+
+claims with_rsv(rsv bit) {
+  claims c;
+  c.rsv = static_cast<std::uint8_t>(bit);
+  return c;
+}
+
+struct outcome {
+  std::error_code error;
+  std::string header;
+  std::vector<std::string> agreed;
+  std::vector<std::string> notes;
+  std::string why;
+};
+
+outcome of(result<negotiation> r, std::string why) {
+  outcome o;
+  o.why = std::move(why);
+  if (!r) {
+    o.error = r.error();
+    EXPECT_FALSE(o.why.empty());
+    EXPECT_LE(o.why.size(), max_close_reason);
+    return o;
+  }
+  o.header = r->header;
+  for (const auto& e : r->agreed)
+    o.agreed.push_back(e.name);
+  for (const auto& n : r->notes) {
+    o.notes.push_back(n.text);
+    EXPECT_EQ(n.active, std::find(o.agreed.begin(), o.agreed.end(), n.name) != o.agreed.end());
+  }
+  return o;
+}
+
+outcome answer(std::string_view offered, const extension_list& list) {
+  std::string why;
+  auto r = answer_extensions(offered, list, {role::server, true}, why);
+  return of(std::move(r), why);
+}
+
+outcome confirm(std::string_view answered, const extension_list& list) {
+  std::string why;
+  auto r = confirm_extensions(answered, list, {role::client, true}, why);
+  return of(std::move(r), why);
+}
+
+using names = std::vector<std::string>;
+
+// ---- offers
+
+TEST(offer_test, order_and_alternatives_are_the_preference_N_10) {
+  sample two = named("x-b");
+  two.alternatives = {{{"level", "9"}}, {{"level", std::nullopt}, {"level", "2"}}, {}};
+  extension_list list;
+  list.add(two).add(named("x-a"));
+  EXPECT_EQ(offer_extensions(list), "x-b; level=9, x-b; level; level=2, x-b, x-a");
+}
+
+TEST(offer_test, nothing_to_offer_is_no_field_N_06) {
+  EXPECT_EQ(offer_extensions({}), "");
+  sample none = named("x-a");
+  none.alternatives = {};
+  extension_list list;
+  list.add(none);
+  EXPECT_EQ(offer_extensions(list), "");
+}
+
+struct throwing : sample {
+  std::vector<params> offers() const { throw std::runtime_error("offers"); }
+};
+
+TEST(offer_test, what_cannot_be_written_is_left_out) {
+  sample no_token = named("x a");
+  sample bad_value = named("x-b");
+  bad_value.alternatives = {{{"level", "a b"}}, {{"level", "3"}}};
+  extension_list list;
+  list.add(no_token).add(bad_value).add(throwing{});
+  EXPECT_EQ(offer_extensions(list), "x-b; level=3");
+}
+
+TEST(offer_test, no_more_is_offered_than_a_server_reads) {
+  extension_list list;
+  for (int i = 0; i < 12; ++i)
+    list.add(named("x-" + std::to_string(i)));
+  const std::string offered = offer_extensions(list);
+  EXPECT_EQ(std::count(offered.begin(), offered.end(), ','), 7);
+  EXPECT_FALSE(answer(offered, list).error);
+}
+
+// ---- the server's answer
+
+TEST(answer_test, no_field_and_no_extensions_is_no_answer_N_06) {
+  extension_list list;
+  list.add(named("x-a"));
+  EXPECT_EQ(answer("", list).header, "");
+  EXPECT_EQ(answer("x-b", {}).header, "");
+}
+
+TEST(answer_test, a_malformed_offer_is_refused_N_01_N_02) {
+  extension_list list;
+  list.add(named("x-a"));
+  for (const char* bad :
+       {"x-a; ", "x-a; level=\"\"", "x-a; level=\"a,b\"", "x-a x-b", ";", ",", " ", "x-a; level=\"3"}) {
+    const outcome o = answer(bad, list);
+    EXPECT_EQ(o.error, errc::extension_header_malformed) << bad;
+  }
+}
+
+TEST(answer_test, unknown_offers_are_ignored_N_09_and_nothing_else_is_listed_N_07) {
+  extension_list list;
+  list.add(named("x-a")).add(named("x-b"));
+  const outcome o = answer("x-unknown; foo=1, x-b", list);
+  EXPECT_EQ(o.header, "x-b");
+  EXPECT_EQ(o.notes, (names{"x-unknown: not known here, ignored", "x-b: accepted as x-b"}));
+}
+
+TEST(answer_test, names_match_exactly_N_15) {
+  extension_list list;
+  list.add(named("x-a"));
+  EXPECT_EQ(answer("X-A", list).header, "");
+}
+
+TEST(answer_test, quotes_blanks_and_empty_elements_mean_the_same_N_02_N_03_N_04) {
+  extension_list list;
+  list.add(named("x-a"));
+  for (const char* same : {"x-a;level=3", "x-a ; level = \"3\"", ", x-a; level=3,, ", "x-a;level=\"\\3\""})
+    EXPECT_EQ(answer(same, list).header, "x-a; level=3") << same;
+}
+
+TEST(answer_test, the_client_orders_the_answer_N_10_N_11) {
+  extension_list list;
+  list.add(named("x-a")).add(named("x-b")).add(named("x-c"));
+  EXPECT_EQ(answer("x-c, x-a, x-b", list).agreed, (names{"x-c", "x-a", "x-b"}));
+}
+
+TEST(answer_test, all_offers_of_a_name_come_at_once_in_order_with_doubles_N_10_P_10) {
+  std::vector<params> seen;
+  sample s = named("x-a");
+  s.on_accept = [&seen](const std::vector<params>& all) {
+    seen = all;
+    return answer_t{};
+  };
+  extension_list list;
+  list.add(s);
+  answer("x-a; level=1; level=1, x-b, x-a, x-a; \"q\"", list);  // the quoted name is malformed
+  EXPECT_TRUE(seen.empty());
+  answer("x-a; level=1; level=1, x-b, x-a", list);
+  EXPECT_EQ(seen, (std::vector<params>{{{"level", "1"}, {"level", "1"}}, {}}));
+  EXPECT_EQ(*s.calls, 1);
+}
+
+TEST(answer_test, a_bad_offer_is_declined_and_the_next_is_tried_N_13_P_11) {
+  extension_list list;
+  list.add(named("x-a"));
+  EXPECT_EQ(answer("x-a; level=0, x-a; level=4", list).header, "x-a; level=4");
+  for (const char* bad : {"x-a; foo", "x-a; level", "x-a; level=10", "x-a; level=3; level=3"}) {
+    const outcome o = answer(bad, list);
+    EXPECT_FALSE(o.error);
+    EXPECT_EQ(o.header, "") << bad;
+    EXPECT_EQ(o.notes, names{"x-a: declined: no offer is acceptable"});
+  }
+}
+
+TEST(answer_test, a_second_factory_of_a_name_is_asked_when_the_first_declines) {
+  sample never = named("x-a");
+  never.on_accept = [](const std::vector<params>&) { return answer_t{}; };
+  extension_list list;
+  list.add(never).add(named("x-a"));
+  EXPECT_EQ(answer("x-a; level=2", list).header, "x-a; level=2");
+}
+
+TEST(answer_test, a_factory_that_throws_or_answers_no_token_declines) {
+  sample throws = named("x-a");
+  throws.on_accept = [](const std::vector<params>&) -> answer_t { throw std::runtime_error("accept"); };
+  sample injects = named("x-b");
+  injects.on_accept = [](const std::vector<params>&) {
+    return answer_t{accepted<idle_stage>{{{"a", "1\r\nSet-Cookie: x"}}, {}, {}}};
+  };
+  extension_list list;
+  list.add(throws).add(injects);
+  const outcome o = answer("x-a, x-b", list);
+  EXPECT_FALSE(o.error);
+  EXPECT_EQ(o.header, "");
+  EXPECT_EQ(o.notes,
+            (names{"x-a: declined: its factory threw", "x-b: declined: its factory answered what is no token"}));
+}
+
+TEST(answer_test, the_less_preferred_of_two_that_conflict_is_declined_N_16_P_05) {
+  extension_list list;
+  list.add(named("x-a", with_rsv(rsv::one))).add(named("x-b", with_rsv(rsv::one))).add(named("x-c"));
+  const outcome o = answer("x-b, x-a, x-c", list);
+  EXPECT_EQ(o.header, "x-b, x-c");
+  EXPECT_EQ(o.notes[1], "x-a: declined: x-b and x-a: both claim RSV1");
+}
+
+TEST(answer_test, a_required_extension_wins_over_a_preferred_one) {
+  extension_list list;
+  list.add(named("x-a", with_rsv(rsv::one))).require(named("x-b", with_rsv(rsv::one)));
+  EXPECT_EQ(answer("x-a, x-b", list).header, "x-b");
+}
+
+TEST(answer_test, a_required_extension_that_is_missing_is_refused_N_21) {
+  extension_list list;
+  list.add(named("x-a")).require(named("x-b"));
+  for (const char* offered : {"", "x-a", "x-b; level=0"}) {
+    const outcome o = answer(offered, list);
+    EXPECT_EQ(o.error, errc::extension_missing) << offered;
+    EXPECT_NE(o.why.find("x-b"), std::string::npos);
+  }
+  EXPECT_EQ(answer("x-b", list).header, "x-b");
+}
+
+// ---- the client's proof
+
+TEST(confirm_test, the_answers_order_is_the_order_of_the_stages_N_11) {
+  extension_list list;
+  list.add(named("x-a")).add(named("x-b"));
+  const outcome o = confirm("x-b, x-a; level=3", list);
+  EXPECT_EQ(o.agreed, (names{"x-b", "x-a"}));
+  EXPECT_EQ(o.header, "x-b, x-a; level=3");
+  EXPECT_EQ(o.notes, (names{"x-b: agreed as x-b", "x-a: agreed as x-a; level=3"}));
+}
+
+TEST(confirm_test, a_declined_optional_extension_is_no_error_N_22) {
+  extension_list list;
+  list.add(named("x-a")).add(named("x-b"));
+  EXPECT_EQ(confirm("x-b", list).notes[1], "x-a: declined by the server");
+  EXPECT_EQ(confirm("", list).agreed, names{});
+}
+
+TEST(confirm_test, a_malformed_answer_fails_N_01_N_06) {
+  extension_list list;
+  list.add(named("x-a"));
+  for (const char* bad : {"x-a;", " ", ",", "x-a; level=\"a b\""})
+    EXPECT_EQ(confirm(bad, list).error, errc::extension_header_malformed) << bad;
+}
+
+TEST(confirm_test, an_answer_that_was_not_offered_fails_N_08_P_07) {
+  sample silent = named("x-s");
+  silent.alternatives = {};
+  extension_list list;
+  list.add(named("x-a")).add(silent);
+  EXPECT_EQ(confirm("x-b", list).error, errc::extension_not_offered);
+  EXPECT_EQ(confirm("x-a, x-b", list).error, errc::extension_not_offered);
+  EXPECT_EQ(confirm("X-a", list).error, errc::extension_not_offered);
+  EXPECT_EQ(confirm("x-s", list).error, errc::extension_not_offered);
+  EXPECT_EQ(confirm("x-b", {}).error, errc::extension_not_offered);
+}
+
+TEST(confirm_test, an_answer_that_comes_twice_fails_N_10) {
+  extension_list list;
+  list.add(named("x-a"));
+  EXPECT_EQ(confirm("x-a, x-a; level=3", list).error, errc::extension_not_offered);
+}
+
+TEST(confirm_test, parameters_that_are_not_acceptable_fail_N_13_P_12) {
+  extension_list list;
+  list.add(named("x-a"));
+  for (const char* bad : {"x-a; foo", "x-a; level", "x-a; level=10", "x-a; level=3; level=3"})
+    EXPECT_EQ(confirm(bad, list).error, errc::extension_parameters) << bad;
+}
+
+TEST(confirm_test, a_factory_that_throws_fails_the_handshake) {
+  sample s = named("x-a");
+  s.on_confirm = [](const params&) -> answer_t { throw std::runtime_error("confirm"); };
+  extension_list list;
+  list.add(s);
+  EXPECT_EQ(confirm("x-a", list).error, errc::extension_parameters);
+}
+
+TEST(confirm_test, an_answer_in_conflict_fails_N_16_P_05) {
+  extension_list list;
+  list.add(named("x-a", with_rsv(rsv::one))).add(named("x-b", with_rsv(rsv::one)));
+  const outcome o = confirm("x-a, x-b", list);
+  EXPECT_EQ(o.error, errc::extension_conflict);
+  EXPECT_EQ(o.why, "the server's answer cannot work: x-a and x-b: both claim RSV1");
+}
+
+TEST(confirm_test, a_required_extension_that_is_declined_is_named_for_the_1010_N_20) {
+  extension_list list;
+  list.add(named("x-a")).require(named("x-b"));
+  for (const char* answered : {"", "x-a"}) {
+    const outcome o = confirm(answered, list);
+    EXPECT_EQ(o.error, errc::extension_missing);
+    EXPECT_EQ(o.why, "the server declined the extension x-b");
+  }
+  EXPECT_FALSE(confirm("x-b", list).error);
+}
+
+TEST(confirm_test, what_a_server_answers_the_client_confirms) {
+  extension_list both;
+  both.add(named("x-a", with_rsv(rsv::one)))
+      .add(named("x-b", with_rsv(rsv::two)))
+      .add(named("x-c", with_rsv(rsv::one)));
+  const outcome server = answer(offer_extensions(both), both);
+  const outcome client = confirm(server.header, both);
+  EXPECT_FALSE(client.error);
+  EXPECT_EQ(client.agreed, server.agreed);
+  EXPECT_EQ(client.agreed, (names{"x-a", "x-b"}));
+}
+
+}  // namespace
+}  // namespace hawser

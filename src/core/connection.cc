@@ -58,6 +58,7 @@ connection::~connection() {
   state_ = state::over;
   drop_assembly();
   out_.clear(res_->block_);
+  if (res_->turn_ == this) end_turn();
 }
 
 void connection::attach(std::vector<agreed_extension> stages, tick now) {
@@ -80,13 +81,28 @@ statistics connection::stats() const noexcept {
 void connection::end_turn() {
   out_.end_turn(res_->block_, res_->pool_);
   res_->held_ = {};
-  res_->in_ = res_->lent_ = {};
+  forget_input();
+  if (res_->turn_ == this) {
+    res_->lent_ = {};
+    res_->turn_ = nullptr;
+  }
+}
+
+// Input that will not be worked in. Another connection's, whose turn it may be, is left alone.
+void connection::forget_input() noexcept {
+  if (res_->turn_ == this) res_->in_ = {};
 }
 
 void connection::receive(byte_span in, tick now) noexcept {
-  res_->in_ = res_->lent_ = in;
-  res_->now_ = last_in_ = now;
+  last_in_ = now;
   bytes_in_ += in.size();
+  receive_again(in, now);
+}
+
+void connection::receive_again(byte_span in, tick now) noexcept {
+  res_->turn_ = this;
+  res_->in_ = res_->lent_ = in;
+  res_->now_ = now;
 }
 
 // Where the rest of a large message goes: behind what has come of it. Worth it only when the system can fill a good
@@ -170,7 +186,7 @@ kind connection::next_slow() {
       break;
     }
     if (state_ == state::over) {
-      res_->in_ = {};
+      forget_input();
       break;
     }
     if (pipeline_ && (found = next_work()) != kind::none) break;

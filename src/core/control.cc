@@ -93,7 +93,7 @@ kind connection::take_close(byte_span payload) {
   in_hot_state_ = false;
   closes_first_ = side_ == role::server;
   end_code_ = code;
-  res_->in_ = {};
+  forget_input();
   return kind::none;
 }
 

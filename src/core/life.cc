@@ -89,7 +89,7 @@ void connection::end(errc why, close_code code, std::string_view text) {
   closes_first_ = true;
   end_error_ = why;
   end_code_ = static_cast<std::uint16_t>(code);
-  res_->in_ = {};
+  forget_input();
 }
 
 void connection::end_staged() { end(pipeline_->fail_error(), pipeline_->fail_code(), pipeline_->fail_reason()); }
@@ -112,7 +112,7 @@ kind connection::deliver_end() {
   const auto code = static_cast<close_code>(end_code_);
   if (pipeline_) pipeline_->closed(code, res_->now_);
   state_ = state::over;
-  res_->in_ = {};
+  forget_input();
   in_frame_ = staged_ = sending_parts_ = parts_staged_ = false;
   message_op_ = 0;
   spilled_ = 0;

@@ -48,8 +48,9 @@ class HAWSER_API resources {
   buffer_pool& pool_;
   masking_keys keys_;
   turn_block block_;
-  byte_span in_;    // What is left of the bytes that the connection in turn received.
-  byte_span lent_;  // All of them: where a payload can be sent from without a copy.
+  const connection* turn_ = nullptr;  // Whose input `in_` is.
+  byte_span in_;                      // What is left of the bytes that the connection in turn received.
+  byte_span lent_;                    // All of them: where a payload can be sent from without a copy.
   tick now_{};
   event event_;
   buffer held_;                           // The message of the last event, when it owns its bytes.
@@ -112,6 +113,8 @@ class HAWSER_API connection {
   /// Bytes from the peer. They are unmasked where they lie and must stay until `next` said `none`, or `unconsumed` was
   /// rescued.
   void receive(byte_span in, tick now) noexcept;
+  /// Bytes that were received before and waited: as `receive`, but counted already.
+  void receive_again(byte_span in, tick now) noexcept;
   /// When the middle of a large message is awaited: where its next bytes should be put. Empty otherwise: use `receive`.
   [[nodiscard]] byte_span receive_area() noexcept;
   /// The buffer that `receive_area` lies in, for an operation that outlives the call, and the area's offset in it.
@@ -182,6 +185,7 @@ class HAWSER_API connection {
   kind next_plain();
   kind next_slow();
   void refresh_hot() noexcept;
+  void forget_input() noexcept;
 
   // receive.cc
   bool read_header();

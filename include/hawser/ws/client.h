@@ -39,7 +39,7 @@ class HAWSER_API client {
 
   // ---- before start
   [[nodiscard]] extension_list& extensions() noexcept;  ///< Offered, negotiated and run.
-  [[nodiscard]] hawser::headers& headers() noexcept;            ///< Added to the request.
+  [[nodiscard]] hawser::headers& headers() noexcept;    ///< Added to the request.
   client& on_connect(function<void(connection, const handshake&)> h);
   client& on_message(function<void(connection, const message&)> h);
   client& on_ping(function<void(connection, byte_view)> h);

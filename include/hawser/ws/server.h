@@ -91,19 +91,21 @@ class HAWSER_API server {
   /// any number of times, also before `run`.
   void stop(close_code code = close_code::going_away) noexcept;
 
-  /// Sends to every subscriber of `topic`, on all loops. Any thread.
-  void publish(std::string_view topic, std::string_view text);
-  void publish(std::string_view topic, const char* text) { publish(topic, std::string_view(text)); }
-  void publish(std::string_view topic, byte_view data);
-  void publish(std::string_view topic, const message& m);
+  /// Sends to every subscriber of `topic`, on all loops. Any thread. Errors: `invalid_utf8`.
+  errc publish(std::string_view topic, std::string_view text);
+  errc publish(std::string_view topic, const char* text) { return publish(topic, std::string_view(text)); }
+  errc publish(std::string_view topic, byte_view data);
+  errc publish(std::string_view topic, const message& m);
 
   /// Connections open or opening now. Any thread.
   [[nodiscard]] std::size_t connections() const noexcept;
 
  private:
-  friend class session;
+  result<net::address> listen_on(const net::address& at);
+  void publish_bytes(std::string_view topic, opcode op, byte_view payload);
+
   struct state;
-  std::unique_ptr<state> state_;
+  std::shared_ptr<state> state_;  // Shared with `run`: a handler may destroy the server.
 };
 
 HAWSER_END

@@ -1,0 +1,172 @@
+#include "ws/session.h"
+
+#include <hawser/core/utf8.h>
+#include <hawser/ws/connection.h>
+
+#include <memory>
+#include <string>
+
+HAWSER_BEGIN
+
+namespace {
+
+constexpr std::size_t max_topic_name = 255;
+
+std::string copy_of(byte_view bytes) { return std::string(as_text(bytes)); }
+
+// Sends at once on the connection's own loop; from elsewhere a copy goes there.
+errc send_bytes(connection c, opcode op, byte_view payload) {
+  if (session* s = session::here(c)) return s->send(op, payload);
+  if (!session::alive(c)) return errc::closed;
+  return session::reach(c, [op, copy = copy_of(payload)](session& s) { return s.send(op, as_bytes(copy)); });
+}
+
+errc publish_bytes(connection c, std::string_view topic, opcode op, byte_view payload) {
+  if (session* s = session::here(c)) return s->publish(topic, op, payload);
+  if (!session::alive(c)) return errc::closed;
+  return session::reach(c, [op, name = std::string(topic), copy = copy_of(payload)](session& s) {
+    return s.publish(name, op, as_bytes(copy));
+  });
+}
+
+bool names_topic(std::string_view name) noexcept { return !name.empty() && name.size() <= max_topic_name; }
+
+// What is refused off the loop: closed first, because that is for ever.
+errc elsewhere(connection c) noexcept { return session::alive(c) ? errc::wrong_thread : errc::closed; }
+
+}  // namespace
+
+errc connection::send(std::string_view text) const {
+  if (!core::valid_utf8(as_bytes(text))) return errc::invalid_utf8;
+  return send_bytes(*this, opcode::text, as_bytes(text));
+}
+
+errc connection::send(byte_view data) const { return send_bytes(*this, opcode::binary, data); }
+
+errc connection::send(const message& m) const {
+  if (session* s = session::here(*this)) return s->send(m);
+  return send_bytes(*this, m.op_, m.payload_);
+}
+
+errc connection::begin_text() const {
+  session* s = session::here(*this);
+  return s != nullptr ? s->begin_message(opcode::text) : elsewhere(*this);
+}
+
+errc connection::begin_binary() const {
+  session* s = session::here(*this);
+  return s != nullptr ? s->begin_message(opcode::binary) : elsewhere(*this);
+}
+
+errc connection::send_part(byte_view part, bool last) const {
+  session* s = session::here(*this);
+  return s != nullptr ? s->send_part(part, last) : elsewhere(*this);
+}
+
+errc connection::ping(byte_view payload) const {
+  session* s = session::here(*this);
+  return s != nullptr ? s->ping(payload) : elsewhere(*this);
+}
+
+errc connection::close(close_code code, std::string_view reason) const {
+  if (session* s = session::here(*this)) return s->close(code, reason);
+  // Judged here, so that the caller learns it; the other end of the queue has nobody to tell.
+  const bool sendable = code == close_code::no_status || may_send(static_cast<std::uint16_t>(code), role::client);
+  if (!sendable || reason.size() > max_close_reason || !core::valid_utf8(as_bytes(reason)))
+    return errc::invalid_close_code;
+  return session::reach(*this, [code, why = std::string(reason)](session& s) { return s.close(code, why); });
+}
+
+errc connection::terminate() const {
+  return session::reach(*this, [](session& s) { return s.terminate(); });
+}
+
+errc connection::subscribe(std::string_view topic) const {
+  if (!names_topic(topic)) return errc::invalid_argument;
+  if (session* s = session::here(*this)) return s->subscribe(topic);
+  return session::reach(*this, [name = std::string(topic)](session& s) { return s.subscribe(name); });
+}
+
+errc connection::unsubscribe(std::string_view topic) const {
+  if (!names_topic(topic)) return errc::invalid_argument;
+  if (session* s = session::here(*this)) return s->unsubscribe(topic);
+  return session::reach(*this, [name = std::string(topic)](session& s) { return s.unsubscribe(name); });
+}
+
+errc connection::publish(std::string_view topic, std::string_view text) const {
+  if (!names_topic(topic)) return errc::invalid_argument;
+  if (!core::valid_utf8(as_bytes(text))) return errc::invalid_utf8;
+  return publish_bytes(*this, topic, opcode::text, as_bytes(text));
+}
+
+errc connection::publish(std::string_view topic, byte_view data) const {
+  if (!names_topic(topic)) return errc::invalid_argument;
+  return publish_bytes(*this, topic, opcode::binary, data);
+}
+
+errc connection::publish(std::string_view topic, const message& m) const {
+  if (!names_topic(topic)) return errc::invalid_argument;
+  return publish_bytes(*this, topic, m.op_, m.payload_);
+}
+
+errc connection::post(function<void()> call) const {
+  return session::reach(*this, [what = std::move(call)](session&) {
+    what();
+    return errc::ok;
+  });
+}
+
+bool connection::is_open() const noexcept {
+  if (session* s = session::here(*this)) return s->is_open();
+  return session::alive(*this);
+}
+
+result<core::statistics> connection::stats() const {
+  session* s = session::here(*this);
+  if (s == nullptr) return elsewhere(*this);
+  return s->core().stats();
+}
+
+result<net::address> connection::local_address() const {
+  session* s = session::here(*this);
+  if (s == nullptr) return elsewhere(*this);
+  return s->home().loop().io().local_address(*s);
+}
+
+result<net::address> connection::remote_address() const {
+  session* s = session::here(*this);
+  if (s == nullptr) return elsewhere(*this);
+  return s->home().loop().io().remote_address(*s);
+}
+
+result<std::string> connection::extensions() const {
+  session* s = session::here(*this);
+  if (s == nullptr) return elsewhere(*this);
+  return s->extensions();
+}
+
+errc connection::pause() const {
+  session* s = session::here(*this);
+  return s != nullptr ? s->pause() : elsewhere(*this);
+}
+
+errc connection::resume() const {
+  session* s = session::here(*this);
+  return s != nullptr ? s->resume() : elsewhere(*this);
+}
+
+errc connection::set_data(void* object, const void* tag, void (*destroy)(void*)) const {
+  if (session* s = session::here(*this)) {
+    s->set_data(object, tag, destroy);
+    return errc::ok;
+  }
+  destroy(object);
+  return elsewhere(*this);
+}
+
+void* connection::find_data(const void* tag) const noexcept {
+  const session* s = session::here(*this);
+  return s != nullptr ? s->find_data(tag) : nullptr;
+}
+
+HAWSER_END

@@ -1,0 +1,25 @@
+#include <hawser/ws/message.h>
+
+#include <cstring>
+#include <utility>
+
+HAWSER_BEGIN
+
+message message::take() const {
+  message owned = *this;
+  owned.lent_owner_ = nullptr;
+  if (lent_owner_ != nullptr && *lent_owner_ && lent_owner_->data() == payload_.data()) {
+    owned.owner_ = *lent_owner_;
+  } else if (!owner_ && pool_ != nullptr && !payload_.empty()) {
+    owned.owner_ = pool_->take(payload_.size());
+    std::memcpy(owned.owner_.data(), payload_.data(), payload_.size());
+  }
+  owned.pool_ = nullptr;
+  if (owned.owner_) {
+    owned.owner_.share();
+    owned.payload_ = owned.owner_.view();
+  }
+  return owned;
+}
+
+HAWSER_END

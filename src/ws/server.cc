@@ -1,0 +1,303 @@
+#include "net/loop.h"
+#include "ws/server_opening.h"
+#include "ws/worker.h"
+
+#include <hawser/core/utf8.h>
+#include <hawser/ws/server.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+HAWSER_BEGIN
+
+namespace {
+
+constexpr std::size_t spare_files = 64;
+
+// As many connections as the limit on open files leaves.
+std::size_t default_connections() noexcept {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return std::size_t{1} << 20;
+  return files.rlim_cur > 2 * spare_files ? static_cast<std::size_t>(files.rlim_cur) - spare_files : spare_files;
+}
+
+// One listening address of one loop.
+class listener final : public net::acceptor {
+ public:
+  listener(worker& w, server_shared& shared, core::server_policy policy)
+      : worker_(w), shared_(shared), policy_(std::move(policy)) {}
+
+  void on_accepted(int handle, const net::address& peer) override {
+    const bool admitted = shared_.door->admit(peer, worker_.loop().now());
+    auto* s = new session(worker_, role::server, shared_.settings, none_);
+    if (admitted) s->on_end_count([door = shared_.door.get(), peer] { door->left(peer); });
+    s->start(handle, std::make_unique<server_opening>(shared_, policy_, peer, !admitted),
+             worker_.loop().now() + shared_.options.handshake_timeout);
+  }
+
+  void on_exhausted() override {
+    if (shared_.options.log != nullptr)
+      shared_.options.log->write(log_level::warning,
+                                 "out of file descriptors: accepting rests; raise the limit (ulimit -n)");
+  }
+
+ private:
+  worker& worker_;
+  server_shared& shared_;
+  core::server_policy policy_;
+  route_handlers none_;
+};
+
+// One loop with what belongs to it, and how it comes to its end.
+struct unit final : net::timed {
+  std::unique_ptr<net::loop> loop;
+  std::unique_ptr<worker> work;
+  std::deque<listener> listeners;
+  bool stopping = false;
+
+  ~unit() {
+    if (loop) loop->timers().cancel(*this);
+  }
+
+  void shut_down(close_code code) {
+    if (stopping) return;
+    stopping = true;
+    for (listener& l : listeners)
+      loop->io().stop_listening(l);
+    work->when_empty([this] { loop->stop(); });
+    const std::vector<session*> all = work->sessions();
+    for (session* s : all)
+      s->shut_down(code);
+    if (work->sessions().empty()) return loop->stop();
+    loop->timers().schedule(*this, loop->now() + all.front()->core().obeys().close_timeout);
+  }
+
+  // The peers' time is over.
+  void on_timer(tick) override {
+    const std::vector<session*> all = work->sessions();
+    for (session* s : all)
+      s->abandon();
+  }
+
+  void run() {
+    mailbox* outer = std::exchange(current_mailbox, &work->box());
+    static_cast<void>(loop->run());
+    current_mailbox = outer;
+  }
+};
+
+}  // namespace
+
+struct server::state {
+  server_shared shared;
+  std::deque<unit> units;
+  std::atomic<bool> running{false};
+  std::mutex stop_lock;
+  bool over = false;  // Under the lock: the units are about to go.
+
+  result<void> make_units();
+};
+
+result<void> server::state::make_units() {
+  if (!units.empty()) return {};
+  server_options& o = shared.options;
+  shared.settings = {o.bounds, o.alive, o.close_timeout, o.in_parts};
+  admission_limits door;
+  door.connections = o.max_connections != 0 ? o.max_connections : default_connections();
+  door.per_host = o.max_per_host;
+  door.rate = o.accept_rate;
+  door.handshakes = o.max_handshakes;
+  door.limit_loopback = o.limit_loopback;
+  shared.door = std::make_unique<admission>(door);
+  net::loop_options lo;
+  lo.log = o.log;
+  for (unsigned i = 0; i < std::max(o.threads, 1U); ++i) {
+    result<std::unique_ptr<net::loop>> made = net::loop::create(lo);
+    if (!made) {
+      units.clear();
+      return made.error();
+    }
+    unit& u = units.emplace_back();
+    u.loop = std::move(*made);
+    u.work = std::make_unique<worker>(*u.loop);
+  }
+  for (unit& u : units)
+    for (unit& other : units)
+      if (&u != &other) u.work->add_sibling(*other.work);
+  return {};
+}
+
+server::server(server_options options) : state_(std::make_shared<state>()) {
+  state_->shared.options = std::move(options);
+}
+
+server::~server() {
+  stop();
+  const bool inside = std::any_of(state_->units.begin(), state_->units.end(),
+                                  [](unit& u) { return current_mailbox == &u.work->box(); });
+  if (inside) {
+    // A handler destroys the server: no handler of this loop is called again; `run`, further down this stack, ends by
+    // itself.
+    for (unit& u : state_->units)
+      if (current_mailbox == &u.work->box()) u.work->silence();
+    return;
+  }
+  state_->running.wait(true);
+}
+
+extension_list& server::extensions() noexcept { return state_->shared.extensions; }
+
+hawser::route server::route(std::string_view path) {
+  std::unique_ptr<route_handlers>& found = state_->shared.routes[std::string(path)];
+  if (!found) found = std::make_unique<route_handlers>();
+  return hawser::route(*found);
+}
+
+server& server::page(std::string_view path, std::string_view content_type, std::string_view body) {
+  state_->shared.pages[std::string(path)] = {std::string(content_type), std::string(body)};
+  return *this;
+}
+
+server& server::on_error(function<void(const failure&)> h) {
+  state_->shared.on_error = std::move(h);
+  return *this;
+}
+
+result<net::address> server::listen(std::string_view host, std::uint16_t port) {
+  result<net::address> at = net::address::ip(host == "localhost" ? "127.0.0.1" : host, port);
+  if (!at) return at.error();
+  return listen_on(*at);
+}
+
+result<net::address> server::listen(std::string_view address) {
+  result<net::address> at = net::address::parse(address);
+  if (!at) return at.error();
+  return listen_on(*at);
+}
+
+result<net::address> server::listen_on(const net::address& at) {
+  if (state_->running.load()) return errc::wrong_state;
+  if (const result<void> made = state_->make_units(); !made) return made.error();
+  const server_options& o = state_->shared.options;
+  core::server_policy policy{o.allowed_hosts, o.allowed_origins, o.insecure_any_origin};
+  const bool tcp = at.family() != net::address::kind::unix_path;
+  if (policy.allowed_hosts.empty() && tcp && at.loopback()) policy.allowed_hosts = core::loopback_hosts();
+  if (const result<void> fine = core::check_server_policy(policy); !fine) return fine.error();
+  net::listen_options how;
+  how.reuse_port = tcp && state_->units.size() > 1;
+  net::address bound = at;
+  for (unit& u : state_->units) {
+    listener& l = u.listeners.emplace_back(*u.work, state_->shared, policy);
+    const errc e = u.loop->io().listen(l, bound, how, bound);
+    if (e != errc::ok) {
+      u.listeners.pop_back();
+      return e;
+    }
+    if (!tcp) break;  // One loop listens; a socket file cannot be shared.
+  }
+  return bound;
+}
+
+result<void> server::run() {
+  const std::shared_ptr<state> keep = state_;
+  if (keep->units.empty() || keep->over || keep->running.exchange(true)) return errc::wrong_state;
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < keep->units.size(); ++i)
+    threads.emplace_back([u = &keep->units[i]] { u->run(); });
+  keep->units.front().run();
+  for (std::thread& t : threads)
+    t.join();
+  {
+    const std::lock_guard guard(keep->stop_lock);
+    keep->over = true;
+  }
+  for (unit& u : keep->units)
+    u.work->end();
+  keep->running.store(false);
+  keep->running.notify_all();
+  return {};
+}
+
+void server::stop(close_code code) noexcept {
+  const std::lock_guard guard(state_->stop_lock);
+  if (state_->over) return;
+  for (unit& u : state_->units)
+    u.work->box().post([&u, code] { u.shut_down(code); });
+}
+
+void server::publish_bytes(std::string_view topic, opcode op, byte_view payload) {
+  const std::lock_guard guard(state_->stop_lock);
+  if (state_->over) return;
+  for (unit& u : state_->units) {
+    worker* w = u.work.get();
+    if (current_mailbox == &w->box()) {
+      w->publish(topic, op, payload, nullptr);
+      continue;
+    }
+    w->box().post([w, op, name = std::string(topic), copy = std::string(as_text(payload))] {
+      w->publish(name, op, as_bytes(copy), nullptr);
+    });
+  }
+}
+
+errc server::publish(std::string_view topic, std::string_view text) {
+  if (!core::valid_utf8(as_bytes(text))) return errc::invalid_utf8;
+  publish_bytes(topic, opcode::text, as_bytes(text));
+  return errc::ok;
+}
+
+errc server::publish(std::string_view topic, byte_view data) {
+  publish_bytes(topic, opcode::binary, data);
+  return errc::ok;
+}
+
+errc server::publish(std::string_view topic, const message& m) {
+  publish_bytes(topic, m.is_text() ? opcode::text : opcode::binary, m.bytes());
+  return errc::ok;
+}
+
+std::size_t server::connections() const noexcept {
+  return state_->shared.door ? state_->shared.door->connections() : 0;
+}
+
+// ---- routes
+
+route& route::on_connect(connect_handler h) {
+  handlers_->connect = std::move(h);
+  return *this;
+}
+route& route::on_message(message_handler h) {
+  handlers_->message = std::move(h);
+  return *this;
+}
+route& route::on_ping(payload_handler h) {
+  handlers_->ping = std::move(h);
+  return *this;
+}
+route& route::on_pong(payload_handler h) {
+  handlers_->pong = std::move(h);
+  return *this;
+}
+route& route::on_drain(drain_handler h) {
+  handlers_->drain = std::move(h);
+  return *this;
+}
+route& route::on_error(error_handler h) {
+  handlers_->error = std::move(h);
+  return *this;
+}
+route& route::on_close(close_handler h) {
+  handlers_->close = std::move(h);
+  return *this;
+}
+route& route::subprotocols(std::vector<std::string> names) {
+  handlers_->subprotocols = std::move(names);
+  return *this;
+}
+
+HAWSER_END

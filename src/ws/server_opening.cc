@@ -1,0 +1,102 @@
+#include "ws/server_opening.h"
+
+#include <hawser/core/negotiate.h>
+
+#include <utility>
+
+HAWSER_BEGIN
+
+namespace {
+
+std::string_view path_of(std::string_view target) noexcept {
+  const std::string_view resource = core::resource_name(target);
+  return resource.substr(0, resource.find('?'));
+}
+
+}  // namespace
+
+route_handlers* server_shared::find_route(std::string_view path) const {
+  auto found = routes.find(path);
+  if (found == routes.end()) found = routes.find(std::string_view("*"));
+  return found == routes.end() ? nullptr : found->second.get();
+}
+
+server_opening::server_opening(server_shared& shared, const core::server_policy& policy, const net::address& peer,
+                               bool full)
+    : shared_(shared),
+      policy_(policy),
+      peer_(peer),
+      full_(full),
+      parser_(head_parser::expects::request, shared.options.http) {}
+
+server_opening::~server_opening() {
+  if (!full_) shared_.door->handshake_done();
+}
+
+void server_opening::on_bytes(session& s, byte_span in) {
+  std::size_t used = 0;
+  switch (parser_.feed(in, used)) {
+    case head_parser::state::need_more:
+      return;
+    case head_parser::state::failed:
+      return refuse(s, core::refusal_for(parser_.error()));
+    case head_parser::state::complete:
+      return answer(s, in.subspan(used));
+  }
+}
+
+void server_opening::on_failed(session&, errc) {}
+
+void server_opening::answer(session& s, byte_span rest) {
+  if (full_) return refuse(s, core::refusal_for(errc::server_full));
+  core::refusal why;
+  if (!core::check_policy(parser_.head(), policy_, false, why)) return refuse(s, why);
+  if (!core::is_upgrade(parser_.head())) return answer_plain(s);
+  core::upgrade_request asked;
+  if (!core::check_upgrade(parser_.head(), asked, why)) return refuse(s, why);
+  upgrade(s, asked, rest);
+}
+
+// A request that wants no WebSocket gets a page, or is told that there is none.
+void server_opening::answer_plain(session& s) {
+  const http_head& head = parser_.head();
+  if (head.method != "GET") return refuse(s, core::refusal_for(errc::http_method));
+  const auto found = shared_.pages.find(path_of(head.target));
+  if (found == shared_.pages.end()) {
+    const bool route = shared_.find_route(path_of(head.target)) != nullptr;
+    return refuse(s, route ? core::refusal_for(errc::not_an_upgrade) : core::refusal_for(errc::not_found));
+  }
+  s.refuse(core::page_response(found->second.content_type, found->second.body));
+}
+
+void server_opening::upgrade(session& s, const core::upgrade_request& asked, byte_span rest) {
+  http_head& head = parser_.head();
+  route_handlers* handlers = shared_.find_route(path_of(head.target));
+  if (handlers == nullptr) return refuse(s, core::refusal_for(errc::not_found));
+  const core::conditions where{role::server, peer_.loopback()};
+  std::string text;
+  result<core::negotiation> agreed = core::answer_extensions(asked.extensions, shared_.extensions, where, text);
+  if (!agreed) return refuse(s, core::refusal_for(to_errc(agreed.error()), std::move(text)));
+  handshake h;
+  h.subprotocol = core::choose_subprotocol(asked, handlers->subprotocols);
+  h.extensions_header = std::move(agreed->header);
+  const std::string response = core::switching_protocols(asked.key, h.subprotocol, h.extensions_header, {});
+  h.extensions = std::move(agreed->notes);
+  h.target = core::resource_name(head.target);
+  h.peer = std::move(head);
+  h.remote = peer_;
+  s.established(*handlers, response, std::move(agreed->agreed), h, rest);
+}
+
+void server_opening::refuse(session& s, const core::refusal& why) {
+  if (shared_.on_error) {
+    try {
+      shared_.on_error(failure(why.error, why.text));
+    } catch (...) {
+      // A handler of refusals has no connection to fail; the refusal itself still goes out.
+    }
+  }
+  s.refuse(core::refusal_response(why));
+}
+
+HAWSER_END

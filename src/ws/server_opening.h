@@ -1,0 +1,60 @@
+// The opening handshake at a server: from the request's first byte to 101, a page or a refusal.
+#pragma once
+
+#include "ws/admission.h"
+#include "ws/session.h"
+
+#include <hawser/core/extension.h>
+#include <hawser/core/handshake.h>
+#include <hawser/core/http.h>
+#include <hawser/ws/server.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+HAWSER_BEGIN
+
+/// What all sessions of a server share. Does not change while it listens.
+struct server_shared {
+  struct page {
+    std::string content_type;
+    std::string body;
+  };
+
+  server_options options;
+  core::settings settings;
+  extension_list extensions;
+  std::map<std::string, std::unique_ptr<route_handlers>, std::less<>> routes;
+  std::map<std::string, page, std::less<>> pages;
+  function<void(const failure&)> on_error;
+  std::unique_ptr<admission> door;
+
+  /// The handlers of a path: its own, or those of "*", or null.
+  [[nodiscard]] route_handlers* find_route(std::string_view path) const;
+};
+
+class server_opening final : public opening {
+ public:
+  /// `policy` and `shared` outlive it. `full`: the request is read, and refused with 503.
+  server_opening(server_shared& shared, const core::server_policy& policy, const net::address& peer, bool full);
+  ~server_opening() override;
+
+  void on_bytes(session& s, byte_span in) override;
+  void on_failed(session& s, errc why) override;
+
+ private:
+  void answer(session& s, byte_span rest);
+  void answer_plain(session& s);
+  void upgrade(session& s, const core::upgrade_request& asked, byte_span rest);
+  void refuse(session& s, const core::refusal& why);
+
+  server_shared& shared_;
+  const core::server_policy& policy_;
+  net::address peer_;
+  bool full_;
+  head_parser parser_;
+};
+
+HAWSER_END

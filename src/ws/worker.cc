@@ -21,11 +21,26 @@ worker::worker(net::loop& on) : loop_(on), box_(acquire_mailbox()), resources_(o
 }
 
 worker::~worker() {
+  silence();
+  end();
+  loop_.forget(*this);
+  release_mailbox(box_);
+}
+
+void worker::silence() noexcept {
+  static route_handlers nothing;  // Empty for ever: no state.
+  for (session* s : sessions_)
+    s->handlers_ = &nothing;
+}
+
+void worker::end() {
+  const std::vector<session*> all = sessions_;
+  for (session* s : all)
+    static_cast<void>(s->terminate());
+  on_batch_end();
   while (!sessions_.empty())
     sessions_.back()->die(true);
   on_batch_end();
-  loop_.forget(*this);
-  release_mailbox(box_);
 }
 
 void worker::add(session& s) {

@@ -74,7 +74,7 @@ const checks = {
   },
 
   async closes(url) {
-    for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999]) {
+    for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 4999]) {
       const { ws, inbox } = await open(url);
       ws.close(code, code % 2 ? 'r'.repeat(123) : '');
       await expectClose(inbox, code, `the answer to a close with ${code}`);

@@ -107,14 +107,14 @@ export class Conversation {
     await this.#expectEnd();
   }
 
-  /// We close; the peer must answer with the same code (none for none), and the connection must end.
-  async closeWith(code, reason) {
+  /// We close; the peer must answer with the same code (none for none) or one of `others`, and the connection must end.
+  async closeWith(code, reason, others = []) {
     await this.send(this.close(code, reason));
-    await this.expectCloseAnswer(code);
+    await this.expectCloseAnswer(code, others);
   }
 
-  async expectCloseAnswer(code) {
-    await this.#expectCloseFrame([code]);
+  async expectCloseAnswer(code, others = []) {
+    await this.#expectCloseFrame([code, ...others]);
     this.#endAfterClose();
     await this.#expectEnd();
   }

@@ -9,7 +9,7 @@ export const CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG =
 export function frame({ opcode, payload = Buffer.alloc(0), fin = true, rsv = 0, key = null, lengthBytes, declared }) {
   const body = Buffer.from(payload);
   const length = declared ?? BigInt(body.length);
-  const width = lengthBytes ?? (length < 126n ? 0 : length < 65536n ? 2 : 8);
+  const width = Math.max(lengthBytes ?? 0, length < 126n ? 0 : length < 65536n ? 2 : 8);
   const head = Buffer.alloc(2 + width);
   head[0] = (fin ? 0x80 : 0) | (rsv << 4) | opcode;
   head[1] = (key ? 0x80 : 0) | (width === 0 ? Number(length) : width === 2 ? 126 : 127);

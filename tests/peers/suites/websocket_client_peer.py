@@ -89,7 +89,7 @@ def pings(bench):
 @peer_test(f"{PREFIX}/a close is echoed with its code")
 def closes(bench):
     server = bench.echo()
-    for code, reason in ((1000, ""), (1000, "再见"), (1001, "going"), (1003, "x"), (1010, "wanted x-rot13"),
+    for code, reason in ((1000, ""), (1000, "再见"), (1001, "going"), (1003, "x"),
                          (1011, "r" * 123), (1014, ""), (3000, "library"), (4999, "mine")):
         peer = connect(server)
         answer = close_and_read_answer(peer, code, reason)

@@ -50,9 +50,24 @@ std::size_t cut_off(byte_view text) noexcept {
   return 0;
 }
 
+bool valid_short_utf8(byte_view text) noexcept {
+  while (!text.empty()) {
+    const std::size_t size = character_size(text[0]);
+    if (size == 0 || size > text.size()) return false;
+    if (size > 1 && !may_follow(text[0], text[1])) return false;
+    for (std::size_t i = 2; i < size; ++i) {
+      if (!is_continuation(text[i])) return false;
+    }
+    text = text.subspan(size);
+  }
+  return true;
+}
+
 }  // namespace
 
 bool detail::valid_utf8_general(byte_view text) noexcept {
+  // Finding the vector code and filling its first block costs more than these few characters.
+  if (text.size() <= 40) return valid_short_utf8(text);
   return simdjson::validate_utf8(reinterpret_cast<const char*>(text.data()), text.size());
 }
 

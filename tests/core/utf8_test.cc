@@ -166,6 +166,27 @@ TEST(utf8, all_1112064_scalars) {
   EXPECT_TRUE(under_sanitizer || tested == 1112064U) << tested;
 }
 
+// D4: the same in texts that are long enough for the vector code, each with one damaged byte as well.
+TEST(utf8, all_scalars_in_long_texts) {
+  const reference& known = reference::get();
+  seeded_random random(43);
+  std::vector<std::byte> text;
+  for (std::uint32_t c = 0; c < scalars_end; ++c) {
+    if (!is_scalar(c)) continue;
+    std::array<std::byte, 4> bytes{};
+    const std::size_t size = encode(c, bytes.data());
+    text.insert(text.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+    if (text.size() < 1000) continue;
+    ASSERT_TRUE(valid_utf8(text)) << "up to " << c;
+    for (int damage = 0; damage < 4; ++damage) {
+      std::vector<std::byte> damaged = text;
+      damaged[random.below(damaged.size())] = static_cast<std::byte>(random.below(256));
+      ASSERT_EQ(valid_utf8(damaged), known.valid(damaged)) << "up to " << c;
+    }
+    text.clear();
+  }
+}
+
 // D4: every sequence of one to three bytes, good or bad, cut at every point.
 TEST(utf8, all_sequences_of_one_to_three_bytes) {
   seeded_random random(31);

@@ -267,7 +267,7 @@ TEST(loop, its_end_takes_the_dead_with_it) {
 }
 
 TEST(loop, the_clock_is_read_once_a_batch) {
-  class counting_clock final : public hawser::support::manual_clock {
+  class counting_clock final : public hawser::test::manual_clock {
    public:
     tick now() noexcept override {
       ++reads;

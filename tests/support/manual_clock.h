@@ -3,7 +3,7 @@
 
 #include "net/loop.h"
 
-namespace hawser::support {
+namespace hawser::test {
 
 class manual_clock : public net::clock_source {
  public:
@@ -15,4 +15,4 @@ class manual_clock : public net::clock_source {
   tick now_{std::chrono::hours(24)};
 };
 
-}  // namespace hawser::support
+}  // namespace hawser::test

@@ -1,4 +1,4 @@
-// What a handshake reads: HTTP heads as programs and browsers send them, extension headers, URLs.
+// What a handshake costs: HTTP heads as programs and browsers send them, extension headers, URLs, and each role whole.
 
 #include <benchmark/benchmark.h>
 #include <hawser/core/extension_header.h>
@@ -83,5 +83,42 @@ void parse_url(benchmark::State& state, std::string_view text) {
 BENCHMARK_CAPTURE(parse_url, shortest, "ws://localhost");
 BENCHMARK_CAPTURE(parse_url, usual, "wss://stream.example.com:9443/v2/market/ticker?symbol=EURUSD&depth=20");
 BENCHMARK_CAPTURE(parse_url, ipv6, "ws://[2001:db8::1]:9001/chat");
+
+// All that a server does between the bytes of a request and those of its answer, extensions left aside.
+void answer_request(benchmark::State& state, std::string_view request) {
+  for (auto _ : state) {
+    head_parser parser(head_parser::expects::request);
+    std::size_t consumed = 0;
+    parser.feed(as_bytes(request), consumed);
+    core::upgrade_request asked;
+    core::refusal why;
+    if (!core::check_policy(parser.head(), {}, true, why) || !core::check_upgrade(parser.head(), asked, why)) {
+      return state.SkipWithError("a good request was refused");
+    }
+    benchmark::DoNotOptimize(core::switching_protocols(asked.key, "", "", {}));
+  }
+}
+BENCHMARK_CAPTURE(answer_request, short_one, short_request);
+BENCHMARK_CAPTURE(answer_request, browser, browser_request);
+
+// All that a client does: writing its request, reading and checking the answer.
+void open_as_client(benchmark::State& state) {
+  const url to = hawser::parse_url("ws://example.com:9001/chat").value();
+  const core::client_request asked;
+  const std::string key = core::make_key({});
+  const std::string answer = core::switching_protocols(key, "", "", {});
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(core::upgrade_request_text(to, key, asked));
+    head_parser parser(head_parser::expects::response);
+    std::size_t consumed = 0;
+    parser.feed(as_bytes(answer), consumed);
+    core::upgrade_response agreed;
+    std::string why;
+    if (!core::check_response(parser.head(), key, asked, false, agreed, why)) {
+      return state.SkipWithError("a good answer was refused");
+    }
+  }
+}
+BENCHMARK(open_as_client);
 
 }  // namespace

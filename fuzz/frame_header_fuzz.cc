@@ -43,6 +43,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<std::byte> prefix(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(n));
     frame_header header;
     const parse_status now = parse_frame_header(prefix, header);
+#ifdef HAWSER_PLANTED_BUG
+    // A reader that drops the high half of a length.
+    if (now == parse_status::ok && header.masked) header.length &= 0xFFFFFFFFU;
+#endif
     require(before == parse_status::need_more || now == before, "more bytes do not change a verdict");
     require(n < max_frame_header || now != parse_status::need_more, "no header is longer than 14 bytes");
     if (now == parse_status::ok) {

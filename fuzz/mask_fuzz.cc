@@ -42,6 +42,11 @@ void require_kernel(mask_kernel kernel, const input& in, const std::vector<std::
   area.insert(area.end(), in.payload.begin(), in.payload.end());
   std::byte* const out = area.data() + in.alignment;
   kernel(out, out + in.distance, in.payload.size(), in.key);
+#ifdef HAWSER_PLANTED_BUG
+  // A kernel that forgets the tail behind its second register when the output is not aligned.
+  if (in.payload.size() % 64 > 32 && in.payload.size() % 64 < 36 && in.alignment % 8 == 5)
+    out[in.payload.size() - 1] ^= std::byte{1};
+#endif
   require(std::equal(expected.begin(), expected.end(), out), "a kernel agrees with the plain loop");
 }
 

@@ -75,7 +75,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t length = std::min<std::size_t>(size - 1, 512);
   const byte_view text(reinterpret_cast<const std::byte*>(data) + 1, length);
   const verdict expected = decode_plainly(text);
-  require(valid_utf8(text) == expected.whole, "the check of the whole agrees with the plain decoder");
+  bool whole = valid_utf8(text);
+#ifdef HAWSER_PLANTED_BUG
+  // A check that lets the first scalar behind U+10FFFF through.
+  const auto beyond = {std::byte{0xF4}, std::byte{0x90}, std::byte{0x80}, std::byte{0x80}};
+  whole = whole || std::search(text.begin(), text.end(), beyond.begin(), beyond.end()) != text.end();
+#endif
+  require(whole == expected.whole, "the check of the whole agrees with the plain decoder");
   feed_in_cuts(text, expected, data[0]);
   return 0;
 }

@@ -53,12 +53,16 @@ class FuzzTest(unittest.TestCase):
         self.expect_failure("FOUND SOMETHING")
 
     def test_too_few_inputs(self):
-        self.put("build/fuzz/fuzz/x_fuzz", program(99_999), 0o755)
+        self.put("build/fuzz/fuzz/x_fuzz", program(49_999), 0o755)
         self.expect_failure("too few")
 
+    def test_busy_machine(self):
+        self.put("build/fuzz/fuzz/x_fuzz", program(50_000), 0o755)
+        self.assertEqual(self.fuzz()[0], 0)
+
     def test_floor_of_a_slow_target(self):
-        self.put("build/fuzz/fuzz/x_fuzz", program(2_000), 0o755)
-        self.put("fuzz/x_fuzz.cc", "// at least 2,000 inputs in 5 s, because each is a whole session\n")
+        self.put("build/fuzz/fuzz/x_fuzz", program(1_000), 0o755)
+        self.put("fuzz/x_fuzz.cc", "// at least 2,000 inputs, because each is a whole session\n")
         self.assertEqual(self.fuzz()[0], 0)
 
     def test_blind_target(self):

@@ -252,10 +252,22 @@ TEST(buffer_pool, shared_blocks_come_home_from_other_threads) {
     thread.join();
   threads.clear();
   EXPECT_EQ(intact, 4);
+  {
+    const buffer again = pool.take(5000);
+    EXPECT_EQ(again.data(), first);
+    EXPECT_TRUE(again.sole_owner());
+  }
   EXPECT_EQ(pool.used_bytes(), 0U);
-  const buffer again = pool.take(5000);
-  EXPECT_EQ(again.data(), first);
-  EXPECT_TRUE(again.sole_owner());
+}
+
+// Both counters see what came home by itself, without a take in between.
+TEST(buffer_pool, counts_shared_blocks_that_came_home) {
+  buffer_pool pool;
+  buffer b = pool.take(5000);
+  b.share();
+  std::thread([mine = std::move(b)] {}).join();
+  EXPECT_GE(pool.kept_bytes(), 5016U);
+  EXPECT_EQ(pool.used_bytes(), 0U);
 }
 
 // The pool takes while others return, and ends before they do: no block is lost, none freed twice (ASan, TSan).

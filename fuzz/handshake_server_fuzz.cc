@@ -5,7 +5,6 @@
 
 #include <hawser/core/handshake.h>
 
-using hawser::errc;
 using hawser::head_parser;
 using hawser::headers;
 using hawser::http_head;

@@ -11,7 +11,6 @@
 namespace {
 
 using hawser::errc;
-using hawser::param;
 using hawser::core::extension_element;
 using hawser::core::format_extensions;
 using hawser::core::max_extension_elements;

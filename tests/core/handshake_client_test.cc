@@ -12,7 +12,6 @@ namespace {
 using hawser::as_bytes;
 using hawser::errc;
 using hawser::head_parser;
-using hawser::headers;
 using hawser::http_head;
 using hawser::url;
 using hawser::core::check_client_request;

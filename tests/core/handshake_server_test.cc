@@ -302,9 +302,7 @@ TEST(check_policy, exactly_one_well_formed_host) {
   for (const char* host : {"h", "h:80", "h:", "127.0.0.1:9001", "[::1]", "[::1]:9001", "H.example."})
     expect_served(head_of({{"Host", host}}));
   for (const char* host : {"", ":80", "h:0", "h:65536", "h:x", "a b", "h/", "u@h", "[::1", "::1", "h,i", "h#", "h?q",
-                           "b\xC3\xBC"
-                           "cher",
-                           "h:80:80", "http://h", "127.1"})
+                           "b\303\274cher", "h:80:80", "http://h", "127.1"})
     expect_policy(head_of({{"Host", host}}), 400, errc::host_invalid);
   expect_policy(head_of({}), 400, errc::host_invalid);
   expect_policy(head_of({{"Host", "h"}, {"host", "h"}}), 400, errc::host_invalid);

@@ -11,7 +11,6 @@
 namespace {
 
 using hawser::as_bytes;
-using hawser::as_text;
 using hawser::byte_span;
 using hawser::byte_view;
 using hawser::errc;

@@ -1,8 +1,8 @@
 // The differential test: npm `ws`' own Receiver, in this process, against Hawser's core behind `differential_core`.
 //
-//   node differential.mjs CORE SEED COUNT [FIRST]
+//   node differential.mjs CORE server|client SEED COUNT [FIRST]
 //
-// CORE reads streams from its standard input, each as a length of four bytes (big-endian) and as many bytes, and answers
+// The role is that of the receiver. CORE gets it as its argument, reads streams from its standard input, each as a length of four bytes (big-endian) and as many bytes, and answers
 // each with one line of JSON:
 //   {"messages": [[opcode, payload], ...], "output": hex}
 // The payload of a message is given as hex up to 64 bytes, as "sha1:..." beyond; `output` is all that the connection
@@ -18,7 +18,7 @@ import { CLOSE, PONG, takeFrame } from './kit/frames.mjs';
 import { DAMAGE, stream } from './kit/streams.mjs';
 
 const { Receiver } = createRequire(import.meta.url)('ws');
-const [core, seedText, countText, firstText] = process.argv.slice(2);
+const [core, role, seedText, countText, firstText] = process.argv.slice(2);
 const seed = Number(seedText), count = Number(countText), first = Number(firstText ?? 0);
 
 const shown = (data) => (data.length <= 64 ? data.toString('hex') : `sha1:${createHash('sha1').update(data).digest('hex')}`);
@@ -26,7 +26,7 @@ const shown = (data) => (data.length <= 64 ? data.toString('hex') : `sha1:${crea
 /// The verdict of ws: messages, payloads of pings, and the code it closes with (0: the connection stays open).
 async function verdictOfWs(bytes) {
   const verdict = { messages: [], pongs: [], close: 0 };
-  const receiver = new Receiver({ isServer: true, maxPayload: 1 << 20, maxFragments: 1024 });
+  const receiver = new Receiver({ isServer: role === 'server', maxPayload: 1 << 20, maxFragments: 1024 });
   receiver.on('message', (data, binary) => verdict.messages.push([binary ? 2 : 1, shown(data)]));
   receiver.on('ping', (data) => verdict.pongs.push(data.toString('hex')));
   receiver.on('conclude', (code) => { verdict.close = code; });
@@ -46,7 +46,7 @@ function verdictOfHawser(answer) {
   if (answer.error) throw new Error(answer.error);
   const verdict = { messages: answer.messages, pongs: [], close: 0 };
   let left = Buffer.from(answer.output, 'hex');
-  for (let taken; (taken = takeFrame(left, false)) !== null; left = taken.rest) {
+  for (let taken; (taken = takeFrame(left, role === 'client')) !== null; left = taken.rest) {
     const { opcode, payload } = taken.frame;
     if (verdict.close !== 0) throw new Error('frames after a Close frame');
     if (opcode === PONG) verdict.pongs.push(payload.toString('hex'));
@@ -57,7 +57,7 @@ function verdictOfHawser(answer) {
   return verdict;
 }
 
-const program = spawn(core, [], { stdio: ['pipe', 'pipe', 'inherit'] });
+const program = spawn(core, [role], { stdio: ['pipe', 'pipe', 'inherit'] });
 const ended = new Promise((resolve) => program.on('close', resolve));
 const answers = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
 
@@ -76,18 +76,18 @@ const listed = (map) => [...map].sort().map(([key, times]) => `${key} ${times}`)
 let damaged = 0, unexplained = 0;
 
 for (let index = first; index < first + count; ++index) {
-  const { bytes, damage } = stream(seed, index);
+  const { bytes, damage } = stream(seed, index, role);
   if (damage.length) ++damaged;
   damage.forEach((name) => bump(seenDamage, name));
   const ws = await verdictOfWs(bytes);
   const hawser = await askHawser(bytes);
   bump(seenCodes, ws.close);
   if (JSON.stringify(ws) === JSON.stringify(hawser)) continue;
-  const found = await classOf(bytes, ws, hawser, verdictOfWs);
+  const found = await classOf(bytes, role, hawser, verdictOfWs);
   if (found) {
     bump(seenClasses, found);
   } else if (++unexplained <= 10) {
-    console.log(`stream ${index} of seed ${seed} (${damage.join(' and ') || 'sound'}, ${bytes.length} bytes): `
+    console.log(`stream ${index} of seed ${seed} for a ${role} (${damage.join(' and ') || 'sound'}, ${bytes.length} bytes): `
       + `${bytes.subarray(0, 100).toString('hex')}\n  ws     ${JSON.stringify(ws).slice(0, 400)}\n`
       + `  hawser ${JSON.stringify(hawser).slice(0, 400)}`);
   }
@@ -95,7 +95,7 @@ for (let index = first; index < first + count; ++index) {
 program.stdin.end();
 const status = await ended;
 
-console.log(`${count} streams from ${first} of seed ${seed}, ${damaged} damaged; codes of ws: ${listed(seenCodes)}`);
+console.log(`${count} streams for a ${role} from ${first} of seed ${seed}, ${damaged} damaged; codes of ws: ${listed(seenCodes)}`);
 console.log(`classes of difference (of ${NAMES.length}): ${listed(seenClasses) || 'none'}; unexplained: ${unexplained}`);
 const missing = DAMAGE.filter((name) => !seenDamage.has(name));
 const codes = [0, 1000, 1002, 1005, 1007, 1009].filter((code) => (seenCodes.get(code) ?? 0) < count / 500);

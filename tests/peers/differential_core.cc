@@ -1,7 +1,7 @@
-// The core's verdict on streams of bytes, for differential.mjs. Reads streams from standard input, each as a length of
-// four bytes (big-endian) and as many bytes; prints one line of JSON for each: the messages that came out, and every
-// byte that the connection wrote. Each stream is fed whole, byte by byte or in small pieces, and in random cuts; when
-// these do not agree, the line says so and the status is 1.
+// The core's verdict on streams of bytes, for differential.mjs; the argument is the core's role. Reads streams from
+// standard input, each as a length of four bytes (big-endian) and as many bytes; prints one line of JSON for each: the
+// messages that came out, and every byte that the connection wrote. Each stream is fed whole, byte by byte or in small
+// pieces, and in random cuts; when these do not agree, the line says so and the status is 1.
 #include "support/seeded_random.h"
 
 #include <hawser/base/buffer.h>
@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -22,7 +23,7 @@ using hawser::byte_view;
 constexpr std::size_t longest_stream = std::size_t{64} << 20;
 constexpr std::size_t shown_in_full = 64;
 
-// A server never masks: nothing may ask for randomness.
+// The masking keys of a client: the reader of its frames takes any.
 class no_randomness final : public hawser::random_source {
  public:
   void fill(byte_span out) noexcept override { std::fill(out.begin(), out.end(), std::byte{0}); }
@@ -44,7 +45,7 @@ std::string shown(byte_view payload) {
 }
 
 // Feeds the stream in pieces whose sizes `next_size` chooses; returns the JSON of the verdict.
-std::string verdict(byte_view stream, const std::function<std::size_t()>& next_size) {
+std::string verdict(hawser::role side, byte_view stream, const std::function<std::size_t()>& next_size) {
   hawser::buffer_pool pool;
   no_randomness random;
   hawser::core::resources shared(pool, random);
@@ -53,7 +54,7 @@ std::string verdict(byte_view stream, const std::function<std::size_t()>& next_s
   std::string messages;
   std::vector<std::byte> output;
   {
-    hawser::core::connection core(shared, obey, hawser::role::server, now);
+    hawser::core::connection core(shared, obey, side, now);
     while (!stream.empty()) {
       const std::size_t n = std::clamp<std::size_t>(next_size(), 1, stream.size());
       // The memory of a piece ends where the piece ends, so that a step over its end is seen.
@@ -94,16 +95,17 @@ bool read_stream(std::vector<std::byte>& stream) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const auto side = argc == 2 && argv[1] == std::string_view("client") ? hawser::role::client : hawser::role::server;
   std::vector<std::byte> stream;
   bool agreed = true;
   for (std::uint64_t number = 0; read_stream(stream); ++number) {
     hawser::test::seeded_random random(number);
     const std::size_t small = stream.size() < 4096 ? 1 : 613;
     const std::size_t longest = std::size_t{1} << random.between(1, 17);
-    const std::string whole = verdict(stream, [&] { return stream.size(); });
-    const bool same = whole == verdict(stream, [&] { return small; }) &&
-                      whole == verdict(stream, [&] { return random.between(1, longest); });
+    const std::string whole = verdict(side, stream, [&] { return stream.size(); });
+    const bool same = whole == verdict(side, stream, [&] { return small; }) &&
+                      whole == verdict(side, stream, [&] { return random.between(1, longest); });
     agreed = agreed && same;
     std::puts(same ? whole.c_str() : "{\"error\":\"the verdict depends on how the bytes were cut\"}");
     std::fflush(stdout);

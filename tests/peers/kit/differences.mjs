@@ -32,7 +32,7 @@ function* walk(bytes) {
 function payloadOf(bytes, header) {
   const from = header.start + header.size;
   const payload = Buffer.from(bytes.subarray(from, Math.min(bytes.length, from + Number(header.length))));
-  for (let i = 0; i < payload.length; ++i) payload[i] ^= bytes[from - 4 + (i & 3)];
+  if (header.masked) for (let i = 0; i < payload.length; ++i) payload[i] ^= bytes[from - 4 + (i & 3)];
   return payload;
 }
 
@@ -45,10 +45,10 @@ function notShortest({ width, known, length }) {
 }
 
 /// The frame in which the first byte lies that no text can have at its place; undefined when all is well.
-function frameOfBadText(bytes) {
+function frameOfBadText(bytes, role) {
   let decoder = null;
   for (const header of walk(bytes)) {
-    if (isControl(header.opcode) || !header.complete || !header.masked) continue;
+    if (isControl(header.opcode) || !header.complete || header.masked !== (role === 'server')) continue;
     if (header.opcode !== 0) decoder = header.opcode === 1 ? new TextDecoder('utf-8', { fatal: true }) : null;
     if (!decoder) continue;
     const payload = payloadOf(bytes, header);
@@ -79,18 +79,18 @@ const CLASSES = [
     const waits = last && last.complete && last.opcode === 8 && last.short === 1 && bytes.length === last.start + last.size;
     return waits ? last : undefined;
   }, 0],
-  ['1010 is never sent by a server', (bytes) => find(bytes, (header) => header.complete && header.opcode === 8
-    && payloadOf(bytes, header).subarray(0, 2).equals(Buffer.from([0x03, 0xf2]))), 1000],
+  ['1010 is never sent by a server', (bytes, role) => role === 'client' ? undefined : find(bytes, (header) => header.complete
+    && header.opcode === 8 && payloadOf(bytes, header).subarray(0, 2).equals(Buffer.from([0x03, 0xf2]))), 1000],
 ];
 
 export const NAMES = CLASSES.map(([name]) => name);
 
 /// The class that explains the verdicts, or undefined. `verdictOfWs` gives the verdict of ws on other bytes.
-export async function classOf(bytes, ws, hawser, verdictOfWs) {
+export async function classOf(bytes, role, hawser, verdictOfWs) {
   for (const [name, frameOf, code] of CLASSES) {
-    const frame = frameOf(bytes);
+    const frame = frameOf(bytes, role);
     if (!frame) continue;
-    const before = await verdictOfWs(bytes.subarray(0, frame.start));
+    const before = await verdictOfWs(bytes.subarray(0, frame.start), role);
     if (before.close !== 0) continue;
     if (JSON.stringify({ ...before, close: code }) === JSON.stringify(hawser)) return name;
   }

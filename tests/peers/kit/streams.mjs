@@ -1,5 +1,5 @@
 // Streams of frames for the differential test, written by kit/frames.mjs and then, in most cases, damaged. Every stream
-// follows from the seed and its number alone. The streams are those of a client: masked.
+// follows from the seed, its number and the role of the receiver alone: what a server receives is masked.
 
 import * as wire from './frames.mjs';
 
@@ -10,9 +10,10 @@ const BAD_CODES = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 50
 const BAD_UTF8 = ['80', 'bf', 'c080', 'c1bf', 'e08080', 'e09fbf', 'eda080', 'edbfbf', 'f0808080', 'f08fbfbf', 'f4908080',
   'f5808080', 'f888808080', 'fe', 'ff', 'c3', 'e4bd', 'f09f9a', 'e4bd41', 'c328'].map((hex) => Buffer.from(hex, 'hex'));
 
-/// A generator of 32-bit numbers (the sfc32 design), seeded by two numbers.
+/// A generator of 32-bit numbers (the sfc32 design), seeded by two numbers; it knows who receives.
 export class Random {
-  constructor(seed, stream) {
+  constructor(seed, stream, role) {
+    this.role = role;
     [this.a, this.b, this.c, this.d] = [seed | 0, stream | 0, 0x9e3779b9 | 0, 1];
     for (let i = 0; i < 15; ++i) this.next();
   }
@@ -68,6 +69,7 @@ function textOf(random, size) {
 }
 
 function maskingKey(random) {
+  if (random.role === 'client') return null;
   return random.oneIn(20) ? Buffer.alloc(4) : random.bytes(4);
 }
 
@@ -123,7 +125,10 @@ function splice(bytes, at, remove, insert = Buffer.alloc(0)) {
 const FRAME_DAMAGE = {
   rsv: (random, frames) => { random.pick(frames).rsv = 1 + random.below(7); },
   opcode: (random, frames) => { random.pick(frames).opcode = random.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]); },
-  unmasked: (random, frames) => { random.pick(frames).key = null; },
+  wrongMask: (random, frames) => {
+    const frame = random.pick(frames);
+    frame.key = frame.key ? null : random.bytes(4);
+  },
   longLength: (random, frames) => {
     const frame = random.pick(frames);
     if (frame.declared === undefined) frame.lengthBytes = frame.payload.length < 126 ? random.pick([2, 8]) : 8;
@@ -205,9 +210,10 @@ export const DAMAGE = [...Object.keys(FRAME_DAMAGE), ...Object.keys(BYTE_DAMAGE)
 
 const serialize = (frames) => Buffer.concat(frames.map((frame) => wire.frame(frame)));
 
-/// Stream number `index` of `seed`: {bytes, damage}, `damage` being the names of what was done to it, if anything.
-export function stream(seed, index) {
-  const random = new Random(seed, index);
+/// Stream number `index` of `seed` for a receiver in `role`: {bytes, damage}, `damage` being the names of what was done
+/// to it, if anything.
+export function stream(seed, index, role) {
+  const random = new Random(seed, index, role);
   const frames = wellFormed(random);
   const sound = serialize(frames);
   const damage = [];

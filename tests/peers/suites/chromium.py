@@ -55,7 +55,7 @@ def page(bench):
                 return seen
         return None
 
-    seen = relay.wait(text_and_binary_came_back, "a text and a binary message echoed to the page", seconds=60)
+    seen = relay.wait(text_and_binary_came_back, "a text and a binary message echoed to the page")
     expect(page_is_shown(relay.connections), "the page was not answered with 200")
     expect_equal(seen.request.one("Origin"), f"http://127.0.0.1:{relay.port}", "Chromium's Origin")
     expect("permessage-deflate" in (seen.request.one("Sec-WebSocket-Extensions") or ""), "Chromium offered no deflate")

@@ -63,6 +63,14 @@ void session::refuse(std::string_view response) {
   finish_turn();
 }
 
+void session::reject(close_code code, errc why, std::string_view text) {
+  begin_turn();
+  core_.fail(code, why, text, worker_->loop().now());
+  static_cast<void>(core_.next());
+  linger();
+  finish_turn();
+}
+
 void session::abandon() {
   if (phase_ != phase::dead) die(true);
 }

@@ -63,6 +63,8 @@ class session final : public net::stream {
   void send_opening(std::string_view bytes);
   /// Sends `response` and closes the connection; no handler is called but `gone`.
   void refuse(std::string_view response);
+  /// The handshake succeeded but is not acceptable to this end: closes with `code`; no handler is called but `gone`.
+  void reject(close_code code, errc why, std::string_view text);
   /// Ends a session that has not been established, at once.
   void abandon();
 
@@ -101,6 +103,10 @@ class session final : public net::stream {
 
   /// The session of a handle, when it is alive and belongs to the loop of this thread.
   static session* here(connection c) noexcept;
+  /// The handle that `connection::id` gave the number of.
+  static connection unpack(std::uint64_t id) noexcept {
+    return {static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(id >> 32)};
+  }
   /// True when the handle's connection is alive, or was when asked.
   static bool alive(connection c) noexcept;
   /// Runs `call` with the session on its loop: at once when this is its thread, else queued. `closed` when it is gone.

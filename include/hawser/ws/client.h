@@ -65,6 +65,9 @@ class HAWSER_API client {
 
  private:
   struct state;
+  result<void> prepare(std::string& why);
+  static bool run_prepared(const std::shared_ptr<state>& keep);
+
   std::shared_ptr<state> state_;  // Shared with its loop's thread: a handler may destroy the client.
 };
 
@@ -96,7 +99,8 @@ class HAWSER_API blocking_connection {
   [[nodiscard]] const handshake& agreed() const& noexcept HAWSER_LIFETIME_BOUND;
 
  private:
-  friend class connector_access;
+  friend HAWSER_API result<blocking_connection> connect(std::string_view, const client_options&, const extension_list&,
+                                                        const headers&, std::string*);
   struct state;
   explicit blocking_connection(std::unique_ptr<state> s) noexcept;
   std::unique_ptr<state> state_;

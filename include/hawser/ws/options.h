@@ -63,6 +63,7 @@ struct client_options {
   ticks close_timeout = std::chrono::seconds(5);
   driver io = driver::automatic;
   std::vector<std::string> subprotocols;  ///< In order of preference.
+  std::string unix_path;                  ///< Connect to this Unix socket; the URL's host goes into Host only.
   std::string origin;                     ///< Sent as Origin when not empty.
   bool strict_extensions_header = false;  ///< A response that splits Sec-WebSocket-Extensions fails (RFC 6455, 11.3.2).
   bool in_parts = false;

@@ -1,0 +1,231 @@
+#include "ws/client_engine.h"
+
+#include <hawser/core/utf8.h>
+#include <hawser/ws/client.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+HAWSER_BEGIN
+
+namespace {
+
+constexpr std::size_t most_messages = 16;  // Read ahead; then receiving pauses.
+constexpr std::size_t most_bytes = std::size_t{64} << 10;
+
+// Waits at most `timeout`, which may be as long as it likes.
+template <class Predicate>
+bool wait_for(std::condition_variable& cv, std::unique_lock<std::mutex>& lock, ticks timeout, Predicate ready) {
+  constexpr ticks year = std::chrono::hours(24 * 365);
+  return cv.wait_for(lock, std::min(timeout, year), ready);
+}
+
+}  // namespace
+
+struct blocking_connection::state {
+  std::mutex lock;
+  std::condition_variable changed;
+  std::deque<message> messages;
+  std::size_t bytes = 0;
+  bool paused = false;
+  bool opened = false;
+  bool ended = false;   // Nothing more will come.
+  unsigned drains = 0;  // How often there was room again.
+  std::optional<close_code> peer_code;
+  std::optional<failure> error;
+  hawser::connection conn;
+  handshake agreed;
+
+  client_handlers handlers;
+  std::unique_ptr<client_engine> engine;
+  std::thread thread;
+
+  ~state() {
+    if (engine) engine->stop();
+    if (thread.joinable()) thread.join();
+  }
+  void listen();
+  void on_message(const message& m);
+  errc on_loop(function<errc(session&)> what, ticks timeout);
+  result<void> send(opcode op, byte_view payload, ticks timeout);
+};
+
+// What the loop's thread tells the waiting one.
+void blocking_connection::state::listen() {
+  handlers.connect = [this](hawser::connection c, const handshake& h) {
+    const std::lock_guard guard(lock);
+    conn = c;
+    agreed = h;
+    opened = true;
+    changed.notify_all();
+  };
+  handlers.message = [this](hawser::connection, const message& m) { on_message(m); };
+  handlers.drain = [this](hawser::connection) {
+    const std::lock_guard guard(lock);
+    ++drains;
+    changed.notify_all();
+  };
+  handlers.error = [this](const failure& f) {
+    const std::lock_guard guard(lock);
+    error = f;
+  };
+  handlers.close = [this](close_code code, std::string_view) {
+    const std::lock_guard guard(lock);
+    peer_code = code;
+    ended = true;
+    changed.notify_all();
+  };
+  handlers.disconnected = [this](const disconnect&) {
+    const std::lock_guard guard(lock);
+    ended = true;
+    changed.notify_all();
+  };
+}
+
+void blocking_connection::state::on_message(const message& m) {
+  const std::lock_guard guard(lock);
+  messages.push_back(m.take());
+  bytes += m.size();
+  if (!paused && (messages.size() >= most_messages || bytes >= most_bytes)) {
+    paused = true;
+    static_cast<void>(conn.pause());
+  }
+  changed.notify_all();
+}
+
+// Runs `what` on the loop and waits for its answer.
+errc blocking_connection::state::on_loop(function<errc(session&)> what, ticks timeout) {
+  struct answer {
+    std::mutex lock;
+    std::condition_variable given;
+    std::optional<errc> code;
+  };
+  // Shared with the call, which may run, or be destroyed, after this one gave up.
+  struct ticket {
+    std::shared_ptr<answer> to;
+    ~ticket() {
+      if (!to) return;
+      const std::lock_guard guard(to->lock);
+      if (!to->code) to->code = errc::closed;
+      to->given.notify_all();
+    }
+    explicit ticket(std::shared_ptr<answer> a) : to(std::move(a)) {}
+    ticket(ticket&&) noexcept = default;
+  };
+  auto to = std::make_shared<answer>();
+  const hawser::connection c = conn;
+  engine->post([c, t = ticket(to), call = std::move(what)]() mutable {
+    session* s = session::here(c);
+    const errc code = s != nullptr ? call(*s) : errc::closed;
+    const std::lock_guard guard(t.to->lock);
+    t.to->code = code;
+  });
+  std::unique_lock guard(to->lock);
+  if (!wait_for(to->given, guard, timeout, [&] { return to->code.has_value(); })) return errc::read_timeout;
+  return *to->code;
+}
+
+result<void> blocking_connection::state::send(opcode op, byte_view payload, ticks timeout) {
+  if (op == opcode::text && !core::valid_utf8(payload)) return errc::invalid_utf8;
+  const auto until = std::chrono::steady_clock::now() + std::min<ticks>(timeout, std::chrono::hours(24));
+  const std::string copy(as_text(payload));
+  for (;;) {
+    unsigned seen = 0;
+    {
+      const std::lock_guard guard(lock);
+      if (ended) return errc::closed;
+      seen = drains;
+    }
+    const errc code = on_loop([op, copy](session& s) { return s.send(op, as_bytes(copy)); },
+                              until - std::chrono::steady_clock::now());
+    if (code == errc::ok) return {};
+    if (code != errc::would_block) return code;
+    std::unique_lock guard(lock);
+    const bool room =
+        wait_for(changed, guard, until - std::chrono::steady_clock::now(), [&] { return ended || drains != seen; });
+    if (!room) return errc::read_timeout;
+  }
+}
+
+blocking_connection::blocking_connection(std::unique_ptr<state> s) noexcept : state_(std::move(s)) {}
+blocking_connection::blocking_connection(blocking_connection&&) noexcept = default;
+blocking_connection& blocking_connection::operator=(blocking_connection&&) noexcept = default;
+blocking_connection::~blocking_connection() = default;
+
+result<void> blocking_connection::send(std::string_view text, ticks timeout) {
+  return state_->send(opcode::text, as_bytes(text), timeout);
+}
+
+result<void> blocking_connection::send(byte_view data, ticks timeout) {
+  return state_->send(opcode::binary, data, timeout);
+}
+
+result<message> blocking_connection::receive(ticks timeout) {
+  state& s = *state_;
+  std::unique_lock guard(s.lock);
+  if (!wait_for(s.changed, guard, timeout, [&] { return !s.messages.empty() || s.ended; })) return errc::read_timeout;
+  if (s.messages.empty()) return s.error ? s.error->error() : errc::closed;
+  message m = std::move(s.messages.front());
+  s.messages.pop_front();
+  s.bytes -= m.size();
+  if (s.paused && s.messages.size() <= most_messages / 2 && s.bytes <= most_bytes / 2) {
+    s.paused = false;
+    s.engine->post([c = s.conn] { static_cast<void>(c.resume()); });
+  }
+  return m;
+}
+
+result<close_code> blocking_connection::close(close_code code, std::string_view reason, ticks timeout) {
+  state& s = *state_;
+  const errc sent = s.conn.close(code, reason);
+  std::unique_lock guard(s.lock);
+  if (sent != errc::ok && !s.ended) return sent;
+  // What is still unread must not hold up the peer's answer.
+  if (s.paused) s.engine->post([c = s.conn] { static_cast<void>(c.resume()); });
+  s.paused = true;
+  if (!wait_for(s.changed, guard, timeout, [&] { return s.ended; })) return errc::close_timeout;
+  if (s.error) return s.error->error();
+  return s.peer_code ? result<close_code>(*s.peer_code) : result<close_code>(errc::closed);
+}
+
+connection blocking_connection::handle() const noexcept { return state_->conn; }
+
+const handshake& blocking_connection::agreed() const& noexcept { return state_->agreed; }
+
+result<blocking_connection> connect(std::string_view url, const client_options& options,
+                                    const extension_list& extensions, const headers& extra, std::string* why) {
+  auto s = std::make_unique<blocking_connection::state>();
+  client_plan plan;
+  plan.url = url;
+  plan.options = options;
+  plan.options.reconnect.enabled = false;
+  plan.extensions = extensions;
+  plan.extra = extra;
+  plan.unix_path = options.unix_path;
+  s->listen();
+  std::string text;
+  result<std::unique_ptr<client_engine>> made = client_engine::create(std::move(plan), &s->handlers, text);
+  if (!made) {
+    if (why != nullptr) *why = text;
+    return made.error();
+  }
+  s->engine = std::move(*made);
+  s->thread = std::thread([engine = s->engine.get()] { static_cast<void>(engine->run()); });
+  std::unique_lock guard(s->lock);
+  // The engine bounds the time itself, by its connect and handshake timeouts.
+  s->changed.wait(guard, [&] { return s->opened || s->ended; });
+  if (s->opened) {
+    guard.unlock();
+    return blocking_connection(std::move(s));
+  }
+  const failure f = s->error ? *s->error : failure(errc::internal, {});
+  if (why != nullptr) *why = f.what();
+  guard.unlock();
+  return f.error();
+}
+
+HAWSER_END

@@ -1,0 +1,252 @@
+#include "ws/client_engine.h"
+
+#include "ws/client_opening.h"
+
+#include <hawser/core/negotiate.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+HAWSER_BEGIN
+
+namespace {
+
+// Whether the peer's close says that coming back is welcome: 1001 and 1012 to 1014 do, and so do its own troubles
+// (1011).
+bool invites_return(close_code code) noexcept {
+  switch (code) {
+    case close_code::going_away:
+    case close_code::internal_error:
+    case close_code::service_restart:
+    case close_code::try_again_later:
+    case close_code::bad_gateway:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::uint32_t random_number(random_source& random) noexcept {
+  std::array<std::byte, 4> bytes{};
+  random.fill(bytes);
+  std::uint32_t number;
+  std::memcpy(&number, bytes.data(), 4);
+  return number;
+}
+
+}  // namespace
+
+result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, client_handlers* handlers,
+                                                             std::string& why, const net::loop_options& how) {
+  result<url> to = parse_url(plan.url, &why);
+  if (!to) return to.error();
+  if (to->secure) {
+    why = "wss:// needs TLS, which this version does not have yet: use ws:// or put a TLS proxy in between";
+    return errc::unsupported_scheme;
+  }
+  core::client_request asked;
+  asked.subprotocols = plan.options.subprotocols;
+  asked.extensions = core::offer_extensions(plan.extensions);
+  asked.extra = plan.extra;
+  if (const result<void> fine = core::check_client_request(asked, &why); !fine) return fine.error();
+  if (!plan.options.origin.empty()) {
+    if (const result<void> added = plan.extra.add("Origin", plan.options.origin); !added) {
+      why = "the origin holds a character that a header must not";
+      return added.error();
+    }
+  }
+  net::loop_options lo = how;
+  if (lo.log == nullptr) lo.log = plan.options.log;
+  result<std::unique_ptr<net::loop>> loop = net::loop::create(lo);
+  if (!loop) {
+    why = describe(to_errc(loop.error()));
+    return loop.error();
+  }
+  return std::unique_ptr<client_engine>(new client_engine(std::move(plan), handlers, std::move(*to), std::move(*loop)));
+}
+
+client_engine::client_engine(client_plan plan, client_handlers* handlers, url to, std::unique_ptr<net::loop> loop)
+    : plan_(std::move(plan)),
+      handlers_(*handlers),
+      url_(std::move(to)),
+      loop_(std::move(loop)),
+      work_(std::make_unique<worker>(*loop_)),
+      count_(plan_.options.reconnect) {
+  const client_options& o = plan_.options;
+  settings_ = {o.bounds, o.alive, o.close_timeout, o.in_parts};
+  route_events();
+}
+
+client_engine::~client_engine() {
+  silent_ = true;
+  connector_.reset();
+  work_.reset();
+  loop_->timers().cancel(*this);
+}
+
+// What sessions tell, in the words of a client.
+void client_engine::route_events() {
+  routed_.connect = [this](connection c, const handshake& h) {
+    opened_at_ = loop_->now();
+    if (handlers_.connect && !silent_) handlers_.connect(c, h);
+  };
+  routed_.message = [this](connection c, const message& m) {
+    if (handlers_.message) handlers_.message(c, m);
+  };
+  routed_.ping = [this](connection c, byte_view payload) {
+    if (handlers_.ping) handlers_.ping(c, payload);
+  };
+  routed_.pong = [this](connection c, byte_view payload) {
+    if (handlers_.pong) handlers_.pong(c, payload);
+  };
+  routed_.drain = [this](connection c) {
+    if (handlers_.drain) handlers_.drain(c);
+  };
+  routed_.error = [this](connection, const failure& f) { report(f); };
+  routed_.close = [this](connection, close_code code, std::string_view reason) { on_closed(code, reason); };
+  routed_.gone = [this](bool was_open) { on_gone(was_open); };
+}
+
+bool client_engine::run() {
+  mailbox* outer = std::exchange(current_mailbox, &work_->box());
+  post([this] {
+    if (!stopping_) begin_attempt();
+  });
+  static_cast<void>(loop_->run());
+  current_mailbox = outer;
+  return clean_;
+}
+
+void client_engine::stop() noexcept {
+  post([this] { stop_here(); });
+}
+
+void client_engine::silence() noexcept {
+  silent_ = true;
+  work_->silence();
+  stopping_ = true;
+  loop_->stop();
+}
+
+connection client_engine::current() const noexcept { return session::unpack(current_.load(std::memory_order_acquire)); }
+
+// ---- attempts
+
+void client_engine::begin_attempt() {
+  step_ = step::connecting;
+  failed_ = final_ = false;
+  retry_after_ = {};
+  const tick deadline = loop_->now() + plan_.options.connect_timeout;
+  auto done = [this](result<int> handle, const net::address& peer) { on_handle(std::move(handle), peer); };
+  if (plan_.unix_path.empty()) {
+    connector_ = std::make_unique<net::connector>(*loop_, url_.host, url_.port, deadline, std::move(done));
+    return;
+  }
+  result<net::address> at = net::address::unix_socket(plan_.unix_path);
+  std::vector<net::address> to;
+  if (at) to.push_back(*at);
+  connector_ = std::make_unique<net::connector>(*loop_, std::move(to), deadline, std::move(done));
+}
+
+void client_engine::on_handle(result<int> handle, const net::address& peer) {
+  const std::unique_ptr<net::connector> ended = std::move(connector_);
+  if (!handle) {
+    const errc code = to_errc(handle.error());
+    std::string text = "cannot connect to " + url_.authority();
+    if (peer.family() != net::address::kind::none) text += " (" + peer.text() + ")";
+    text += ": ";
+    text += describe(code);
+    opening_failed(code, text, false);
+    return attempt_over(false);
+  }
+  peer_ = peer;
+  step_ = step::session;
+  auto* s = new session(*work_, role::client, settings_, routed_);
+  current_.store(s->handle().id(), std::memory_order_release);
+  auto how = std::make_unique<client_opening>(*this);
+  client_opening& opens = *how;
+  s->start(*handle, std::move(how), loop_->now() + plan_.options.handshake_timeout);
+  opens.begin(*s);
+}
+
+void client_engine::opening_failed(errc why, std::string_view text, bool final, ticks retry_after) {
+  final_ = final;
+  retry_after_ = retry_after;
+  report(failure(why, text));
+}
+
+void client_engine::report(const failure& f) {
+  if (failed_) return;
+  failed_ = true;
+  // What the user did wrong, or the peer refuses for good, would fail again.
+  if (f.fault() == fault::caller_mistake) final_ = true;
+  call(handlers_.error, f);
+}
+
+void client_engine::on_closed(close_code code, std::string_view reason) {
+  // A clean close is the end, unless the peer's code says that it would like us back.
+  if (!failed_ && !invites_return(code)) final_ = true;
+  if (handlers_.close && !silent_) handlers_.close(code, reason);
+}
+
+void client_engine::on_gone(bool was_open) {
+  current_.store(0, std::memory_order_release);
+  count_.ended(was_open ? loop_->now() - opened_at_ : ticks{});
+  attempt_over(was_open);
+}
+
+void client_engine::attempt_over(bool was_open) {
+  clean_ = !failed_;
+  disconnect d;
+  d.attempt = count_.attempt();
+  d.was_open = was_open;
+  d.will_retry = !stopping_ && !final_ && count_.may_retry();
+  if (d.will_retry) d.retry_after = count_.next_wait(random_number(loop_->random()), retry_after_);
+  step_ = d.will_retry ? step::waiting : step::over;
+  if (d.will_retry) loop_->timers().schedule(*this, loop_->now() + d.retry_after);
+  call(handlers_.disconnected, d);
+  if (step_ == step::over) loop_->stop();
+}
+
+// Either the wait for the next attempt is over, or, while stopping, the peer's time to answer our close.
+void client_engine::on_timer(tick) {
+  if (silent_) return;
+  if (step_ == step::waiting) return begin_attempt();
+  if (!stopping_ || step_ != step::session) return;
+  const std::vector<session*> all = work_->sessions();
+  for (session* s : all)
+    static_cast<void>(s->terminate());
+}
+
+void client_engine::stop_here() {
+  if (stopping_) return;
+  stopping_ = true;
+  loop_->timers().cancel(*this);
+  if (step_ == step::session) {
+    loop_->timers().schedule(*this, loop_->now() + plan_.options.close_timeout);
+    const std::vector<session*> all = work_->sessions();
+    for (session* s : all)
+      s->shut_down(close_code::going_away);
+    return;
+  }
+  if (step_ == step::connecting) {
+    connector_.reset();
+    return attempt_over(false);
+  }
+  step_ = step::over;
+  loop_->stop();
+}
+
+// Calls a handler that has no session to fail: what it throws ends the attempt's retries, nothing else.
+template <class Handler, class... Args>
+void client_engine::call(const Handler& h, Args&&... args) {
+  if (!h || silent_) return;
+  try {
+    h(std::forward<Args>(args)...);
+  } catch (...) {
+    if (plan_.options.log != nullptr) plan_.options.log->write(log_level::error, "a handler of a client threw");
+  }
+}
+
+HAWSER_END

@@ -1,0 +1,111 @@
+// The loop, the attempts and the current session of a client, whatever style its user speaks.
+#pragma once
+
+#include "net/connector.h"
+#include "net/loop.h"
+#include "ws/reconnect.h"
+#include "ws/session.h"
+#include "ws/worker.h"
+
+#include <hawser/core/extension.h>
+#include <hawser/core/handshake.h>
+#include <hawser/core/url.h>
+#include <hawser/ws/client.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+HAWSER_BEGIN
+
+/// What a client wants to hear; see `client` for the order.
+struct client_handlers {
+  function<void(connection, const handshake&)> connect;
+  function<void(connection, const message&)> message;
+  function<void(connection, byte_view)> ping;
+  function<void(connection, byte_view)> pong;
+  function<void(connection)> drain;
+  function<void(const failure&)> error;
+  function<void(close_code, std::string_view)> close;
+  function<void(const disconnect&)> disconnected;
+};
+
+/// What a client connects to and with.
+struct client_plan {
+  std::string url;
+  client_options options;
+  extension_list extensions;
+  hawser::headers extra;
+  std::string unix_path;  ///< Connect there instead of to the URL's host.
+};
+
+class client_engine final : private net::timed {
+ public:
+  /// Reads and checks the plan and makes the loop. `handlers` outlives the engine. Errors: those of `client::start`;
+  /// `why` gets a sentence.
+  static result<std::unique_ptr<client_engine>> create(client_plan plan, client_handlers* handlers, std::string& why,
+                                                       const net::loop_options& how = {});
+  ~client_engine();
+  client_engine(const client_engine&) = delete;
+  client_engine& operator=(const client_engine&) = delete;
+
+  /// Runs on this thread until the policy gives up or `stop`. True after a clean end.
+  bool run();
+  /// Closes with 1001 and ends `run` within the close timeout. Any thread, any number of times.
+  void stop() noexcept;
+  /// No handler is called any more; the loop's thread, from a handler.
+  void silence() noexcept;
+  [[nodiscard]] bool on_own_thread() const noexcept { return current_mailbox == &work_->box(); }
+  [[nodiscard]] connection current() const noexcept;
+  /// Runs `call` on the loop. False when it will not.
+  bool post(function<void()> call) { return work_->box().post(std::move(call)); }
+
+  // ---- for the opening handshake
+  [[nodiscard]] const client_plan& plan() const noexcept { return plan_; }
+  [[nodiscard]] const url& target() const noexcept { return url_; }
+  [[nodiscard]] route_handlers& session_handlers() noexcept { return routed_; }
+  [[nodiscard]] bool secure_path() const noexcept { return peer_.loopback(); }
+  [[nodiscard]] const net::address& peer() const noexcept { return peer_; }
+  /// The attempt has failed for this reason; `final`: trying again would not help.
+  void opening_failed(errc why, std::string_view text, bool final, ticks retry_after = {});
+
+ private:
+  enum class step : std::uint8_t { idle, connecting, session, waiting, over };
+
+  client_engine(client_plan plan, client_handlers* handlers, url to, std::unique_ptr<net::loop> loop);
+  void route_events();
+  void begin_attempt();
+  void on_handle(result<int> handle, const net::address& peer);
+  void on_gone(bool was_open);
+  void on_closed(close_code code, std::string_view reason);
+  void attempt_over(bool was_open);
+  void on_timer(tick now) override;
+  void stop_here();
+  void report(const failure& f);
+  template <class Handler, class... Args>
+  void call(const Handler& h, Args&&... args);
+
+  client_plan plan_;
+  client_handlers& handlers_;
+  url url_;
+  core::settings settings_;
+  route_handlers routed_;
+  std::unique_ptr<net::loop> loop_;
+  std::unique_ptr<worker> work_;
+  std::unique_ptr<net::connector> connector_;
+  reconnect_count count_;
+  net::address peer_;
+  std::atomic<std::uint64_t> current_{0};  // The handle, packed.
+  step step_ = step::idle;
+  bool stopping_ = false;
+  bool silent_ = false;
+  bool final_ = false;   // Trying again would not help.
+  bool failed_ = false;  // This attempt had an error.
+  bool clean_ = true;    // How the last attempt ended.
+  ticks retry_after_{};
+  tick opened_at_{};
+};
+
+HAWSER_END

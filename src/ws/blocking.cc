@@ -24,6 +24,13 @@ bool wait_for(std::condition_variable& cv, std::unique_lock<std::mutex>& lock, t
   return cv.wait_for(lock, std::min(timeout, year), ready);
 }
 
+// Text of the peer, which is UTF-8, fit for one line.
+std::string without_controls(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  return text;
+}
+
 }  // namespace
 
 struct blocking_connection::state {
@@ -36,6 +43,7 @@ struct blocking_connection::state {
   bool ended = false;   // Nothing more will come.
   unsigned drains = 0;  // How often there was room again.
   std::optional<close_code> peer_code;
+  std::string peer_reason;
   std::optional<failure> error;
   hawser::connection conn;
   handshake agreed;
@@ -73,9 +81,10 @@ void blocking_connection::state::listen() {
     const std::lock_guard guard(lock);
     error = f;
   };
-  handlers.close = [this](close_code code, std::string_view) {
+  handlers.close = [this](close_code code, std::string_view reason) {
     const std::lock_guard guard(lock);
     peer_code = code;
+    peer_reason = reason;
     ended = true;
     changed.notify_all();
   };
@@ -190,6 +199,19 @@ result<close_code> blocking_connection::close(close_code code, std::string_view 
   if (!wait_for(s.changed, guard, timeout, [&] { return s.ended; })) return errc::close_timeout;
   if (s.error) return s.error->error();
   return s.peer_code ? result<close_code>(*s.peer_code) : result<close_code>(errc::closed);
+}
+
+std::string blocking_connection::farewell() const {
+  const state& s = *state_;
+  const std::lock_guard guard(state_->lock);
+  if (!s.ended) return {};
+  if (s.error) return s.error->what();
+  if (!s.peer_code) return "closed";
+  std::string text = "closed: " + std::to_string(static_cast<unsigned>(*s.peer_code));
+  if (const std::string_view words = describe(*s.peer_code); !words.empty())
+    text.append(" (").append(words).append(")");
+  if (!s.peer_reason.empty()) text.append(", ").append(without_controls(s.peer_reason));
+  return text;
 }
 
 connection blocking_connection::handle() const noexcept { return state_->conn; }

@@ -71,8 +71,8 @@ class HAWSER_API client {
   std::shared_ptr<state> state_;  // Shared with its loop's thread: a handler may destroy the client.
 };
 
-/// A connection with blocking calls. It has a loop thread of its own, so pings are answered between calls. Move-only;
-/// any one thread at a time, `close` and `stop` any.
+/// A connection with blocking calls. It has a loop thread of its own, so pings are answered between calls. Move-only.
+/// One thread may send while another receives.
 class HAWSER_API blocking_connection {
  public:
   blocking_connection(blocking_connection&&) noexcept;
@@ -92,6 +92,9 @@ class HAWSER_API blocking_connection {
   /// Closes and waits for the peer's answer. Returns the peer's code. Errors: `close_timeout`, `closed`.
   result<close_code> close(close_code code = close_code::normal, std::string_view reason = {},
                            ticks timeout = std::chrono::seconds(5));
+
+  /// How it ended, in words for a person: "closed by the peer: 1000 (normal), reason". Empty while it is up.
+  [[nodiscard]] std::string farewell() const;
 
   /// The thread-safe handle.
   [[nodiscard]] connection handle() const noexcept;

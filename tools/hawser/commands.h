@@ -1,0 +1,44 @@
+// The commands of the tool: what they take, and what they return to the shell.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hawser_tool {
+
+/// Exit statuses: 0 done, 1 it failed, 2 it was asked wrongly.
+inline constexpr int done = 0;
+inline constexpr int failed = 1;
+inline constexpr int usage = 2;
+
+struct echo_server_args {
+  std::string listen = "127.0.0.1:9001";
+  unsigned threads = 1;
+  std::vector<std::string> extensions;
+  std::uint64_t max_message = std::uint64_t{1} << 20;
+  std::uint32_t max_fragments = 1024;
+  std::optional<std::size_t> max_per_ip;
+  std::optional<std::size_t> accept_rate;
+  std::string driver = "auto";
+  bool broadcast = false;
+};
+
+struct connect_args {
+  std::string url;
+  std::vector<std::string> headers;
+  std::vector<std::string> subprotocols;
+  std::vector<std::string> extensions;
+  bool verbose = false;
+};
+
+/// Echoes what it receives until SIGINT or SIGTERM.
+int echo_server(const echo_server_args& args);
+/// Runs every case of a fuzzing server at `url`, echoing its messages.
+int echo_client(const std::string& url);
+/// Sends lines of standard input, prints what comes.
+int connect(const connect_args& args);
+
+}  // namespace hawser_tool

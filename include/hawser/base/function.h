@@ -23,9 +23,9 @@ class function<R(Args...)> {
   function(std::nullptr_t) noexcept {}
 
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, function> &&
-           std::is_invocable_r_v<R, std::remove_cvref_t<F>&, Args...>) function(F&& target) {
-    using T = std::remove_cvref_t<F>;
+  requires(!std::is_same_v<std::decay_t<F>, function> && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
+      function(F&& target) {
+    using T = std::decay_t<F>;
     if constexpr (fits<T>()) {
       ::new (static_cast<void*>(space_)) T(std::forward<F>(target));
       call_ = [](void* self, Args... args) -> R { return (*static_cast<T*>(self))(std::forward<Args>(args)...); };

@@ -25,6 +25,7 @@ struct notes {
   int dones = 0;
   int fins = 0;
   std::vector<const std::byte*> addresses;
+  std::size_t most_room = 0;
 };
 
 /// Looks at every chunk; may own edges.
@@ -88,6 +89,7 @@ struct doubler {
     return verdict::transform;
   }
   step transform(direction way, byte_view in, byte_span out, bool fin, context& c) {
+    if (log != nullptr) log->most_room = std::max(log->most_room, out.size());
     step did;
     while (did.consumed < std::min(in.size(), most) && did.produced < out.size()) {
       if (way == direction::out) {
@@ -157,6 +159,22 @@ TEST_F(pipeline_test, without_stages_a_message_passes_as_it_is) {
   test::feed(empty, direction::out, "hello", out, {.chunk = 2});
   EXPECT_EQ(out.bytes, "hello");
   EXPECT_TRUE(out.fin);
+  end();
+}
+
+TEST_F(pipeline_test, a_bypassed_chunk_may_be_stashed_too) {
+  stage_list none;
+  pipeline& empty = make(none);
+  head h = head_of("hello");
+  ASSERT_TRUE(empty.begin(direction::in, h, test::at_time(0)));
+  auto memory = std::make_unique<std::byte[]>(5);
+  empty.push(direction::in, {memory.get(), 5}, true, test::at_time(0));
+  memory[0] = std::byte{'x'};
+  empty.stash(direction::in);
+  memory = nullptr;
+  passed in;
+  test::pull_all(empty, direction::in, in);
+  EXPECT_EQ(in.bytes, std::string("x\0\0\0\0", 5));
   end();
 }
 
@@ -341,9 +359,11 @@ TEST_F(pipeline_test, the_limit_is_exact_after_a_transform_P_22) {
       limits.step = step;
       limits.max_message_in = 20;
       stage_list stages;
-      stages.add("x-a", plain, doubler{});
+      log = {};
+      stages.add("x-a", plain, doubler{&log});
       pipeline& run = make(stages);
       const passed in = send(run, direction::in, doubled(text_of(20 + over)), {.chunk = 7});
+      EXPECT_EQ(log.most_room, std::min<std::size_t>(step, 21));  // One byte too many is all that can ever be made.
       EXPECT_EQ(in.fin, over == 0);
       EXPECT_EQ(in.failed, over != 0);
       EXPECT_LE(in.bytes.size(), 20U);

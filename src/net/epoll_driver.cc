@@ -104,12 +104,6 @@ write_result send_many(int fd, std::span<const byte_view> chunks, call_counts& c
   return all;
 }
 
-// A loopback port of the range for outgoing connections can be connected to itself when nobody listens on it.
-bool connected_to_itself(int fd) noexcept {
-  const address here = local_address_of(fd);
-  return here.family() != address::kind::unix_path && here == remote_address_of(fd);
-}
-
 }  // namespace
 
 std::unique_ptr<driver> make_epoll_driver(loop& owner) {

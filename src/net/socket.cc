@@ -87,5 +87,10 @@ address remote_address_of(int fd) noexcept {
   return ::getpeername(fd, at.get(), &at.size) == 0 ? address_access::from_system(at) : address();
 }
 
+bool connected_to_itself(int fd) noexcept {
+  const address here = local_address_of(fd);
+  return here.family() != address::kind::unix_path && here == remote_address_of(fd);
+}
+
 }  // namespace net
 HAWSER_END

@@ -42,5 +42,9 @@ errc make_listener(const address& on, const listen_options& options, unique_fd& 
 address local_address_of(int fd) noexcept;
 address remote_address_of(int fd) noexcept;
 
+/// True when both ends of a connected socket are itself: a loopback port of the range for outgoing connections can be
+/// connected to itself when nobody listens on it.
+bool connected_to_itself(int fd) noexcept;
+
 }  // namespace net
 HAWSER_END

@@ -3,48 +3,48 @@
 
 #include <hawser/base/buffer.h>
 #include <hawser/base/clock.h>
-#include <hawser/core/pipeline.h>
+#include <hawser/core/frame.h>
 #include <hawser/core/utf8.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <string>
 
 HAWSER_BEGIN
 namespace core {
 
+constexpr std::size_t most_spare_assemblies = 256;  // Kept by a loop.
+constexpr std::size_t most_last_words = 512;        // Bytes of an explanation that are told.
+
 struct assembly {
   // The message that is coming in.
   buffer body;               // What has arrived of it, when it is delivered whole.
   std::uint64_t size = 0;    // Bytes on the application's side so far.
-  std::uint64_t wire = 0;    // Payload bytes of its frames so far, the announced ones included.
+  std::uint64_t wire = 0;    // Payload bytes of its frames that have arrived.
   std::size_t unproven = 0;  // Capacity reserved on the peer's word, counted in the loop's sum.
-  tick started{};
+  tick started{};            // When the first byte of what is half-way came; zero: nothing is.
+  tick judged{};             // Since when it is expected to keep up the least rate.
   utf8_validator text;
   bool pulling = false;  // The pipeline has pieces that were not taken yet.
   bool parts = false;    // A part of it has been delivered.
 
-  // A control frame that came in pieces.
-  std::byte control[125];
+  // A header, and a control frame, that came in pieces.
+  std::uint8_t header_size = 0;
   std::uint8_t control_size = 0;
+  std::byte header[max_frame_header];
+  std::byte control[125];
 
-  // Messages that stages let go on inwards, and the one in hand.
-  std::deque<pipeline::work> waiting;
-  buffer forwarded;
-
-  // The last words: a close reason, or what went wrong.
+  // The last words: a close reason, or what went wrong when that was said in words of its own.
   std::string text_of_end;
 
   void next_message() noexcept {
     body = {};
     size = wire = 0;
-    started = {};
+    started = judged = {};
     text.reset();
     pulling = parts = false;
-    forwarded = {};
   }
-  [[nodiscard]] bool idle() const noexcept { return control_size == 0 && waiting.empty() && text_of_end.empty(); }
+  [[nodiscard]] bool idle() const noexcept { return text_of_end.empty(); }
 };
 
 }  // namespace core

@@ -4,6 +4,7 @@
 #include <hawser/core/mask.h>
 #include <hawser/core/utf8.h>
 
+#include <algorithm>
 #include <cstring>
 
 HAWSER_BEGIN
@@ -46,7 +47,11 @@ plain_frame read_plain(byte_view in, bool masked) noexcept {
 
 }  // namespace
 
-resources::resources(buffer_pool& pool, random_source& random) : pool_(pool), keys_(random) {}
+// What is reserved here lets the end of a connection happen without an allocation.
+resources::resources(buffer_pool& pool, random_source& random) : pool_(pool), keys_(random) {
+  spare_.reserve(most_spare_assemblies);
+  last_words_.reserve(most_last_words);
+}
 resources::~resources() = default;
 
 connection::connection(resources& shared, const settings& obey, role side, tick now) noexcept
@@ -55,10 +60,13 @@ connection::connection(resources& shared, const settings& obey, role side, tick 
 }
 
 connection::~connection() {
+  if (res_->turn_ == this) {
+    res_->turn_ = nullptr;
+    res_->in_ = res_->lent_ = {};
+  }
   state_ = state::over;
   drop_assembly();
   out_.clear(res_->block_);
-  if (res_->turn_ == this) end_turn();
 }
 
 void connection::attach(std::vector<agreed_extension> stages, tick now) {
@@ -70,6 +78,7 @@ void connection::attach(std::vector<agreed_extension> stages, tick now) {
   pipeline_ = std::make_unique<pipeline>(std::move(stages), side_, res_->pool_, bounds);
   in_opcodes_ = pipeline_->wants().in_opcodes;
   out_opcodes_ = pipeline_->wants().out_opcodes;
+  tell_room();
   pipeline_->open(now);
   refresh_hot();
 }
@@ -78,19 +87,13 @@ statistics connection::stats() const noexcept {
   return {bytes_in_, bytes_out_, messages_in_, messages_out_, out_.backlog()};
 }
 
+// What was received goes with the turn, unless it is another connection's: a turn may end inside another's.
 void connection::end_turn() {
   out_.end_turn(res_->block_, res_->pool_);
+  if (res_->turn_ != nullptr && res_->turn_ != this) return;
   res_->held_ = {};
-  forget_input();
-  if (res_->turn_ == this) {
-    res_->lent_ = {};
-    res_->turn_ = nullptr;
-  }
-}
-
-// Input that will not be worked in. Another connection's, whose turn it may be, is left alone.
-void connection::forget_input() noexcept {
-  if (res_->turn_ == this) res_->in_ = {};
+  res_->in_ = res_->lent_ = {};
+  res_->turn_ = nullptr;
 }
 
 void connection::receive(byte_span in, tick now) noexcept {
@@ -108,11 +111,13 @@ void connection::receive_again(byte_span in, tick now) noexcept {
 // Where the rest of a large message goes: behind what has come of it. Worth it only when the system can fill a good
 // part.
 byte_span connection::receive_area() noexcept {
+  constexpr std::size_t worth = 4096;
   if (!in_frame_ || staged_ || settings_->in_parts || assembly_ == nullptr || (frame_first_ & 0x08U) != 0) return {};
+  if (state_ == state::ending || state_ == state::over) return {};
   buffer& body = assembly_->body;
-  if (!body || frame_left_ < 4096) return {};
-  const std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(frame_left_, body.back_room()));
-  return room < 4096 ? byte_span{} : byte_span{body.data() + body.size(), room};
+  if (!body || frame_left_ < worth) return {};
+  const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(frame_left_, body.back_room()));
+  return room < worth ? byte_span{} : byte_span{body.data() + body.size(), room};
 }
 
 buffer connection::receive_buffer(std::size_t& offset, std::size_t& room) noexcept {
@@ -123,7 +128,8 @@ buffer connection::receive_buffer(std::size_t& offset, std::size_t& room) noexce
 }
 
 void connection::received(std::size_t n, tick now) noexcept {
-  receive(receive_area().first(n), now);
+  const byte_span area = receive_area();
+  receive(area.first(std::min(n, area.size())), now);
   res_->lent_ = {};
 }
 
@@ -144,8 +150,9 @@ void connection::stash() {
 }
 
 void connection::refresh_hot() noexcept {
-  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !in_frame_ && spilled_ == 0 &&
-                  message_op_ == 0 && assembly_ == nullptr && (!pipeline_ || !pipeline_->has_work());
+  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !in_frame_ && message_op_ == 0 &&
+                  assembly_ == nullptr && !settle_stages_ &&
+                  (!pipeline_ || !(pipeline_->has_work() || pipeline_->failed()));
 }
 
 // The fast path: whole plain messages that no stage cares for, and nothing half-way. Everything else, and everything
@@ -181,28 +188,27 @@ kind connection::next_plain() {
 kind connection::next_slow() {
   kind found = kind::none;
   for (;;) {
+    if (state_ == state::over) {
+      input() = {};
+      break;
+    }
+    // After the peer's close the messages that stages held still go to the application; after a failure nothing does.
+    if (pipeline_ && !(state_ == state::ending && end_error_ != errc::ok)) {
+      if (settle_stages_) settle_stages();
+      found = assembly_ != nullptr && assembly_->pulling ? pull_pieces() : next_work();
+      if (found != kind::none) break;
+      if (assembly_ != nullptr && assembly_->pulling) continue;
+    }
     if (state_ == state::ending) {
       found = deliver_end();
       break;
     }
-    if (state_ == state::over) {
-      forget_input();
-      break;
-    }
-    if (pipeline_ && (found = next_work()) != kind::none) break;
-    if (assembly_ != nullptr && assembly_->pulling) {
-      if ((found = pull_pieces()) != kind::none) break;
-      continue;
-    }
-    if (state_ != state::open && state_ != state::close_sent) continue;
     if (in_frame_) {
       found = (frame_first_ & 0x08U) != 0 ? read_control() : read_payload();
-      if (found != kind::none) break;
-      if (in_frame_ && res_->in_.empty()) break;
-      continue;
+      if (found != kind::none || (in_frame_ && input().empty() && state_ != state::ending)) break;
+    } else if (input().empty() || (!read_header() && state_ != state::ending)) {
+      break;
     }
-    if (res_->in_.empty()) break;
-    if (!read_header() && res_->in_.empty() && state_ != state::ending) break;
   }
   refresh_hot();
   return found;

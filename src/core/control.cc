@@ -14,24 +14,22 @@ namespace core {
 
 // Takes a control frame's payload, from the input where it lies or put together from pieces.
 kind connection::read_control() {
-  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(res_->in_.size(), frame_left_));
-  byte_span piece = res_->in_.first(take);
-  res_->in_ = res_->in_.subspan(take);
+  byte_span& in = input();
+  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(in.size(), frame_left_));
+  byte_span piece = in.first(take);
+  in = in.subspan(take);
   frame_left_ -= take;
-  const bool cut = assembly_ != nullptr && assembly_->control_size > 0;
-  if (frame_left_ > 0 || cut) {
-    if (take > 0) {
-      assembly& a = need_assembly();
-      std::memcpy(a.control + a.control_size, piece.data(), take);
-      a.control_size = static_cast<std::uint8_t>(a.control_size + take);
-    }
+  if (frame_left_ > 0 || (assembly_ != nullptr && assembly_->control_size > 0)) {
+    assembly& a = half_way();
+    if (take > 0) std::memcpy(a.control + a.control_size, piece.data(), take);
+    a.control_size = static_cast<std::uint8_t>(a.control_size + take);
     if (frame_left_ > 0) return kind::none;
-    piece = byte_span(res_->control_).first(assembly_->control_size);
-    std::memcpy(piece.data(), assembly_->control, piece.size());
-    assembly_->control_size = 0;
-    if (message_op_ == 0) drop_assembly();
+    piece = byte_span(res_->control_).first(a.control_size);
+    std::memcpy(piece.data(), a.control, a.control_size);
+    a.control_size = 0;
   }
   in_frame_ = false;
+  if (message_op_ == 0) drop_assembly();
   if (side_ == role::server) mask(piece, frame_key_);
   return take_control(static_cast<opcode>(frame_first_ & 0x0FU), piece);
 }
@@ -48,11 +46,16 @@ kind connection::take_control(opcode op, byte_span payload) {
       put_control(static_cast<std::uint8_t>(opcode::pong), payload);
       return kind::ping;
     case opcode::pong:
-      if (!ping_waiting_ && !glitch()) return kind::none;
+      // One that answers no ping of ours is pointless (D20).
+      if (pings_out_ > 0)
+        --pings_out_;
+      else if (!glitch())
+        return kind::none;
       return kind::pong;
     case opcode::close:
       return take_close(payload);
     default:
+      tell_room();
       pipeline_->control(static_cast<std::uint8_t>(op), payload, res_->now_);
       return kind::none;
   }
@@ -79,21 +82,18 @@ kind connection::take_close(byte_span payload) {
       return kind::none;
     }
   }
-  need_assembly().text_of_end = reason;
   if (state_ == state::open) {
-    if (pipeline_) {
-      pipeline_->flush(res_->now_);
-      drain_work();
-    }
+    flush_stages();
+    if (state_ == state::ending) return kind::none;
     const bool echo = code == static_cast<std::uint16_t>(close_code::no_status) || may_send(code, side_);
     put_close(echo ? code : static_cast<std::uint16_t>(close_code::normal), {});
   }
-  if (state_ == state::ending) return kind::none;
+  if (!reason.empty()) need_assembly().text_of_end = reason;
   state_ = state::ending;
   in_hot_state_ = false;
   closes_first_ = side_ == role::server;
   end_code_ = code;
-  forget_input();
+  input() = {};
   return kind::none;
 }
 

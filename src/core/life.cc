@@ -23,6 +23,15 @@ std::string_view cut_text(std::string_view text, std::size_t n) noexcept {
   return text.substr(0, n);
 }
 
+// `when + by`, or never: durations may be as long as their type allows.
+tick later(tick when, ticks by) noexcept { return when > no_deadline - by ? no_deadline : when + by; }
+
+// The time that so many bytes may take.
+ticks time_for(std::uint64_t bytes, const limits& l) noexcept {
+  constexpr std::uint64_t a_year = 366 * 24 * 3600;
+  return std::chrono::seconds(std::min(bytes / std::max<std::uint64_t>(l.min_rate, 1), a_year));
+}
+
 }  // namespace
 
 assembly& connection::need_assembly() {
@@ -36,7 +45,14 @@ assembly& connection::need_assembly() {
   return *assembly_;
 }
 
-// The message in hand is over: the side block goes back to the loop unless something else lies in it.
+// The side block of something that the peer has begun, from now on under the eye of `progress_deadline`.
+assembly& connection::half_way() {
+  assembly& a = need_assembly();
+  if (a.started == tick{}) a.started = a.judged = res_->now_;
+  return a;
+}
+
+// What was half-way is over: the side block goes back to the loop unless last words lie in it.
 void connection::drop_assembly() noexcept {
   if (assembly_ == nullptr) return;
   res_->unproven_ -= assembly_->unproven;
@@ -45,31 +61,36 @@ void connection::drop_assembly() noexcept {
   if (!assembly_->idle() && state_ != state::over) return;
   std::unique_ptr<assembly> done(assembly_);
   assembly_ = nullptr;
-  constexpr std::size_t most_spare = 256;
-  if (res_->spare_.size() >= most_spare) return;
-  done->control_size = 0;
-  done->waiting.clear();
+  if (res_->spare_.size() >= most_spare_assemblies) return;
+  done->header_size = done->control_size = 0;
   done->text_of_end.clear();
-  res_->spare_.push_back(std::move(done));
+  res_->spare_.push_back(std::move(done));  // Within what was reserved.
 }
 
 // ---- closing
 
 errc connection::close(close_code code, std::string_view reason, tick now) {
+  if (state_ != state::open) return errc::closed;
   const auto number = static_cast<std::uint16_t>(code);
   if (code == close_code::no_status ? !reason.empty() : !may_send(number, side_)) return errc::invalid_close_code;
   if (reason.size() > max_close_reason || !valid_utf8(as_bytes(reason))) return errc::invalid_close_code;
-  if (state_ != state::open) return errc::closed;
   res_->now_ = now;
-  if (pipeline_) {
-    pipeline_->flush(now);
-    drain_work();
-    if (state_ != state::open) return errc::closed;
-  }
+  flush_stages();
+  if (state_ != state::open) return errc::closed;
   put_close(number, reason);
   state_ = state::close_sent;
-  wake_ = now + settings_->close_timeout;
+  wake_ = later(now, settings_->close_timeout);
+  refresh_hot();
   return errc::ok;
+}
+
+// Lets stages say their last before a close frame. What they forward inwards waits for `next`.
+void connection::flush_stages() {
+  if (!pipeline_) return;
+  drain_out();
+  tell_room();
+  pipeline_->flush(res_->now_);
+  drain_out();
 }
 
 void connection::fail(close_code code, errc why, std::string_view text, tick now) {
@@ -80,20 +101,25 @@ void connection::fail(close_code code, errc why, std::string_view text, tick now
 // Fails the connection: the peer is told, and nothing more is read. The first failure wins (F-12). RFC 6455, 7.1.7.
 void connection::end(errc why, close_code code, std::string_view text) {
   if (state_ == state::ending || state_ == state::over) return;
-  const std::string_view words = text.empty() ? describe(why) : text;
-  need_assembly().text_of_end = words;
-  if (state_ == state::open && code != close_code::abnormal)
-    put_close(static_cast<std::uint16_t>(code), cut_text(words, max_close_reason));
+  auto number = static_cast<std::uint16_t>(code);
+  if (code != close_code::abnormal && !may_send(number, side_))
+    number = static_cast<std::uint16_t>(close_code::internal_error);
+  if (!text.empty()) need_assembly().text_of_end = text.substr(0, most_last_words);
+  if (state_ == state::open && code != close_code::abnormal) {
+    const std::string_view words = cut_text(text.empty() ? describe(why) : text, max_close_reason);
+    put_close(number, valid_utf8(as_bytes(words)) ? words : std::string_view());
+  }
   state_ = state::ending;
   in_hot_state_ = false;
   closes_first_ = true;
   end_error_ = why;
-  end_code_ = static_cast<std::uint16_t>(code);
-  forget_input();
+  end_code_ = number;
+  input() = {};
 }
 
 void connection::end_staged() { end(pipeline_->fail_error(), pipeline_->fail_code(), pipeline_->fail_reason()); }
 
+// Behind everything that was sent before it, the frames in the control lane included: nothing follows a close frame.
 void connection::put_close(std::uint16_t code, std::string_view reason) {
   std::array<std::byte, 125> payload;
   std::size_t size = 0;
@@ -103,28 +129,30 @@ void connection::put_close(std::uint16_t code, std::string_view reason) {
     if (!reason.empty()) std::memcpy(payload.data() + 2, reason.data(), reason.size());
     size = 2 + reason.size();
   }
-  // Behind everything that was sent before it: never over the lane.
+  out_.settle_lane(res_->pool_);
   put_frame(static_cast<std::uint8_t>(0x80U | static_cast<unsigned>(opcode::close)), byte_view{payload.data(), size});
 }
 
 // The last event: what ended the connection. Every stage hears `closed` first.
 kind connection::deliver_end() {
   const auto code = static_cast<close_code>(end_code_);
-  if (pipeline_) pipeline_->closed(code, res_->now_);
   state_ = state::over;
-  forget_input();
-  in_frame_ = staged_ = sending_parts_ = parts_staged_ = false;
+  if (pipeline_) pipeline_->closed(code, res_->now_);
+  input() = {};
+  in_frame_ = staged_ = sending_parts_ = parts_staged_ = settle_stages_ = false;
   message_op_ = 0;
-  spilled_ = 0;
+  std::string_view words = end_error_ == errc::ok ? std::string_view() : describe(end_error_);
+  if (assembly_ != nullptr && !assembly_->text_of_end.empty()) words = assembly_->text_of_end;
+  res_->last_words_ = words;
+  drop_assembly();
   event& e = res_->event_;
   e.owner = nullptr;
   e.error = end_error_;
   e.code = code;
   e.op = opcode::close;
+  e.first = e.fin = true;
   e.first_byte = e.last_byte = res_->now_;
-  res_->last_words_ = assembly_ != nullptr ? std::move(assembly_->text_of_end) : std::string(describe(end_error_));
   e.payload = {reinterpret_cast<std::byte*>(res_->last_words_.data()), res_->last_words_.size()};
-  drop_assembly();
   return kind::closed;
 }
 
@@ -132,51 +160,69 @@ kind connection::deliver_end() {
 
 tick connection::deadline() const noexcept {
   if (state_ == state::ending || state_ == state::over) return no_deadline;
-  tick when = std::min(wake_, progress_deadline());
-  if (pipeline_) when = std::min(when, pipeline_->deadline());
-  return when;
+  tick when = pipeline_ ? pipeline_->deadline() : no_deadline;
+  if (!paused_ || state_ == state::close_sent) when = std::min(when, wake_);
+  return std::min(when, progress_deadline());
 }
 
-// When the message in hand will be too slow, if nothing more comes of it.
+// When what the peer has begun will be too slow, if nothing more comes of it (A12).
 tick connection::progress_deadline() const noexcept {
-  if (assembly_ == nullptr || message_op_ == 0) return no_deadline;
+  if (paused_ || assembly_ == nullptr || assembly_->started == tick{}) return no_deadline;
   const limits& l = settings_->bounds;
-  const std::uint64_t seconds = assembly_->wire / std::max<std::uint64_t>(l.min_rate, 1);
-  return assembly_->started + l.rate_grace + std::chrono::seconds(seconds);
+  return later(assembly_->judged + time_for(assembly_->wire, l), l.rate_grace);
+}
+
+void connection::input_paused(bool paused, tick now) noexcept {
+  if (paused_ == paused) return;
+  paused_ = paused;
+  if (paused) return;
+  // From here on as if all had come in time until now.
+  last_in_ = now;
+  if (ping_waiting_ && state_ == state::open) wake_ = later(now, settings_->alive.pong_timeout);
+  if (assembly_ == nullptr || assembly_->started == tick{}) return;
+  assembly_->judged = std::max(assembly_->judged, now - time_for(assembly_->wire, settings_->bounds));
 }
 
 void connection::schedule_ping(tick from) noexcept {
   ping_waiting_ = false;
   const ticks interval = settings_->alive.ping_interval;
-  if (interval == no_keepalive) {
+  if (interval >= no_keepalive / 2) {
     wake_ = no_deadline;
     return;
   }
   // Give or take a tenth, so that the connections of a server do not ping in step.
-  const ticks tenth = interval / 10;
   const auto part = static_cast<ticks::rep>(res_->keys_.next() % 2001) - 1000;
-  wake_ = from + interval + tenth * part / 1000;
+  wake_ = later(from, interval + interval / 10000 * part);
 }
 
 void connection::on_timeout(tick now) {
   res_->now_ = now;
   if (state_ == state::ending || state_ == state::over) return;
   if (pipeline_ && pipeline_->deadline() <= now) {
+    tell_room();
     pipeline_->on_timeout(now);
     in_hot_state_ = false;
   }
   if (now >= progress_deadline()) return end(errc::message_too_slow, close_code::policy_violation, {});
   if (now < wake_) return;
   if (state_ == state::close_sent) return end(errc::close_timeout, close_code::abnormal, {});
+  if (paused_) return;
   const ticks interval = settings_->alive.ping_interval;
-  if (ping_waiting_) {
-    if (last_in_ > wake_ - settings_->alive.pong_timeout) return schedule_ping(last_in_);
-    return end(errc::ping_timeout, close_code::abnormal, {});
+  const ticks patience = settings_->alive.pong_timeout;
+  if (!ping_waiting_) {
+    if (now - last_in_ < interval - interval / 10) return schedule_ping(last_in_);
+    return send_keepalive_ping(now);
   }
-  if (now - last_in_ < interval - interval / 10) return schedule_ping(last_in_);
+  if (last_in_ > wake_ - patience) return schedule_ping(last_in_);
+  // When this call comes long after its time, the machine slept: the peer is asked again before it is judged (I3).
+  if (now - wake_ > std::max<ticks>(patience / 4, std::chrono::seconds(1))) return send_keepalive_ping(now);
+  end(errc::ping_timeout, close_code::abnormal, {});
+}
+
+void connection::send_keepalive_ping(tick now) {
   put_control(static_cast<std::uint8_t>(opcode::ping), {});
   ping_waiting_ = true;
-  wake_ = now + settings_->alive.pong_timeout;
+  wake_ = later(now, settings_->alive.pong_timeout);
 }
 
 }  // namespace core

@@ -9,8 +9,9 @@ namespace core {
 
 namespace {
 
-constexpr std::size_t most_chunks = 64;     // Gathered at once.
-constexpr std::size_t lane_limit = 4096;    // Bytes of control frames that may wait.
+constexpr std::size_t most_chunks = 64;   // Gathered at once.
+constexpr std::size_t lane_limit = 4096;  // Bytes of control frames that may wait.
+constexpr std::size_t longest_control = max_frame_header + 125;
 constexpr std::size_t small_chunk = 1024;   // The first chunk of a backlog.
 constexpr std::size_t large_chunk = 16384;  // Every further one.
 
@@ -54,11 +55,13 @@ struct outbox::queue {
   std::size_t begun = 0;     // At the front: bytes of a frame of which a part has gone.
   std::size_t lane_end = 0;  // From the front to the end of control frames that were let in; 0 when they have gone.
   buffer lane;               // Control frames that wait for a boundary.
-  std::byte pong[max_frame_header + 125];
+  std::byte pong[longest_control];
   std::size_t pong_size = 0;
 
+  [[nodiscard]] std::size_t waiting() const noexcept { return lane.size() + pong_size; }
   void append(buffer b);
   void drop(std::size_t n) noexcept;
+  buffer take_lane(buffer_pool& pool);
   void admit_lane(buffer_pool& pool);
 };
 
@@ -92,14 +95,19 @@ void outbox::queue::drop(std::size_t n) noexcept {
   }
 }
 
-// Puts what waits in the control lane at the first frame boundary: it becomes part of the queue.
-void outbox::queue::admit_lane(buffer_pool& pool) {
-  if (lane_end != 0 || lane.size() + pong_size == 0) return;
-  buffer control = pool.take(lane.size() + pong_size);
+buffer outbox::queue::take_lane(buffer_pool& pool) {
+  buffer control = pool.take(waiting());
   if (!lane.empty()) std::memcpy(control.data(), lane.data(), lane.size());
-  std::memcpy(control.data() + lane.size(), pong, pong_size);
+  if (pong_size > 0) std::memcpy(control.data() + lane.size(), pong, pong_size);
   lane = {};
   pong_size = 0;
+  return control;
+}
+
+// Puts what waits in the control lane at the first frame boundary: it becomes part of the queue.
+void outbox::queue::admit_lane(buffer_pool& pool) {
+  if (lane_end != 0 || waiting() == 0) return;
+  buffer control = take_lane(pool);
   std::size_t at = head;
   std::size_t before = begun;
   while (before > 0 && before >= chunks[at].size())
@@ -125,10 +133,8 @@ void outbox::begin_turn(turn_block& block) noexcept {
 
 void outbox::end_turn(turn_block& block, buffer_pool& pool) {
   if (block.holder_ != this) return;
-  if (block.size_ + block.referenced_ > 0) {
-    gather(block, pool);
-    spill(block, pool, 0);
-  }
+  if (pending(block) > 0) return spill(block, pool, block.sent_);
+  reset(block);
   block.holder_ = nullptr;
 }
 
@@ -140,7 +146,7 @@ outbox::queue& outbox::need_queue() {
 std::byte* outbox::reserve(turn_block& block, buffer_pool& pool, std::size_t n) {
   if (block.holder_ == this) {
     if (block.size_ + n <= turn_block::capacity) return block.bytes_.get() + block.size_;
-    release_block(block, pool);
+    spill(block, pool, block.sent_);
   }
   queue& q = need_queue();
   if (q.chunks.empty() || q.chunks.back().back_room() < n || !q.chunks.back().sole_owner())
@@ -159,19 +165,26 @@ void outbox::commit(turn_block& block, std::size_t n) noexcept {
 }
 
 void outbox::append(turn_block& block, buffer bytes) {
-  if (block.holder_ != this) {
-    need_queue().append(std::move(bytes));
-    return;
+  if (block.holder_ != this) return need_queue().append(std::move(bytes));
+  const std::size_t size = bytes.size();
+  if (!block.references_.empty()) {
+    turn_block::reference& last = block.references_.back();
+    if (last.at == block.size_ && last.owner && last.owner.continues_with(bytes)) {
+      last.owner.resize(last.owner.size() + size);
+      last.bytes = last.owner.view();
+      block.referenced_ += size;
+      return;
+    }
   }
-  block.referenced_ += bytes.size();
   const byte_view view = bytes.view();
   block.references_.push_back({block.size_, view, std::move(bytes)});
+  block.referenced_ += size;
 }
 
 void outbox::append_view(turn_block& block, buffer_pool& pool, byte_view bytes) {
   if (block.holder_ == this) {
-    block.referenced_ += bytes.size();
     block.references_.push_back({block.size_, bytes, {}});
+    block.referenced_ += bytes.size();
     return;
   }
   buffer copy = pool.take(bytes.size());
@@ -194,8 +207,8 @@ void outbox::append_raw(turn_block& block, buffer_pool& pool, byte_view bytes) {
 
 bool outbox::overtake(buffer_pool& pool, byte_view frame) {
   queue& q = need_queue();
-  if (!q.lane) q.lane = pool.take(0, lane_limit);
   if (q.lane.size() + frame.size() > lane_limit) return false;
+  if (!q.lane) q.lane = pool.take(0, lane_limit);
   std::memcpy(q.lane.data() + q.lane.size(), frame.data(), frame.size());
   q.lane.resize(q.lane.size() + frame.size());
   return true;
@@ -207,56 +220,92 @@ void outbox::overtake_with_pong(byte_view frame) {
   q.pong_size = frame.size();
 }
 
-std::span<const byte_view> outbox::gather(turn_block& block, buffer_pool& pool) {
-  std::vector<byte_view>& out = block.gathered_;
-  out.clear();
-  if (block.holder_ == this) {
-    const std::byte* bytes = block.bytes_.get();
-    std::size_t at = 0;
-    for (const turn_block::reference& r : block.references_) {
-      if (r.at > at) out.push_back({bytes + at, r.at - at});
-      out.push_back(r.bytes);
-      at = r.at;
-    }
-    if (block.size_ > at) out.push_back({bytes + at, block.size_ - at});
-    return std::span<const byte_view>(out).first(std::min(out.size(), most_chunks));
-  }
-  if (queue_ == nullptr) return {};
-  queue_->admit_lane(pool);
-  const std::size_t n = std::min(queue_->chunks.size() - queue_->head, most_chunks);
-  for (std::size_t i = 0; i < n; ++i)
-    out.push_back(queue_->chunks[queue_->head + i].view());
-  return out;
+bool outbox::lane_has_room() const noexcept {
+  return queue_ == nullptr || queue_->lane.size() + longest_control <= lane_limit;
 }
 
+void outbox::settle_lane(buffer_pool& pool) {
+  if (queue_ == nullptr || queue_->waiting() == 0) return;
+  queue_->admit_lane(pool);
+  if (queue_->waiting() > 0) queue_->append(queue_->take_lane(pool));
+}
+
+// What the block holds and the system has not taken, in order.
+void outbox::view_block(turn_block& block) {
+  std::vector<byte_view>& out = block.gathered_;
+  out.clear();
+  std::size_t skip = block.sent_;
+  const auto add = [&](byte_view bytes) {
+    const std::size_t cut = std::min(skip, bytes.size());
+    skip -= cut;
+    if (cut < bytes.size()) out.push_back(bytes.subspan(cut));
+  };
+  const std::byte* bytes = block.bytes_.get();
+  std::size_t at = 0;
+  for (const turn_block::reference& r : block.references_) {
+    add({bytes + at, r.at - at});
+    add(r.bytes);
+    at = r.at;
+  }
+  add({bytes + at, block.size_ - at});
+}
+
+void outbox::view_queue(turn_block& block) const {
+  block.gathered_.clear();
+  const std::size_t n = std::min(queue_->chunks.size() - queue_->head, most_chunks);
+  for (std::size_t i = 0; i < n; ++i)
+    block.gathered_.push_back(queue_->chunks[queue_->head + i].view());
+}
+
+std::span<const byte_view> outbox::gather(turn_block& block, buffer_pool& pool) {
+  if (block.holder_ == this) {
+    view_block(block);
+  } else if (queue_ != nullptr) {
+    queue_->admit_lane(pool);
+    view_queue(block);
+  } else {
+    return {};
+  }
+  const std::span<const byte_view> all(block.gathered_);
+  return all.first(std::min(all.size(), most_chunks));
+}
+
+// A short write ends the use of the block for this turn: what is left waits in the backlog. That not everything was
+// offered at once is no short write.
 void outbox::sent(turn_block& block, buffer_pool& pool, std::size_t n) {
   if (block.holder_ == this) {
-    if (n == block.size_ + block.referenced_)
-      reset(block);
-    else
-      spill(block, pool, n);
+    if (n == pending(block)) return reset(block);
+    view_block(block);
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < std::min(block.gathered_.size(), most_chunks); ++i)
+      offered += block.gathered_[i].size();
+    block.sent_ += n;
+    if (n < offered) spill(block, pool, block.sent_);
     return;
   }
   if (queue_ == nullptr) return;
   queue& q = *queue_;
+  view_queue(block);
   q.begun = left_of_begun(block.gathered_, q.begun, n);
   q.lane_end -= std::min(q.lane_end, n);
   q.drop(n);
-  if (q.bytes + q.lane.size() + q.pong_size == 0) {
+  if (q.bytes + q.waiting() == 0) {
     delete queue_;
     queue_ = nullptr;
   }
 }
 
 void outbox::reset(turn_block& block) noexcept {
-  block.size_ = block.referenced_ = block.raw_ = 0;
+  block.size_ = block.referenced_ = block.raw_ = block.sent_ = 0;
   block.references_.clear();
 }
 
-// Moves what follows the first `from` gathered bytes of the block into the queue: counted bytes by reference, all else
-// by copy, because the block and the receive area go to the next connection.
+// Moves what follows the first `from` bytes of the block into the queue and gives the block back: counted bytes by
+// reference, all else by copy, because the block and the receive area go to the next connection.
 void outbox::spill(turn_block& block, buffer_pool& pool, std::size_t from) {
   queue& q = need_queue();
+  block.sent_ = 0;
+  view_block(block);
   q.begun += left_of_begun(block.gathered_, block.raw_, from);
   std::size_t skip = from;
   const auto take = [&](byte_view bytes, const buffer* owner) {
@@ -280,14 +329,9 @@ void outbox::spill(turn_block& block, buffer_pool& pool, std::size_t from) {
   block.holder_ = nullptr;
 }
 
-void outbox::release_block(turn_block& block, buffer_pool& pool) {
-  gather(block, pool);
-  spill(block, pool, 0);
-}
-
 std::size_t outbox::pending(const turn_block& block) const noexcept {
-  if (block.holder_ == this) return block.size_ + block.referenced_;
-  return queue_ == nullptr ? 0 : queue_->bytes + queue_->lane.size() + queue_->pong_size;
+  if (block.holder_ == this) return block.size_ + block.referenced_ - block.sent_;
+  return queue_ == nullptr ? 0 : queue_->bytes + queue_->waiting();
 }
 
 std::size_t outbox::backlog() const noexcept { return queue_ == nullptr ? 0 : queue_->bytes; }

@@ -18,6 +18,7 @@ constexpr std::size_t proof = std::size_t{64} << 10;           // So much of a m
 constexpr std::size_t unproven_limit = std::size_t{64} << 20;  // Reserved on peers' word, in all connections of a loop.
 constexpr std::size_t glitch_size = 16;                        // A shorter frame that is not final is a glitch (D20).
 constexpr unsigned glitch_decay = 10;                          // Points a second.
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 60;   // Below it sums and small multiples cannot overflow.
 
 constexpr unsigned opcode_of(std::uint8_t first) noexcept { return first & 0x0FU; }
 constexpr unsigned rsv_of(std::uint8_t first) noexcept { return first >> 4 & 0x07U; }
@@ -28,20 +29,23 @@ constexpr bool is_final(std::uint8_t first) noexcept { return (first & 0x80U) !=
 // Takes the next header from the input, or keeps its first bytes. False: more input is needed, or the connection has
 // failed.
 bool connection::read_header() {
-  byte_span& in = res_->in_;
+  byte_span& in = input();
   frame_header h{};
   parse_status status = parse_status::need_more;
-  if (spilled_ == 0) {
+  if (assembly_ == nullptr || assembly_->header_size == 0) {
     status = parse_frame_header(in, h);
     if (status == parse_status::ok) in = in.subspan(h.size);
   }
-  while (status == parse_status::need_more && !in.empty()) {
-    spill_[spilled_++] = in.front();
-    in = in.subspan(1);
-    status = parse_frame_header({spill_, spilled_}, h);
+  if (status == parse_status::need_more) {
+    assembly& a = half_way();
+    while (status == parse_status::need_more && !in.empty()) {
+      a.header[a.header_size++] = in.front();
+      in = in.subspan(1);
+      status = parse_frame_header({a.header, a.header_size}, h);
+    }
+    if (status == parse_status::need_more) return false;
+    a.header_size = 0;
   }
-  if (status == parse_status::need_more) return false;
-  spilled_ = 0;
   if (status == parse_status::length_invalid) {
     end(errc::length_invalid, close_code::protocol_error, {});
     return false;
@@ -80,14 +84,14 @@ bool connection::accept_control(const frame_header& h) {
   return bad == errc::ok;
 }
 
-// RFC 6455, 5.2 and 5.4, and the limits.
+// RFC 6455, 5.2 and 5.4: the order of frames, their opcodes and bits.
 bool connection::accept_data(const frame_header& h) {
   const unsigned op = opcode_of(h.first);
   const unsigned rsv = rsv_of(h.first);
   const unsigned claimed = pipeline_ ? pipeline_->wants().rsv : 0U;
-  const limits& l = settings_->bounds;
+  const unsigned own = pipeline_ ? pipeline_->wants().own_opcodes : 0U;
   errc bad = errc::ok;
-  if (op > 2)
+  if (op > 2 && (own >> op & 1U) == 0)
     bad = errc::reserved_opcode;
   else if (op == 0 && message_op_ == 0)
     bad = errc::unexpected_continuation;
@@ -99,66 +103,72 @@ bool connection::accept_data(const frame_header& h) {
     end(bad, close_code::protocol_error, {});
     return false;
   }
-  if (++fragments_ > l.max_fragments) {
+  if (++fragments_ > settings_->bounds.max_fragments) {
     end(errc::too_many_fragments, close_code::policy_violation, {});
     return false;
   }
   if (!is_final(h.first) && h.length < glitch_size && !glitch()) return false;
-  if (op != 0 && !begin_staged(h)) return false;
+  return (op == 0 || begin_staged(h)) && accept_size(h);
+}
 
-  // What the wire may bring: the message itself, or, with stages, that and what they may add.
-  const std::uint64_t most = staged_ ? l.max_message + l.max_message / 8 + 4096 : l.max_message;
-  const std::uint64_t before = assembly_ != nullptr ? assembly_->wire : 0;
+// What the wire may bring: the message itself, or, with stages, what they make it of. Those have limits of their own;
+// this one ends a message of which they make nothing. Compared by subtraction: the sum could overflow (A1).
+bool connection::accept_size(const frame_header& h) {
+  const limits& l = settings_->bounds;
   if (h.length > l.max_frame) {
     end(errc::frame_too_big, close_code::message_too_big, {});
     return false;
   }
-  if (before > most || h.length > most - before) {
-    end(errc::message_too_big, close_code::message_too_big, {});
-    return false;
-  }
-  return true;
+  const std::uint64_t limit = std::min(l.max_message, most_bytes);
+  const std::uint64_t most = staged_ ? 4 * limit + 4096 : limit;
+  const std::uint64_t before = assembly_ != nullptr ? assembly_->wire : 0;
+  if (before <= most && h.length <= most - before) return true;
+  end(errc::message_too_big, close_code::message_too_big, {});
+  return false;
 }
 
 // Starts a message: asks the stages that it concerns, if any. N-11, F-01.
 bool connection::begin_staged(const frame_header& h) {
   message_op_ = static_cast<std::uint8_t>(opcode_of(h.first));
   staged_ = pipeline_ && ((in_opcodes_ >> message_op_ & 1U) != 0 || rsv_of(h.first) != 0);
-  if (!staged_) return true;
-  head m;
-  m.opcode = message_op_;
-  m.rsv = static_cast<std::uint8_t>(rsv_of(h.first));
-  m.sized = is_final(h.first) ? 1 : 0;
-  m.size = h.length;
-  if (!pipeline_->begin(direction::in, m, res_->now_)) {
-    end_staged();
-    return false;
+  if (staged_) {
+    head m;
+    m.opcode = message_op_;
+    m.rsv = static_cast<std::uint8_t>(rsv_of(h.first));
+    m.sized = is_final(h.first) ? 1 : 0;
+    m.size = h.length;
+    tell_room();
+    if (!pipeline_->begin(direction::in, m, res_->now_)) {
+      end_staged();
+      return false;
+    }
+    if (m.rsv != 0) {
+      end(errc::reserved_bits, close_code::protocol_error, {});
+      return false;
+    }
+    staged_ = !pipeline_->bypassed(direction::in);
   }
-  if (m.rsv != 0) {
-    end(errc::reserved_bits, close_code::protocol_error, {});
-    return false;
-  }
-  staged_ = !pipeline_->bypassed(direction::in);
+  if (pipeline_ && !staged_) pipeline_->occupy(direction::in, true);
   return true;
 }
 
 // Takes what has come of a data frame's payload.
 kind connection::read_payload() {
-  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(res_->in_.size(), frame_left_));
-  if (take == 0 && frame_left_ > 0) return kind::none;
-  const byte_span piece = res_->in_.first(take);
-  res_->in_ = res_->in_.subspan(take);
+  byte_span& in = input();
+  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(in.size(), frame_left_));
+  if (take == 0 && frame_left_ > 0) {
+    half_way();
+    return kind::none;
+  }
+  const byte_span piece = in.first(take);
+  in = in.subspan(take);
   frame_left_ -= take;
   const bool fin = frame_left_ == 0 && is_final(frame_first_);
   if (frame_left_ == 0) in_frame_ = false;
 
-  const bool half_way = assembly_ != nullptr && assembly_->wire > 0;
-  if (!fin || half_way) {
-    assembly& a = need_assembly();
-    if (a.wire == 0 && a.size == 0) a.started = res_->now_;
-    a.wire += take;
-  }
-  if (!staged_ && !settings_->in_parts && (!fin || half_way)) return store(piece, fin);
+  const bool begun = assembly_ != nullptr && assembly_->wire > 0;
+  if (!fin || begun) half_way().wire += take;
+  if (!staged_ && !settings_->in_parts && (!fin || begun)) return store(piece, fin);
 
   if (side_ == role::server) {
     mask(piece, frame_key_);
@@ -166,7 +176,7 @@ kind connection::read_payload() {
   }
   if (!staged_) return take_piece(piece, fin);
   if (piece.empty() && !fin) return kind::none;
-  need_assembly().pulling = true;
+  half_way().pulling = true;
   pipeline_->push(direction::in, piece, fin, res_->now_);
   return pull_pieces();
 }
@@ -199,21 +209,29 @@ kind connection::pull_pieces() {
     bool fin = false;
     const pipeline::pulled got = pipeline_->pull(direction::in, piece, fin);
     if (got == pipeline::pulled::piece) {
-      if (fin) assembly_->pulling = false;
+      if (fin) {
+        assembly_->pulling = false;
+        settle_stages_ = true;
+      }
       const kind k = take_piece(piece, fin);
-      if (k != kind::none || fin || state_ == state::ending) return k;
-      continue;
+      if (k != kind::none) return k;
+      if (!fin && end_error_ == errc::ok) continue;
+      if (assembly_ != nullptr) assembly_->pulling = false;
+      return kind::none;
     }
     assembly_->pulling = false;
     if (got == pipeline::pulled::failed) end_staged();
-    if (got == pipeline::pulled::gone) {
-      message_op_ = 0;
-      fragments_ = 0;
-      staged_ = false;
-      drop_assembly();
-    }
+    if (got == pipeline::pulled::gone) end_message();
     return kind::none;
   }
+}
+
+// Lets the pipeline give back the memory of a message whose last piece has been used.
+void connection::settle_stages() {
+  settle_stages_ = false;
+  byte_span none;
+  bool fin = false;
+  pipeline_->pull(direction::in, none, fin);
 }
 
 // A piece of a message as the application is to see it. F-11: text is judged here, behind all stages.
@@ -259,19 +277,22 @@ kind connection::deliver(byte_span payload, bool fin) {
   if (assembly_ != nullptr) assembly_->parts = true;
   if (fin) {
     ++messages_in_;
-    message_op_ = 0;
-    fragments_ = 0;
-    staged_ = false;
-    if (assembly_ != nullptr) {
-      // The payload may lie in the message's own buffer, or in one that a stage forwarded: it lives on until the turn
-      // ends.
-      const bool owned = assembly_->body && payload.data() == assembly_->body.data();
-      res_->held_ = owned ? std::move(assembly_->body) : std::move(assembly_->forwarded);
-      if (owned) e.owner = &res_->held_;
-      drop_assembly();
+    // The payload may lie in the message's own buffer, which then lives until the turn ends.
+    if (assembly_ != nullptr && assembly_->body && payload.data() == assembly_->body.data()) {
+      res_->held_ = std::move(assembly_->body);
+      e.owner = &res_->held_;
     }
+    end_message();
   }
   return settings_->in_parts ? kind::part : kind::message;
+}
+
+void connection::end_message() noexcept {
+  message_op_ = 0;
+  fragments_ = 0;
+  staged_ = false;
+  if (pipeline_) pipeline_->occupy(direction::in, false);
+  drop_assembly();
 }
 
 // Room for `more` bytes behind the body. The declared size is reserved only when enough of it has come (A11); before
@@ -287,7 +308,7 @@ void connection::reserve_for(assembly& a, std::size_t more) {
   room = std::max<std::uint64_t>(room, need);
   res_->unproven_ -= a.unproven;
   a.unproven = 0;
-  if (!proven && res_->unproven_ + (room - need) > unproven_limit) room = need;
+  if (!proven && room - need > unproven_limit - std::min(unproven_limit, res_->unproven_)) room = need;
   buffer grown = res_->pool_.take(have, static_cast<std::size_t>(room) - have);
   if (have > 0) std::memcpy(grown.data(), a.body.data(), have);
   a.body = std::move(grown);

@@ -48,9 +48,10 @@ class HAWSER_API resources {
   buffer_pool& pool_;
   masking_keys keys_;
   turn_block block_;
-  const connection* turn_ = nullptr;  // Whose input `in_` is.
-  byte_span in_;                      // What is left of the bytes that the connection in turn received.
+  const connection* turn_ = nullptr;  // Whose input this is: the connection in turn.
+  byte_span in_;                      // What is left of the bytes that it received.
   byte_span lent_;                    // All of them: where a payload can be sent from without a copy.
+  byte_span nothing_;                 // The input of all others.
   tick now_{};
   event event_;
   buffer held_;                           // The message of the last event, when it owns its bytes.
@@ -73,11 +74,13 @@ struct statistics {
 ///
 ///   from below    `receive` or `receive_area` + `received`, `end_of_input`, `on_timeout`
 ///   from above    `send`, `begin_message` + `send_part`, `ping`, `close` ...
-///   drain         after any of these: `next` until `none`, then `output` + `sent` until nothing is pending, then
-///   `deadline` getters
+///   drain         after any of these, and when output is no longer blocked: `next` until `none`, then `output` +
+///                 `sent` until nothing is pending, then `deadline`
+///   getters
 ///
 /// A turn begins with `begin_turn` and ends with `end_turn`; in between, frames go to the loop's block. Calls outside a
-/// turn are fine and go to the backlog. Nothing is called back; no call throws but `std::bad_alloc`.
+/// turn are fine and go to the backlog; so does what others send to this connection in their turn. Nothing is called
+/// back. No call throws but `std::bad_alloc`, after which the connection is only good for being destroyed.
 class HAWSER_API connection {
  public:
   /// `shared` and `obey` must outlive the connection.
@@ -119,19 +122,21 @@ class HAWSER_API connection {
   [[nodiscard]] byte_span receive_area() noexcept;
   /// The buffer that `receive_area` lies in, for an operation that outlives the call, and the area's offset in it.
   [[nodiscard]] buffer receive_buffer(std::size_t& offset, std::size_t& room) noexcept;
-  /// `n` bytes were put at the front of `receive_area`.
+  /// `n` bytes were put at the front of `receive_area`, at most its size.
   void received(std::size_t n, tick now) noexcept;
   /// The peer's last byte has been received.
   void end_of_input(tick now) noexcept;
   /// The transport is gone for the reason given.
   void transport_failed(errc why, tick now) noexcept;
+  /// The owner has stopped reading, or reads again: until then the peer is not judged by what did not come.
+  void input_paused(bool paused, tick now) noexcept;
   /// The time of `deadline` has come.
   void on_timeout(tick now);
 
   // ---- drain
   /// The next event; its details are in `current()`. Iterate until `none`.
   kind next() {
-    if (in_hot_state_) {
+    if (in_hot_state_ && res_->turn_ == this) {
       const kind k = next_plain();
       if (k != kind::none) return k;
     }
@@ -139,7 +144,7 @@ class HAWSER_API connection {
   }
   [[nodiscard]] event& current() const noexcept { return res_->event_; }
   /// Input that `next` has not worked in: to be kept and given again when the owner stops before `none`.
-  [[nodiscard]] byte_view unconsumed() const noexcept { return res_->in_; }
+  [[nodiscard]] byte_view unconsumed() const noexcept { return res_->turn_ == this ? res_->in_ : byte_view{}; }
   /// Copies what lies half-worked in memory that is about to go. Call before leaving a turn that was not drained.
   void stash();
 
@@ -156,13 +161,14 @@ class HAWSER_API connection {
   void output_blocked(bool blocked) noexcept { out_.set_blocked(blocked); }
 
   // ---- from above. Errors of all: `closed`; nothing was taken then.
-  /// Sends a message: `text` or `binary`. The bytes are copied, or referenced until the end of the turn when they lie
-  /// in what this turn received. Text must be UTF-8 (not checked here). Errors: `would_block` (not taken),
-  /// `message_too_big_to_send`.
+  /// Sends a message: `text` or `binary`, or an opcode for data that a stage claimed. The bytes are copied, or
+  /// referenced until the end of the turn when they lie in what this turn received. Text must be UTF-8 (not checked
+  /// here). Errors: `would_block` (not taken), `invalid_argument` for another opcode, `wrong_state` inside a message in
+  /// parts.
   errc send(opcode op, byte_view payload);
-  /// The same, sharing the buffer.
+  /// The same, sharing the buffer. When it has no other owner its bytes may be changed.
   errc send(opcode op, buffer payload);
-  /// A message in parts: each part is a frame of its own. Errors: `wrong_state`, `would_block`.
+  /// A message in parts: each part is a frame, or several. Errors: `invalid_argument`, `wrong_state`, `would_block`.
   errc begin_message(opcode op);
   errc send_part(byte_view payload, bool fin);
   /// Frames made elsewhere by the same rules, shared by many connections. Errors: `would_block` when the backlog is at
@@ -174,7 +180,8 @@ class HAWSER_API connection {
   /// Starts the closing handshake. `no_status` sends an empty close frame. Errors: `invalid_close_code` for a code or
   /// reason that must not be sent.
   errc close(close_code code, std::string_view reason, tick now);
-  /// Fails the connection (RFC 6455, 7.1.7): a close frame with `code`, and `closed` as the next event.
+  /// Fails the connection (RFC 6455, 7.1.7): a close frame with `code` and `text`, or the words for `why`, and `closed`
+  /// as the next event. `abnormal` sends none; any other code that must not be sent becomes 1011.
   void fail(close_code code, errc why, std::string_view text, tick now);
   /// Appends bytes in front of all frames: the handshake's response or request.
   void send_raw(byte_view bytes) { out_.append_raw(res_->block_, res_->pool_, bytes); }
@@ -185,19 +192,22 @@ class HAWSER_API connection {
   kind next_plain();
   kind next_slow();
   void refresh_hot() noexcept;
-  void forget_input() noexcept;
+  [[nodiscard]] byte_span& input() const noexcept { return res_->turn_ == this ? res_->in_ : res_->nothing_; }
 
   // receive.cc
   bool read_header();
   bool accept_header(const frame_header& h);
   bool accept_control(const frame_header& h);
   bool accept_data(const frame_header& h);
+  bool accept_size(const frame_header& h);
   bool begin_staged(const frame_header& h);
   kind read_payload();
   kind store(byte_span masked, bool fin);
   kind pull_pieces();
   kind take_piece(byte_span piece, bool fin);
   kind deliver(byte_span payload, bool fin);
+  void end_message() noexcept;
+  void settle_stages();
   bool glitch();
   void reserve_for(assembly& a, std::size_t more);
 
@@ -208,55 +218,67 @@ class HAWSER_API connection {
 
   // send.cc
   errc admit(std::size_t size) const noexcept;
-  void put_message(std::uint8_t first, byte_view payload);
+  errc admit_message(opcode op, std::size_t size);
+  void put_message(std::uint8_t first, byte_view payload, bool fin);
+  void put_message(std::uint8_t first, buffer payload, bool fin);
   void put_frame(std::uint8_t first, byte_view payload);
   void put_frame(std::uint8_t first, buffer payload);
   void put_large(std::uint8_t first, byte_view payload);
-  void put_control(std::uint8_t op, byte_view payload);
-  errc send_staged(head& h, byte_view payload, bool fin);
-  errc push_staged(std::uint8_t first, byte_view payload, bool fin);
+  bool put_control(std::uint8_t op, byte_view payload);
+
+  // send_staged.cc
+  errc send_staged(opcode op, byte_view payload);
+  errc push_staged(byte_view payload, bool fin);
+  errc put_staged();
   void append_to(buffer& made, byte_view piece);
-  void drain_work();
+  void tell_room() noexcept;
+  void drain_out();
   kind next_work();
+  void forward_out(pipeline::work& w);
+  kind forward_in(pipeline::work& w);
 
   // life.cc
   assembly& need_assembly();
+  assembly& half_way();
   void drop_assembly() noexcept;
   void end(errc why, close_code code, std::string_view text);
   void end_staged();
+  void flush_stages();
   void put_close(std::uint16_t code, std::string_view reason);
   kind deliver_end();
   [[nodiscard]] tick progress_deadline() const noexcept;
   void schedule_ping(tick from) noexcept;
+  void send_keepalive_ping(tick now);
 
   resources* res_;
   const settings* settings_;
   outbox out_;
   std::unique_ptr<pipeline> pipeline_;
-  assembly* assembly_ = nullptr;  // A message, control frame or work half-way; null between messages.
+  assembly* assembly_ = nullptr;  // A message, header, control frame or work half-way; null between messages.
 
   // The frame in hand.
   std::uint64_t frame_left_ = 0;
   std::uint32_t frame_key_ = 0;
   std::uint8_t frame_first_ = 0;
-  std::uint8_t spilled_ = 0;
-  std::byte spill_[max_frame_header] = {};
-
-  // The message in hand.
-  std::uint32_t fragments_ = 0;
-  std::uint8_t message_op_ = 0;  // 0: none.
-  bool staged_ = false;          // It goes through the pipeline.
   bool in_frame_ = false;
 
+  // The message in hand.
+  std::uint8_t message_op_ = 0;  // 0: none.
+  bool staged_ = false;          // It goes through the pipeline.
+  std::uint32_t fragments_ = 0;
+
   bool in_hot_state_ = true;
+  bool settle_stages_ = false;  // The pipeline still holds the memory of the message that was delivered.
+  bool paused_ = false;
   bool closes_first_ = false;
   bool ping_waiting_ = false;
   bool sending_parts_ = false;
   bool parts_staged_ = false;
   role side_;
   state state_ = state::open;
-  std::uint8_t send_first_ = 0;  // Opcode and bits of the next frame of a message in parts.
   errc end_error_ = errc::ok;
+  std::uint8_t send_first_ = 0;  // Opcode and bits of the next frame of a message in parts.
+  std::uint8_t pings_out_ = 0;   // Pings that were not answered: so many pongs are asked for.
   std::uint16_t end_code_ = 0;
   std::uint16_t in_opcodes_ = 0;  // Interest, copied here from the pipeline: tested for each message.
   std::uint16_t out_opcodes_ = 0;
@@ -270,6 +292,9 @@ class HAWSER_API connection {
   std::uint64_t messages_in_ = 0;
   std::uint64_t messages_out_ = 0;
 };
+
+// A server has many that only wait. What a message needs while it is half-way lies in a side block.
+static_assert(sizeof(connection) <= 144);
 
 }  // namespace core
 HAWSER_END

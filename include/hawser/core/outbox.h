@@ -39,6 +39,7 @@ class HAWSER_API turn_block {
   std::size_t size_ = 0;
   std::size_t referenced_ = 0;  // Bytes behind all references.
   std::size_t raw_ = 0;         // Bytes at the front that are not frames.
+  std::size_t sent_ = 0;        // Bytes at the front that the system has taken.
   std::vector<reference> references_;
   std::vector<byte_view> gathered_;
   outbox* holder_ = nullptr;
@@ -60,6 +61,8 @@ class HAWSER_API outbox {
   /// Gives the block back; what `sent` did not cover has been moved to the backlog.
   void end_turn(turn_block& block, buffer_pool& pool);
 
+  [[nodiscard]] bool holds(const turn_block& block) const noexcept { return block.holder_ == this; }
+
   // ---- frames in
   /// A contiguous place for `n` bytes (n <= 64 KiB + 16); write them, then `commit(n)`.
   std::byte* reserve(turn_block& block, buffer_pool& pool, std::size_t n);
@@ -79,6 +82,10 @@ class HAWSER_API outbox {
   bool overtake(buffer_pool& pool, byte_view frame);
   /// While blocked: keeps this pong as the one that goes out, in place of an earlier one.
   void overtake_with_pong(byte_view frame);
+  /// True when `overtake` would take any control frame, or none waits.
+  [[nodiscard]] bool lane_has_room() const noexcept;
+  /// What waits in the lane goes in front of everything that is appended from now on: before a close frame.
+  void settle_lane(buffer_pool& pool);
 
   // ---- bytes out
   /// Everything that is to be sent now, at most 64 chunks, in order. Valid until the next call.
@@ -97,8 +104,9 @@ class HAWSER_API outbox {
   struct queue;
   queue& need_queue();
   static void reset(turn_block& block) noexcept;
+  static void view_block(turn_block& block);
+  void view_queue(turn_block& block) const;
   void spill(turn_block& block, buffer_pool& pool, std::size_t from);
-  void release_block(turn_block& block, buffer_pool& pool);
 
   queue* queue_ = nullptr;  // The backlog; null when empty.
   bool blocked_ = false;

@@ -1,0 +1,160 @@
+// Messages out through the stages of extensions, and what stages ask for of themselves.
+
+#include "core/assembly.h"
+
+#include <hawser/core/connection.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+HAWSER_BEGIN
+namespace core {
+
+namespace {
+
+constexpr std::uint8_t first_byte(const head& h) noexcept { return static_cast<std::uint8_t>(h.rsv << 4 | h.opcode); }
+
+}  // namespace
+
+// What stages may still queue outwards, by the measure of `admit`.
+void connection::tell_room() noexcept {
+  const std::size_t most = settings_->bounds.write_hard;
+  const std::size_t waiting = out_.blocked() ? out_.backlog() : 0;
+  pipeline_->set_room(direction::out, state_ == state::open ? most - std::min(most, waiting) : 0);
+}
+
+// Sends a whole message on a connection with stages. What they held goes first.
+errc connection::send_staged(opcode op, byte_view payload) {
+  drain_out();
+  if (state_ != state::open) return errc::closed;
+  head h;
+  h.opcode = static_cast<std::uint8_t>(op);
+  h.sized = 1;
+  h.size = payload.size();
+  if ((out_opcodes_ >> h.opcode & 1U) == 0 || payload.size() < pipeline_->wants().out_min_size) {
+    put_message(h.opcode, payload, true);
+    return errc::ok;
+  }
+  tell_room();
+  if (!pipeline_->begin(direction::out, h, res_->now_)) {
+    end_staged();
+    return errc::closed;
+  }
+  send_first_ = first_byte(h);
+  if (!pipeline_->bypassed(direction::out)) return push_staged(payload, true);
+  put_message(send_first_, payload, true);
+  return errc::ok;
+}
+
+// Pushes bytes through the stages; those that write get a copy.
+errc connection::push_staged(byte_view payload, bool fin) {
+  buffer copy;
+  byte_span in{const_cast<std::byte*>(payload.data()), payload.size()};
+  if (pipeline_->writes(direction::out)) {
+    copy = res_->pool_.take(payload.size());
+    if (!payload.empty()) std::memcpy(copy.data(), payload.data(), payload.size());
+    in = copy.span();
+  }
+  pipeline_->push(direction::out, in, fin, res_->now_);
+  return put_staged();
+}
+
+// Frames what comes out of the stages: one frame for what was pushed at once, none when nothing came out of a part.
+errc connection::put_staged() {
+  buffer made;
+  bool fin = false;
+  for (;;) {
+    byte_span piece;
+    const pipeline::pulled got = pipeline_->pull(direction::out, piece, fin);
+    if (got == pipeline::pulled::failed) {
+      end_staged();
+      return errc::closed;
+    }
+    if (got != pipeline::pulled::piece) break;
+    if (fin && !made) {
+      put_message(send_first_, piece, true);
+      continue;  // One more pull gives the stages' buffers back.
+    }
+    append_to(made, piece);
+    if (fin) put_message(send_first_, std::exchange(made, {}), true);
+  }
+  if (made) {
+    put_message(send_first_, std::move(made), false);
+    send_first_ = 0;
+  }
+  if (pipeline_->has_work()) in_hot_state_ = false;
+  return errc::ok;
+}
+
+void connection::append_to(buffer& made, byte_view piece) {
+  const std::size_t have = made.size();
+  if (!made || made.back_room() < piece.size()) {
+    buffer grown = res_->pool_.take(have, std::max(piece.size(), have));
+    if (have > 0) std::memcpy(grown.data(), made.data(), have);
+    made = std::move(grown);
+  }
+  if (!piece.empty()) std::memcpy(made.data() + have, piece.data(), piece.size());
+  made.resize(have + piece.size());
+}
+
+// Carries out what stages asked for, outwards; what goes inwards waits for `next`.
+void connection::drain_out() {
+  if (!pipeline_->has_work() && !pipeline_->failed()) return;
+  pipeline_->occupy(direction::in, true);
+  next_work();
+  pipeline_->occupy(direction::in, message_op_ != 0 && !staged_);
+}
+
+// Work that stages have left: outwards while it can be queued, inwards one message at a time, between messages of the
+// peer.
+kind connection::next_work() {
+  pipeline::work w;
+  while (out_.lane_has_room() && pipeline_->next_work(w)) {
+    if (w.what == pipeline::work::kind::control) {
+      put_control(w.opcode, w.body.view());
+    } else if (w.way == direction::out) {
+      forward_out(w);
+    } else {
+      const kind found = forward_in(w);
+      if (found != kind::none || (assembly_ != nullptr && assembly_->pulling)) return found;
+    }
+  }
+  if (pipeline_->failed()) end_staged();
+  return kind::none;
+}
+
+void connection::forward_out(pipeline::work& w) {
+  if (state_ != state::open || !pipeline_->begin_behind(w.stage, direction::out, w.message, res_->now_)) return;
+  send_first_ = first_byte(w.message);
+  if (pipeline_->bypassed(direction::out)) return put_message(send_first_, w.body.view(), true);
+  pipeline_->push_owned(direction::out, std::move(w.body), res_->now_);
+  put_staged();
+}
+
+kind connection::forward_in(pipeline::work& w) {
+  if (!pipeline_->begin_behind(w.stage, direction::in, w.message, res_->now_)) return kind::none;
+  if (w.message.rsv != 0) {
+    end(errc::reserved_bits, close_code::protocol_error, {});
+    return kind::none;
+  }
+  message_op_ = w.message.opcode;
+  assembly& a = need_assembly();
+  if (!pipeline_->bypassed(direction::in)) {
+    staged_ = true;
+    a.pulling = true;
+    pipeline_->push_owned(direction::in, std::move(w.body), res_->now_);
+    return kind::none;
+  }
+  // The application may change what it gets; the stage may have kept it.
+  if (w.body && !w.body.sole_owner()) {
+    a.body = res_->pool_.take(w.body.size());
+    std::copy(w.body.view().begin(), w.body.view().end(), a.body.data());
+  } else {
+    a.body = std::move(w.body);
+  }
+  return take_piece(a.body.span(), true);
+}
+
+}  // namespace core
+HAWSER_END

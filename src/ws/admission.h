@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 HAWSER_BEGIN
 
@@ -24,18 +25,21 @@ struct admission_limits {
 /// Shared by all loops of a server. Any thread.
 class admission {
  public:
+  /// One host's count. A peer keeps a pointer to it for as long as it is connected; null: not counted by host.
+  using host_count = std::pair<const std::string, std::size_t>;
+
   explicit admission(const admission_limits& limits) : limits_(limits) {}
 
-  /// Lets a peer in, or says no. Each yes is followed by one `opened` or not, and by one `left`.
-  bool admit(const net::address& peer, tick now);
+  /// Lets a peer in, or says no. Each yes is followed by one `handshake_done` and by one `left` with the same `host`.
+  bool admit(const net::address& peer, tick now, host_count*& host);
   /// Its opening handshake is over.
   void handshake_done() noexcept { handshakes_.fetch_sub(1, std::memory_order_relaxed); }
-  void left(const net::address& peer);
+  void left(host_count* host);
 
   [[nodiscard]] std::size_t connections() const noexcept { return connections_.load(std::memory_order_relaxed); }
 
  private:
-  bool admit_host(const net::address& peer, tick now);
+  bool admit_host(const net::address& peer, tick now, host_count*& host);
 
   admission_limits limits_;
   std::atomic<std::size_t> connections_{0};

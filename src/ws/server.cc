@@ -33,9 +33,10 @@ class listener final : public net::acceptor {
       : worker_(w), shared_(shared), policy_(std::move(policy)) {}
 
   void on_accepted(int handle, const net::address& peer) override {
-    const bool admitted = shared_.door->admit(peer, worker_.loop().now());
+    admission::host_count* host = nullptr;
+    const bool admitted = shared_.door->admit(peer, worker_.loop().now(), host);
     auto* s = new session(worker_, role::server, shared_.settings, none_);
-    if (admitted) s->on_end_count([door = shared_.door.get(), peer] { door->left(peer); });
+    if (admitted) s->count_at(*shared_.door, host);
     s->start(handle, std::make_unique<server_opening>(shared_, policy_, peer, !admitted),
              worker_.loop().now() + shared_.options.handshake_timeout);
   }

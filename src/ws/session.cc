@@ -25,8 +25,6 @@ session::extras& session::need_extras() {
 
 std::vector<subscription>& session::subscriptions() { return need_extras().subscriptions; }
 
-void session::on_end_count(function<void()> done) { need_extras().end_count = std::move(done); }
-
 // ---- opening
 
 void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
@@ -75,6 +73,12 @@ void session::abandon() {
   if (phase_ != phase::dead) die(true);
 }
 
+// The handshake is over; most connections need no side block any more.
+void session::forget_opening() {
+  extras_->how.reset();
+  if (extras_->data == nullptr && extras_->subscriptions.empty() && !extras_->stash) extras_.reset();
+}
+
 void session::fail_opening(errc why) {
   const std::unique_ptr<opening> how = std::move(extras_->how);
   if (how) how->on_failed(*this, why);
@@ -93,7 +97,7 @@ void session::on_received(byte_span bytes) {
   }
   if (phase_ != phase::opening) return;  // Lingering: what still comes is of no interest.
   extras_->how->on_bytes(*this, bytes);
-  if (phase_ != phase::opening) extras_->how.reset();
+  if (phase_ != phase::opening) forget_opening();
 }
 
 void session::on_received_into(buffer&& into, std::size_t n) {
@@ -348,7 +352,7 @@ void session::die(bool reset) {
   release_slot(slot_);
   worker_->remove(*this);
   worker_->bury(*this);
-  if (extras_ && extras_->end_count) extras_->end_count();
+  if (door_ != nullptr) door_->left(host_);
   if (handlers_->gone) handlers_->gone(opened);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/driver.h"
+#include "ws/admission.h"
 #include "ws/worker.h"
 
 #include <hawser/base/buffer.h>
@@ -98,8 +99,11 @@ class session final : public net::stream {
   [[nodiscard]] bool has_subscriptions() const noexcept { return extras_ && !extras_->subscriptions.empty(); }
   [[nodiscard]] route_handlers& handlers() noexcept { return *handlers_; }
   [[nodiscard]] bool was_open() const noexcept { return was_open_; }
-  /// Called at its end, on the loop: what an owner counts. Only before `start`.
-  void on_end_count(function<void()> done);
+  /// Says at its end to `door` that this peer has left. Before `start`.
+  void count_at(admission& door, admission::host_count* host) noexcept {
+    door_ = &door;
+    host_ = host;
+  }
 
   /// The session of a handle, when it is alive and belongs to the loop of this thread.
   static session* here(connection c) noexcept;
@@ -123,7 +127,6 @@ class session final : public net::stream {
     const void* data_tag = nullptr;
     void (*data_destroy)(void*) = nullptr;
     std::vector<subscription> subscriptions;
-    function<void()> end_count;
     ~extras() {
       if (data != nullptr) data_destroy(data);
     }
@@ -153,12 +156,15 @@ class session final : public net::stream {
   void worker_mark();
   void linger();
   void fail_opening(errc why);
+  void forget_opening();
   void touch();
   void die(bool reset);
   template <class Handler, class... Args>
   void call(const Handler& h, Args&&... args);
 
   worker* worker_;
+  admission* door_ = nullptr;
+  admission::host_count* host_ = nullptr;
   route_handlers* handlers_;
   std::unique_ptr<extras> extras_;
   std::uint32_t slot_ = 0;

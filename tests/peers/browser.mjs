@@ -1,10 +1,13 @@
-// Lets headless Chromium run a script in the page it shows, over its DevTools port: node browser.mjs DEVTOOLS_URL SCENE
+// Lets headless Chromium show a page and run a script in it, over its DevTools port:
+//
+//   node browser.mjs DEVTOOLS_URL PAGE_URL SCENE [ARGUMENT]
+//
 // Prints the script's result as one line of JSON. Whether it is true, the test judges by the bytes on the wire.
 
 import WebSocket from 'ws';
 import { Inbox } from './kit/talk.mjs';
 
-const [devtools, scene, argument] = process.argv.slice(2);
+const [devtools, pageUrl, scene, argument] = process.argv.slice(2);
 
 // These functions run in the browser: they are sent as text and see nothing of this file.
 const scenes = {
@@ -68,6 +71,7 @@ const scenes = {
 
 class DevTools {
   #ids = 0;
+  #events = [];
 
   constructor(ws, inbox) {
     this.ws = ws;
@@ -78,12 +82,23 @@ class DevTools {
     const id = ++this.#ids;
     this.ws.send(JSON.stringify({ id, method, params, sessionId }));
     for (;;) {
-      const [, data] = await this.inbox.next();
-      const answer = JSON.parse(data.toString());
+      const answer = await this.#next();
+      if (answer.method) this.#events.push(answer.method);
       if (answer.id !== id) continue;
       if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
       return answer.result;
     }
+  }
+
+  /// Waits for an event, unless it has come while an answer was awaited.
+  async event(method) {
+    if (this.#events.includes(method)) return;
+    while ((await this.#next()).method !== method);
+  }
+
+  async #next() {
+    const [, data] = await this.inbox.next();
+    return JSON.parse(data.toString());
   }
 }
 
@@ -91,8 +106,11 @@ const ws = new WebSocket(devtools, { perMessageDeflate: false, maxPayload: 64 <<
 await new Promise((resolve, reject) => ws.once('open', resolve).once('error', reject));
 const tools = new DevTools(ws, new Inbox(ws, ['message']));
 const { targetInfos } = await tools.call('Target.getTargets');
-const page = targetInfos.find(({ type, url }) => type === 'page' && url.startsWith('http'));
+const page = targetInfos.find(({ type }) => type === 'page');
 const { sessionId } = await tools.call('Target.attachToTarget', { targetId: page.targetId, flatten: true });
+await tools.call('Page.enable', {}, sessionId);
+await tools.call('Page.navigate', { url: pageUrl }, sessionId);
+await tools.event('Page.loadEventFired');
 const expression = `({ ${scenes[scene].toString()} }).${scene}(${JSON.stringify(argument ?? null)})`;
 const { result, exceptionDetails } = await tools.call('Runtime.evaluate',
   { expression, awaitPromise: true, returnByValue: true }, sessionId);

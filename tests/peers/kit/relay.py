@@ -57,7 +57,11 @@ class Relay:
     def _accept(self):
         while True:
             near, _ = self._listener.accept()
-            far = socket.create_connection(self._target)
+            try:
+                far = socket.create_connection(self._target)
+            except OSError:
+                near.close()  # as the target itself would refuse
+                continue
             for end in (near, far):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.changed:

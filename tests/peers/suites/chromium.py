@@ -15,16 +15,17 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 
 
 class Browser:
-    """Chromium showing one page, with a profile that is thrown away."""
+    """Chromium with one page and a profile that is thrown away."""
 
-    def __init__(self, bench, url):
+    def __init__(self, bench, url="about:blank"):
         self._bench = bench
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._program = bench.start("chromium", *FLAGS, f"--user-data-dir={self._profile.name}", url)
         self._devtools = self._program.find(r"^DevTools listening on (ws://\S+)", "err", seconds=60).group(1)
 
-    def play(self, scene, *arguments):
-        player = self._bench.node("browser.mjs", self._devtools, scene, *arguments)
+    def play(self, url, scene, *arguments):
+        """Shows the page at `url` and runs a scene of browser.mjs in it."""
+        player = self._bench.node("browser.mjs", self._devtools, url, scene, *arguments)
         player.expect_success(seconds=60)
         return json.loads(player.lines()[-1])
 
@@ -71,10 +72,8 @@ def page(bench):
 def sizes(bench):
     server = bench.echo()
     relay = Relay(server.port)
-    browser = Browser(bench, f"http://127.0.0.1:{relay.port}/")
-    relay.wait(page_is_shown, "the page")
-
-    told = browser.play("sizes")
+    browser = Browser(bench)
+    told = browser.play(f"http://127.0.0.1:{relay.port}/", "sizes")
     seen = next(one for one in websockets_of(relay.connections)
                 if any(frame.close_code == 4001 for frame in one.sent if frame.opcode == wire.CLOSE))
     expect_equal(len(messages(seen.sent)), 20, f"messages that Chromium sent ({told})")
@@ -83,7 +82,7 @@ def sizes(bench):
     expect_equal((last.opcode, last.close_code), (wire.CLOSE, 4001), "the answer to Chromium's close")
     expect_equal(told, {"sent": 20, "echoed": 20, "closed": [4001, True], "extensions": ""}, "what the page was told")
 
-    told = browser.play("concurrent")
+    told = browser.play(f"http://127.0.0.1:{relay.port}/", "concurrent")
     expect_equal(told, {"codes": [1000] * 50}, "what the page was told of 50 connections")
     full = [one for one in websockets_of(relay.connections) if len(messages(one.received)) == 50]
     expect_equal(len(full), 50, "connections with 50 echoes on the wire")
@@ -109,8 +108,8 @@ def stranger(bench):
     relay = Relay(server.port)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), StrangerPage) as foreign:
         threading.Thread(target=foreign.serve_forever, daemon=True).start()
-        browser = Browser(bench, f"http://127.0.0.1:{foreign.server_port}/")
-        told = browser.play("stranger", f"ws://127.0.0.1:{relay.port}/")
+        browser = Browser(bench)
+        told = browser.play(f"http://127.0.0.1:{foreign.server_port}/", "stranger", f"ws://127.0.0.1:{relay.port}/")
         seen = websockets_of(relay.connections)[0]
         expect(seen.response.first.startswith("HTTP/1.1 403 "), f"the stranger was answered {seen.response.first!r}")
         expect_equal(told, {"opened": False, "code": 1006}, "what the page was told")

@@ -162,7 +162,7 @@ void client_engine::on_handle(result<int> handle, const net::address& peer) {
   }
   peer_ = peer;
   step_ = step::session;
-  auto* s = new session(*work_, role::client, settings_, routed_);
+  auto* s = new (*work_) session(*work_, role::client, settings_, routed_);
   current_.store(s->handle().id(), std::memory_order_release);
   auto how = std::make_unique<client_opening>(*this);
   client_opening& opens = *how;

@@ -2,6 +2,7 @@
 #include "ws/server_opening.h"
 #include "ws/worker.h"
 
+#include <hawser/base/crypto.h>
 #include <hawser/core/utf8.h>
 #include <hawser/ws/server.h>
 #include <sys/resource.h>
@@ -35,7 +36,7 @@ class listener final : public net::acceptor {
   void on_accepted(int handle, const net::address& peer) override {
     admission::host_count* host = nullptr;
     const bool admitted = shared_.door->admit(peer, worker_.loop().now(), host);
-    auto* s = new session(worker_, role::server, shared_.settings, none_);
+    auto* s = new (worker_) session(worker_, role::server, shared_.settings, none_);
     if (admitted) s->count_at(*shared_.door, host);
     s->start(handle, std::make_unique<server_opening>(shared_, policy_, peer, !admitted),
              worker_.loop().now() + shared_.options.handshake_timeout);
@@ -106,6 +107,7 @@ struct server::state {
 
 result<void> server::state::make_units() {
   if (!units.empty()) return {};
+  static_cast<void>(sha1({}));  // Fetched now, so that the first handshake does not wait for it.
   server_options& o = shared.options;
   shared.settings = {o.bounds, o.alive, o.close_timeout, o.in_parts};
   admission_limits door;

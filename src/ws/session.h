@@ -50,8 +50,11 @@ class opening {
 
 class session final : public net::stream {
  public:
-  /// Made with `new`; dies by `worker::bury`. `obey` and `handlers` outlive it.
+  /// Made with `new (w) session(w, ...)`; dies by `worker::bury`. `obey` and `handlers` outlive it.
   session(worker& w, role side, const core::settings& obey, route_handlers& handlers);
+
+  static void* operator new(std::size_t size, worker& w) { return w.take_session_memory(size); }
+  static void operator delete(void*, worker&) noexcept {}  // The constructor threw: its memory goes with the worker.
 
   // ---- opening
   /// Takes an accepted or connected handle, reads, and lets `how` open the connection until `deadline`.

@@ -43,6 +43,18 @@ void worker::end() {
   on_batch_end();
 }
 
+void* worker::take_session_memory(std::size_t size) {
+  constexpr std::size_t at_once = 64;
+  if (free_sessions_ == nullptr) {
+    std::unique_ptr<std::byte[]>& block = session_blocks_.emplace_back(new std::byte[at_once * size]);
+    for (std::size_t i = at_once; i-- > 0;)
+      free_sessions_ = ::new (block.get() + i * size) session_memory{free_sessions_};
+  }
+  session_memory* memory = free_sessions_;
+  free_sessions_ = memory->next;
+  return memory;
+}
+
 void worker::add(session& s) {
   s.place_ = static_cast<std::uint32_t>(sessions_.size());
   sessions_.push_back(&s);
@@ -85,7 +97,8 @@ void worker::on_batch_end() {
   while (!dead_.empty()) {
     session* s = dead_.back();
     dead_.pop_back();
-    delete s;
+    s->~session();
+    free_sessions_ = ::new (static_cast<void*>(s)) session_memory{free_sessions_};
   }
 }
 

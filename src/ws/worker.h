@@ -49,6 +49,8 @@ class worker final : public net::dirty {
   [[nodiscard]] const std::vector<session*>& sessions() const noexcept { return sessions_; }
 
   // ---- sessions
+  /// Memory for one session, from blocks of many: no allocator's header, no holes between short-lived handshakes.
+  void* take_session_memory(std::size_t size);
   void add(session& s);
   void remove(session& s) noexcept;
   /// Pumps and flushes `s` at the end of the batch.
@@ -86,6 +88,11 @@ class worker final : public net::dirty {
   net::loop& loop_;
   mailbox& box_;
   core::resources resources_;
+  union session_memory {
+    session_memory* next;
+  };
+  std::vector<std::unique_ptr<std::byte[]>> session_blocks_;
+  session_memory* free_sessions_ = nullptr;
   std::vector<session*> sessions_;
   std::vector<session*> marked_;
   std::vector<session*> dead_;

@@ -167,6 +167,10 @@ bool pipeline::state::start(direction way, head& h, std::size_t from) {
     for (std::size_t i = from; i > 0 && !l.whole_ahead; --i)
       if (concerns(slots[i - 1], way, h) && !ask(way, i - 1, h)) return false;
   }
+  // A message that is taken away has yet to meet the other stages: their bits are not left over.
+  if (way == direction::in && l.whole_ahead)
+    for (std::size_t i = 0; i < l.links[l.count - 1].stage; ++i)
+      h.rsv = static_cast<std::uint8_t>(h.rsv & ~slots[i].rsv);
   if (l.count == 0) l.active = false;  // Nothing is half-way in here: see `occupy`.
   return true;
 }

@@ -539,6 +539,19 @@ TEST_F(pipeline_test, a_held_message_goes_on_behind_its_stage) {
   }
 }
 
+TEST_F(pipeline_test, bits_of_stages_that_a_held_message_has_yet_to_meet_are_not_left_over_F_01) {
+  claims third;
+  third.rsv = 1;
+  stage_list stages;
+  stages.add("x-a", third, watcher{&log}).add("x-b", plain, holder{});
+  pipeline& run = make(stages);
+  EXPECT_EQ(send(run, direction::in, "abc", {}, head_of("abc", 2, 1)).h.rsv, 0);
+  pipeline::work w;
+  ASSERT_TRUE(run.next_work(w));
+  EXPECT_EQ(w.message.rsv, 1);  // It meets them with its bits.
+  EXPECT_EQ(send(run, direction::in, "abc", {}, head_of("abc", 2, 3)).h.rsv, 2);
+}
+
 TEST_F(pipeline_test, inwards_a_held_message_goes_on_towards_the_application) {
   stage_list stages;
   stages.add("x-a", plain, adder{1}).add("x-b", plain, holder{}).add("x-c", plain, adder{2});

@@ -208,6 +208,8 @@ TEST(extension_header, e7_every_byte_in_what_is_written) {
   }
   for (const list& elements : {list{{"", {}}}, list{{"a", {{"", std::nullopt}}}}, list{{"a", {{"b", ""}}}}})
     EXPECT_EQ(format_extensions(elements).error(), make_error_code(errc::invalid_header));
+  const hawser::params most(max_extension_parameters, {"b", std::nullopt});
+  EXPECT_TRUE(format_extensions(list(max_extension_elements, {"a", most})).has_value());
   EXPECT_FALSE(format_extensions(list(max_extension_elements + 1, {"a", {}})).has_value());
   EXPECT_FALSE(
       format_extensions({{"a", hawser::params(max_extension_parameters + 1, {"b", std::nullopt})}}).has_value());

@@ -49,18 +49,18 @@ connector::connector(loop& owner, const std::string& host, std::uint16_t port, t
   schedule();
   lookup_ = std::make_unique<lookup>(owner, host, port, [this](result<std::vector<address>> found) {
     if (!found) return finish(to_errc(found.error()), {});
-    on_addresses(*std::move(found));
+    on_addresses(*found);
   });
 }
 
-connector::connector(loop& owner, std::vector<address> to, tick deadline, answer done)
+connector::connector(loop& owner, const std::vector<address>& to, tick deadline, answer done)
     : owner_(owner), deadline_(deadline), done_(std::move(done)) {
-  on_addresses(std::move(to));
+  on_addresses(to);
 }
 
 connector::~connector() { drop_all(); }
 
-void connector::on_addresses(std::vector<address> found) {
+void connector::on_addresses(const std::vector<address>& found) {
   resolved_ = owner_.now();
   if (!found.empty()) addresses_ = interleaved(found);
   try_next();

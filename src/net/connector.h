@@ -37,7 +37,7 @@ class connector final : private timed {
 
   /// `done` runs once, never within the call. A Unix socket has no name: use the other one.
   connector(loop& owner, const std::string& host, std::uint16_t port, tick deadline, answer done);
-  connector(loop& owner, std::vector<address> to, tick deadline, answer done);
+  connector(loop& owner, const std::vector<address>& to, tick deadline, answer done);
   ~connector();
 
   /// When the addresses were known. Before that `no_deadline`.
@@ -47,7 +47,7 @@ class connector final : private timed {
   class attempt;
 
   void on_timer(tick now) override;
-  void on_addresses(std::vector<address> found);
+  void on_addresses(const std::vector<address>& found);
   void on_attempt_connected(attempt& a);
   void on_attempt_failed(attempt& a, errc what);
   void try_next();

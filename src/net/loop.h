@@ -170,6 +170,7 @@ class loop {
   std::unique_ptr<driver> driver_;  // The first to go: its listeners have timers.
 
   // One load wherever it is inlined, also in a shared library.
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a thread has one loop at most
   HAWSER_API static inline thread_local loop* current_ __attribute__((tls_model("initial-exec"))) = nullptr;
 };
 

@@ -13,7 +13,6 @@
 namespace {
 
 using hawser::errc;
-using hawser::function;
 using hawser::tick;
 using hawser::net::dirty;
 using hawser::net::loop;

@@ -178,7 +178,7 @@ void fake_driver::set_user_timeout(stream& s, ticks after) noexcept { ends_.at(h
 errc fake_driver::listen(net::acceptor& a, const address& on, const net::listen_options& options, address& bound) {
   if (fails_now()) return script.fail_with;
   bound = on.family() != address::kind::unix_path && on.port() == 0 ? *address::ip(on.host(), next_port_++) : on;
-  if (listeners_.count(bound.text()) != 0 && !options.reuse_port) return errc::address_in_use;
+  if (listeners_.contains(bound.text()) && !options.reuse_port) return errc::address_in_use;
   listeners_[bound.text()] = {&a, bound};
   return errc::ok;
 }
@@ -336,7 +336,7 @@ void fake_driver::receive(int handle) {
     e.owner->on_received(area.first(n));
   }
   // The owner may have closed it.
-  if (ends_.count(handle) == 0) return;
+  if (!ends_.contains(handle)) return;
   want_receive(handle);
   if (e.peer >= 0) want_written(e.peer);
 }

@@ -68,8 +68,12 @@ class Program:
         self.write(text.encode("utf-8") + b"\n")
 
     def write(self, data):
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self.wait()
+            raise Failed(f"{self.name} reads no more\n{self._log()}") from None
 
     def end_input(self):
         self.process.stdin.close()

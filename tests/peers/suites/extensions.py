@@ -252,8 +252,8 @@ async def client_talk(bench, offered, answered):
     loop = asyncio.get_running_loop()
     for name in TEXT_MESSAGES:
         tool.write_line(golden.MESSAGES[name])
-        expect_equal(await asyncio.wait_for(heard.get(), 30), golden.MESSAGES[name], "what the server heard")
         expect_equal(await loop.run_in_executor(None, tool.next_line), golden.MESSAGES[name], "what the tool printed")
+        expect_equal(await asyncio.wait_for(heard.get(), 30), golden.MESSAGES[name], "what the server heard")
     expect_equal(await loop.run_in_executor(None, tool.next_line), golden.MESSAGES["chinese"], "the fragments, printed")
     tool.end_input()
     expect_equal(await asyncio.wait_for(heard.get(), 30), ("closed", 1000), "how the tool closed")

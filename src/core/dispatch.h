@@ -6,6 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 
+/// A build with HAWSER_PORTABLE has the scalar kernels alone, as another processor would, so that they get their tests.
+#if defined(__x86_64__) && !defined(HAWSER_PORTABLE)
+#define HAWSER_X86_KERNELS
+#endif
+
 HAWSER_BEGIN
 namespace core::detail {
 

@@ -2,7 +2,7 @@
 
 #include <hawser/core/mask.h>
 
-#if defined(__x86_64__)
+#ifdef HAWSER_X86_KERNELS
 #include <immintrin.h>
 #endif
 
@@ -11,7 +11,7 @@ namespace core::detail {
 
 namespace {
 
-#if defined(__x86_64__)
+#ifdef HAWSER_X86_KERNELS
 
 // Both kernels load the first and the last register before anything is written and store them at the end. So the steps
 // between them are aligned and whole, no length needs a tail, and an overlap towards the front does no harm.
@@ -56,7 +56,7 @@ namespace {
 #endif
 
 simd_level best_level() noexcept {
-#if defined(__x86_64__)
+#ifdef HAWSER_X86_KERNELS
   __builtin_cpu_init();
   // The processors before VBMI lower their clock for 512-bit registers, which costs more than the wider XOR gains.
   if (__builtin_cpu_supports("avx512vbmi")) return simd_level::avx512;
@@ -68,7 +68,7 @@ simd_level best_level() noexcept {
 }  // namespace
 
 mask_kernel mask_kernel_at(simd_level level) noexcept {
-#if defined(__x86_64__)
+#ifdef HAWSER_X86_KERNELS
   if (level == simd_level::avx512 && __builtin_cpu_supports("avx512f")) return mask_avx512;
   if (level == simd_level::avx2 && __builtin_cpu_supports("avx2")) return mask_avx2;
 #endif

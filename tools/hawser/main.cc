@@ -52,6 +52,9 @@ int main(int argc, char** argv) {
   CLI::App app{"hawser: a WebSocket client and server with extensions of your own"};
   app.set_version_flag("--version", "hawser " + std::string(hawser::version()));
   app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error& e) {
+    return "hawser: " + std::string(e.what()) + " (hawser --help tells more)\n";
+  });
 
   hawser_tool::echo_server_args echo;
   std::string client_url;

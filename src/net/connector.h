@@ -23,7 +23,7 @@ namespace net {
 /// Connects to the first address that answers: IPv6 and IPv4 by turns, the next one when the one before has failed or
 /// has not answered within `head_start` (RFC 8305, 4 and 5). The loop's thread; goes before the loop. Destroying it,
 /// also from its own answer, means that no answer is delivered and nothing stays open.
-class connector final : private timed {
+class HAWSER_API connector final : private timed {
  public:
   /// A handle for `driver::adopt`, which the callee owns from now on, or why there is none; `peer` is the address it
   /// is about, of family `none` when no address was found. Errors: those of a lookup and of a connect,

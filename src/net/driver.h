@@ -161,7 +161,7 @@ class driver {
 };
 
 /// The epoll driver; null when the system has none left to give (EMFILE). `area` is where bytes are received.
-std::unique_ptr<driver> make_epoll_driver(loop& owner);
+HAWSER_API std::unique_ptr<driver> make_epoll_driver(loop& owner);
 
 }  // namespace net
 HAWSER_END

@@ -1,4 +1,5 @@
-// One thread's event loop: completions, timers, posted calls, and the end of each batch.
+// One thread's event loop: completions, timers, posted calls, and the end of each batch. What is exported here and
+// beside is for ws, which is a library of its own in a shared build; users never see it.
 #pragma once
 
 #include "net/driver.h"
@@ -22,14 +23,14 @@ HAWSER_BEGIN
 namespace net {
 
 /// Reads the clock. The only place in the library that does, beside the log.
-class clock_source {
+class HAWSER_API clock_source {
  public:
   virtual ~clock_source() = default;
   virtual tick now() noexcept;  ///< The system's monotonic clock unless overridden.
 };
 
 /// Random bytes of the kernel, buffered.
-class system_random final : public random_source {
+class HAWSER_API system_random final : public random_source {
  public:
   void fill(byte_span out) noexcept override;
 
@@ -80,7 +81,7 @@ struct loop_options {
 
 /// Everything but `post`, `stop`, `current` and `on_own_thread` belongs to the loop's thread, or to any one thread
 /// while it does not run. Whatever was made for the loop (streams, timers, dirty items) goes before it.
-class loop {
+class HAWSER_API loop {
  public:
   /// Errors: `out_of_resources`.
   static result<std::unique_ptr<loop>> create(const loop_options& options = {});
@@ -171,7 +172,7 @@ class loop {
 
   // One load wherever it is inlined, also in a shared library.
   // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a thread has one loop at most
-  HAWSER_API static inline thread_local loop* current_ __attribute__((tls_model("initial-exec"))) = nullptr;
+  static inline thread_local loop* current_ __attribute__((tls_model("initial-exec"))) = nullptr;
 };
 
 }  // namespace net

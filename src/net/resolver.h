@@ -18,7 +18,7 @@ namespace net {
 
 /// A lookup under way. The loop's thread; goes before the loop. Destroying it, also from its own answer, means that no
 /// answer is delivered; the thread that asks ends by itself.
-class lookup {
+class HAWSER_API lookup {
  public:
   using answer = function<void(result<std::vector<address>>)>;
 
@@ -43,7 +43,7 @@ class lookup {
 
 /// What is called instead of the system's resolver; for tests. Null restores it. Blocks the asking thread only.
 using resolve_function = result<std::vector<address>> (*)(const std::string& host, std::uint16_t port);
-void set_resolve_function(resolve_function f) noexcept;
+HAWSER_API void set_resolve_function(resolve_function f) noexcept;
 
 }  // namespace net
 HAWSER_END

@@ -50,7 +50,7 @@ class timed : public timer_link {
 };
 
 /// Entries by due time in slots. Scheduling, cancelling and expiry are O(1) each. One thread.
-class timer_wheel {
+class HAWSER_API timer_wheel {
  public:
   /// How exact it is.
   static constexpr ticks granule = std::chrono::milliseconds(8);

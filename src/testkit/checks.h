@@ -1,0 +1,84 @@
+// What the kinds of checks share.
+#pragma once
+
+#include "testkit/line.h"
+
+#include <hawser/core/negotiate.h>
+#include <hawser/testkit/testkit.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+HAWSER_BEGIN
+namespace testkit {
+
+/// Both sides' terms of one agreed configuration.
+struct terms {
+  core::agreement client;
+  core::agreement server;
+};
+
+/// The work of one `run`.
+class checker {
+ public:
+  checker(const any_factory& f, const options& how, report& out) : f_(f), how_(how), out_(out) {}
+
+  void negotiate();  // negotiation_checks.cc
+  void traffic();    // traffic_checks.cc
+  void damage();     // damage_checks.cc
+  void company();    // company_checks.cc
+
+ private:
+  /// An accepted offer: what the factory answered it with, both sides. Nothing when it was declined or something threw.
+  std::optional<terms> agree(const params& offer) const;
+  std::vector<core::agreed_extension> stages(core::agreement a) const;
+  /// Offers that come to an agreement, so that there is something to run.
+  std::vector<params> agreeable() const;
+
+  std::optional<core::agreement> accept(const std::vector<params>& all, bool& threw) const;
+  std::optional<core::agreement> confirm(const params& answer, bool& threw) const;
+
+  void offers();
+  void altered(const params& offer, const params& answer);
+  void declined(const char* name, const params& bad, const params& good);
+  void refused(const char* name, const params& bad);
+  void whole_negotiation();
+  void own_rows();
+
+  void round_trips(const params& offer, std::size_t round);
+  void honesty(const params& offer);
+  void limits(const params& offer);
+  void golden(const params& offer);
+  void without_memory(const params& offer);
+  void without_room(const params& offer);
+
+  void cut_off(const params& offer, std::size_t round);
+  void flipped(const params& offer, std::size_t round);
+  void noise(const params& offer, std::size_t round);
+
+  void beside(const params& offer, std::uint8_t key, bool app_side);
+
+  /// A connection with the extension alone; both agreements are fresh.
+  std::unique_ptr<line> connect(const params& offer, const handling& how, std::uint64_t seed) const;
+  std::string content(dice& random) const;
+  void end_of(line& on, const char* name, std::uint64_t seed);
+  std::string seeded(std::uint64_t seed, const std::string& what) const;
+
+  const any_factory& f_;
+  const options& how_;
+  report& out_;
+};
+
+/// Shows bytes so that they fit into a line of a report.
+std::string shown(std::string_view bytes);
+
+/// Runs `call`; true when it threw.
+bool throws(const std::function<void()>& call);
+
+/// The opcode that `text` may be sent with: text only for UTF-8.
+std::uint8_t opcode_for(std::string_view text, dice& random);
+
+}  // namespace testkit
+HAWSER_END

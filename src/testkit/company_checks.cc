@@ -1,0 +1,98 @@
+// The extension beside another one: the order of the answer is the order of the work (N-11), on the wire, byte by byte.
+#include "testkit/checks.h"
+
+HAWSER_BEGIN
+namespace testkit {
+
+namespace {
+
+/// The neighbour: changes every byte and puts a byte at each end, without a bit. It can be done on paper.
+class neighbour {
+ public:
+  static constexpr unsigned hooks = hook::in_place | hook::prefix | hook::suffix;
+  explicit neighbour(std::uint8_t key) : key_(key) {}
+  verdict begin(direction, head&, context&) { return verdict::in_place.prefix(1).suffix(1); }
+  void in_place(direction, byte_span chunk, bool, context&) {
+    for (std::byte& b : chunk)
+      b ^= static_cast<std::byte>(key_);
+  }
+  void prefix(direction way, byte_span edge, context& c) { mark(way, edge, c); }
+  void suffix(direction way, byte_span edge, context& c) { mark(way, edge, c); }
+
+ private:
+  void mark(direction way, byte_span edge, context& c) const {
+    if (way == direction::out) edge[0] = static_cast<std::byte>(key_);
+    if (edge[0] != static_cast<std::byte>(key_)) c.fail(close_code::invalid_payload, "neighbour");
+  }
+  std::uint8_t key_;
+};
+
+std::string through_neighbour(std::string text, std::uint8_t key) {
+  for (char& c : text)
+    c = static_cast<char>(static_cast<unsigned char>(c) ^ key);
+  const auto mark = static_cast<char>(key);
+  return mark + text + mark;
+}
+
+core::agreed_extension agreed_neighbour(std::uint8_t key) {
+  return {"x-neighbour", core::agreement{{}, {}, core::any_stage::of(neighbour(key))}};
+}
+
+}  // namespace
+
+void checker::company() {
+  for (const params& offer : agreeable()) {
+    for (const bool app_side : {true, false}) {
+      beside(offer, 0, app_side);
+      beside(offer, 0x5A, app_side);
+    }
+  }
+}
+
+void checker::beside(const params& offer, std::uint8_t key, bool app_side) {
+  handling how;
+  how.cut = false;
+  const auto both = [&](core::agreement mine) {
+    std::vector<core::agreed_extension> list = stages(std::move(mine));
+    list.insert(app_side ? list.begin() : list.end(), agreed_neighbour(key));
+    return list;
+  };
+  std::optional<terms> made = agree(offer);
+  line on(both(std::move(made->client)), both(std::move(made->server)), how, how_.seed);
+  const std::unique_ptr<line> alone = connect(offer, how, how_.seed);
+  const std::unique_ptr<line> again = connect(offer, how, how_.seed);
+
+  dice random(how_.seed + key);
+  std::vector<std::string> sent;
+  for (int i = 0; i < 12; ++i) {
+    sent.push_back(content(random));
+    on.send(role::client, 2, sent.back());
+    const std::string before = app_side ? through_neighbour(sent.back(), key) : sent.back();
+    alone->send(role::client, 2, before);
+    again->send(role::client, 2, before);
+  }
+  for (line* l : {&on, alone.get(), again.get()})
+    l->finish();
+
+  out_.add("it works beside another extension", !on.failed(), on.failure());
+  const std::vector<wire_item>& got = on.at(role::server).arrived;
+  bool same = got.size() == sent.size();
+  for (std::size_t i = 0; same && i < sent.size(); ++i)
+    same = got[i].bytes == sent[i];
+  const bool reorders = agree(offer)->server.uses.reorders;
+  out_.add("messages arrive beside another extension", same || reorders,
+           "one of " + std::to_string(sent.size()) + " was lost or changed");
+  // What it makes of a message may hold chance, and then no bytes can be expected.
+  if (alone->sent[0] == again->sent[0]) {
+    std::vector<wire_item> wanted = alone->sent[0];
+    for (wire_item& item : wanted)
+      if (!app_side && item.opcode < 8) item.bytes = through_neighbour(item.bytes, key);
+    out_.add("the wire has the order of the answer", on.sent[0] == wanted,
+             app_side ? "with the other one first" : "with the other one last");
+  }
+  for (line* l : {&on, alone.get(), again.get()})
+    end_of(*l, "company", how_.seed);
+}
+
+}  // namespace testkit
+HAWSER_END

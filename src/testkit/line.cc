@@ -1,0 +1,223 @@
+#include "testkit/line.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+HAWSER_BEGIN
+namespace testkit {
+
+namespace {
+
+// Timers are a chain: each may arm the next. A well-made stage comes to rest long before this.
+constexpr int most_timeouts = 10000;
+
+}  // namespace
+
+party::party(std::vector<core::agreed_extension> stages, role side, const handling& how, buffer_pool& pool,
+             dice& random)
+    : pipeline_(std::make_unique<core::pipeline>(std::move(stages), side, pool, how.limits)),
+      how_(how),
+      random_(random) {}
+
+void party::open(tick now) {
+  now_ = now;
+  pipeline_->open(now);
+  drain();
+}
+
+void party::send(std::uint8_t opcode, std::string_view text) {
+  head h;
+  h.opcode = opcode;
+  run(direction::out, h, text, false, 0);
+  drain();
+}
+
+void party::send_half(std::string_view text) {
+  head h;
+  h.opcode = 2;
+  if (!pipeline_->begin(direction::out, h, now_) || pipeline_->bypassed(direction::out)) return;
+  std::string memory(text);
+  pipeline_->push(direction::out, {reinterpret_cast<std::byte*>(memory.data()), memory.size()}, false, now_);
+  wire_item dropped;
+  bool fin = false;
+  for (std::size_t pulls = random_.below(4); pulls > 0 && pull(direction::out, dropped, fin);)
+    --pulls;
+  pipeline_->stash(direction::out);
+}
+
+void party::receive(const wire_item& item, std::deque<wire_item>* behind) {
+  if (item.opcode >= 8) return control(item);
+  head h;
+  h.opcode = item.opcode;
+  h.rsv = item.rsv;
+  run(direction::in, h, item.bytes, false, 0, behind);
+  drain();
+}
+
+void party::control(const wire_item& item) {
+  if ((pipeline_->wants().own_opcodes >> item.opcode & 1U) == 0) return;
+  pipeline_->control(item.opcode, as_bytes(item.bytes), now_);
+}
+
+void party::timeout(tick now) {
+  now_ = now;
+  if (pipeline_->deadline() <= now) pipeline_->on_timeout(now);
+  drain();
+}
+
+void party::flush() {
+  pipeline_->flush(now_);
+  drain();
+}
+
+void party::close(close_code code) { pipeline_->closed(code, now_); }
+
+// A message goes in at one end of the pipeline, or behind a stage, and what comes out goes on the wire or arrives.
+void party::run(direction way, head h, std::string_view text, bool forwarded, std::size_t stage,
+                std::deque<wire_item>* behind) {
+  if (how_.sized || forwarded) {
+    h.sized = 1;
+    h.size = text.size();
+  }
+  if (!(forwarded ? pipeline_->begin_behind(stage, way, h, now_) : pipeline_->begin(way, h, now_))) return;
+  if (way == direction::in && h.rsv != 0) {  // A connection fails here with 1002 (F-01).
+    foreign_bits = true;
+    return;
+  }
+  if (way == direction::in && pipeline_->bypassed(way) && text.size() > how_.limits.max_message_in) {
+    over_limit = true;  // What concerns no stage is the connection's to judge.
+    return;
+  }
+  wire_item made{h.opcode, h.rsv, {}};
+  std::size_t at = 0;
+  bool fin = false;
+  bool last = false;
+  while (!last) {
+    std::size_t n = text.size() - at;
+    if (how_.cut && !forwarded) n = std::min(n, random_.below(std::size_t{1} << random_.below(14)));
+    last = at + n == text.size();
+    auto memory = std::make_unique<std::byte[]>(n);
+    if (n != 0) std::memcpy(memory.get(), text.data() + at, n);
+    at += n;
+    pipeline_->push(way, {memory.get(), n}, last, now_);
+    while (pull(way, made, fin)) {
+      if (!how_.cut || !random_.one_in(3)) continue;
+      pipeline_->stash(way);
+      memory = nullptr;
+    }
+    if (way == direction::in) delivered = std::max(delivered, made.bytes.size());
+    if (pipeline_->failed()) return;
+    // Control frames may come between fragments (F-06).
+    if (behind != nullptr && !behind->empty() && behind->front().opcode >= 8) {
+      control(behind->front());
+      behind->pop_front();
+    }
+  }
+  if (!fin) return;  // A stage took it away.
+  if (way == direction::out)
+    wire.push_back(std::move(made));
+  else
+    arrived.push_back(std::move(made));
+}
+
+bool party::pull(direction way, wire_item& into, bool& fin) {
+  byte_span bytes;
+  if (pipeline_->pull(way, bytes, fin) != core::pipeline::pulled::piece) return false;
+  into.bytes.append(as_text(bytes));
+  return true;
+}
+
+void party::drain() {
+  core::pipeline::work w;
+  while (pipeline_->next_work(w)) {
+    const std::string body(as_text(w.body.view()));
+    w.body = {};
+    if (w.what == core::pipeline::work::kind::control)
+      wire.push_back({w.opcode, 0, body});
+    else
+      run(w.way, w.message, body, true, w.stage);
+  }
+}
+
+line::line(std::vector<core::agreed_extension> client, std::vector<core::agreed_extension> server, const handling& how,
+           std::uint64_t seed)
+    : random(seed),
+      how_(how),
+      client_(std::move(client), role::client, how_, pool_, random),
+      server_(std::move(server), role::server, how_, pool_, random),
+      now_(std::chrono::hours(1)) {
+  client_.open(now_);
+  server_.open(now_);
+  carry();
+}
+
+void line::send(role from, std::uint8_t opcode, std::string_view text) {
+  at(from).send(opcode, text);
+  carry();
+}
+
+void line::carry() {
+  while (!failed() && (carry_one(client_, server_, sent[0]) || carry_one(server_, client_, sent[1]))) {
+  }
+}
+
+bool line::carry_one(party& from, party& to, std::vector<wire_item>& log) {
+  if (from.wire.empty()) return false;
+  const wire_item item = std::move(from.wire.front());
+  from.wire.pop_front();
+  log.push_back(item);
+  std::deque<wire_item> controls;  // Those behind it may arrive while it is still on its way.
+  while (!from.wire.empty() && from.wire.front().opcode >= 8) {
+    log.push_back(from.wire.front());
+    controls.push_back(std::move(from.wire.front()));
+    from.wire.pop_front();
+  }
+  to.receive(item, &controls);
+  for (const wire_item& c : controls)
+    to.receive(c, nullptr);
+  return true;
+}
+
+void line::finish() {
+  carry();
+  for (int i = 0; i < most_timeouts && !failed(); ++i) {
+    const tick next = std::min(client_.stages().deadline(), server_.stages().deadline());
+    if (next == no_deadline) break;
+    now_ = std::max(now_, next);
+    client_.timeout(now_);
+    server_.timeout(now_);
+    carry();
+  }
+  if (failed()) return;
+  client_.flush();
+  server_.flush();
+  carry();
+}
+
+void line::close(close_code code) {
+  client_.close(code);
+  server_.close(code);
+}
+
+bool line::clean(std::string& why) const {
+  for (const party* e : {&client_, &server_}) {
+    if (e->stages().breaches() != 0) {
+      why = e->stages().last_breach();
+      return false;
+    }
+  }
+  return true;
+}
+
+std::string line::failure() const {
+  for (const party* e : {&client_, &server_}) {
+    if (!e->stages().failed()) continue;
+    return std::to_string(static_cast<unsigned>(e->stages().fail_code())) + " " +
+           std::string(e->stages().fail_reason());
+  }
+  return "no failure";
+}
+
+}  // namespace testkit
+HAWSER_END

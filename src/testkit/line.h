@@ -1,0 +1,119 @@
+// Two pipelines that face each other, with a wire, a clock and faults that a check controls.
+#pragma once
+
+#include <hawser/core/pipeline.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+HAWSER_BEGIN
+namespace testkit {
+
+/// The same numbers on every machine (splitmix64).
+class dice {
+ public:
+  explicit dice(std::uint64_t seed) noexcept : state_(seed) {}
+  std::uint64_t next() noexcept {
+    state_ += 0x9E3779B97F4A7C15U;
+    std::uint64_t mixed = state_;
+    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9U;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBU;
+    return mixed ^ (mixed >> 31);
+  }
+  std::size_t below(std::size_t end) noexcept { return static_cast<std::size_t>(next() % end); }
+  bool one_in(std::size_t n) noexcept { return below(n) == 0; }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// A message, or a control frame of an extension, as it stands on the wire.
+struct wire_item {
+  std::uint8_t opcode = 2;
+  std::uint8_t rsv = 0;
+  std::string bytes;
+  bool operator==(const wire_item&) const = default;
+};
+
+/// How bytes are cut and how much is made at once.
+struct handling {
+  bool cut = true;    ///< Random chunks, some empty, some stashed; otherwise whole messages.
+  bool sized = true;  ///< The head says how long a message is.
+  core::pipeline_limits limits;
+};
+
+/// One end of a line: a pipeline, what arrived at its application, what it put on the wire.
+class party {
+ public:
+  party(std::vector<core::agreed_extension> stages, role side, const handling& how, buffer_pool& pool, dice& random);
+
+  void open(tick now);
+  void send(std::uint8_t opcode, std::string_view text);
+  /// Lets a message begin and never end.
+  void send_half(std::string_view text);
+  void receive(const wire_item& item, std::deque<wire_item>* behind);
+  void timeout(tick now);
+  void flush();
+  void close(close_code code);
+
+  std::deque<wire_item> wire;
+  std::vector<wire_item> arrived;
+  bool foreign_bits = false;  ///< A message came to the application's end with RSV bits still set (F-01).
+  bool over_limit = false;    ///< A message that no stage wanted was longer than a connection takes.
+  std::size_t delivered = 0;  ///< The most bytes of one message that came to the application's end, whole or not.
+  [[nodiscard]] const core::pipeline& stages() const noexcept { return *pipeline_; }
+
+ private:
+  void run(direction way, head h, std::string_view text, bool forwarded, std::size_t stage,
+           std::deque<wire_item>* behind = nullptr);
+  bool pull(direction way, wire_item& into, bool& fin);
+  void drain();
+  void control(const wire_item& item);
+
+  std::unique_ptr<core::pipeline> pipeline_;
+  const handling& how_;
+  dice& random_;
+  tick now_{};
+};
+
+/// A connection between two applications.
+class line {
+ public:
+  line(std::vector<core::agreed_extension> client, std::vector<core::agreed_extension> server, const handling& how,
+       std::uint64_t seed);
+  line(const line&) = delete;
+  line& operator=(const line&) = delete;
+
+  /// Sends and carries.
+  void send(role from, std::uint8_t opcode, std::string_view text);
+  /// Carries until nothing moves any more.
+  void carry();
+  /// Lets time pass until no stage waits for it, then lets both flush.
+  void finish();
+  /// Tells both ends that it is over. Afterwards every account is zero.
+  void close(close_code code = close_code::normal);
+  /// False and why, when a stage broke the contract; memory left on an account counts.
+  bool clean(std::string& why) const;
+
+  party& at(role side) noexcept { return side == role::client ? client_ : server_; }
+  [[nodiscard]] bool failed() const noexcept { return client_.stages().failed() || server_.stages().failed(); }
+  [[nodiscard]] std::string failure() const;
+  /// Every message and control frame that was on the wire.
+  std::vector<wire_item> sent[2];
+  dice random;
+
+ private:
+  bool carry_one(party& from, party& to, std::vector<wire_item>& log);
+
+  handling how_;
+  buffer_pool pool_;
+  party client_;
+  party server_;
+  tick now_{};
+};
+
+}  // namespace testkit
+HAWSER_END

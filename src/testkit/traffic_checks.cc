@@ -1,0 +1,203 @@
+// Messages between two applications: they arrive as they were, in any cut and room, within limits, and all memory comes
+// back.
+#include "testkit/checks.h"
+
+#include <algorithm>
+
+HAWSER_BEGIN
+namespace testkit {
+
+namespace {
+
+handling drawn_handling(dice& random, std::size_t longest) {
+  handling how;
+  how.cut = !random.one_in(3);
+  how.sized = !random.one_in(3);
+  how.limits.step = random.one_in(3) ? 16 * 1024 : 1 + random.below(64);
+  how.limits.max_message_in = std::max<std::uint64_t>(std::uint64_t{1} << 20, longest);
+  return how;
+}
+
+// What arrived and should not have, or the other way round.
+std::string difference(const std::vector<wire_item>& sent, const std::vector<wire_item>& got) {
+  if (sent.size() != got.size())
+    return std::to_string(sent.size()) + " messages were sent and " + std::to_string(got.size()) + " arrived";
+  for (std::size_t i = 0; i < sent.size(); ++i)
+    if (sent[i] != got[i])
+      return "message " + std::to_string(i) + " was " + shown(sent[i].bytes) + ", arrived as " + shown(got[i].bytes);
+  return {};
+}
+
+void sort(std::vector<wire_item>& list) {
+  std::sort(list.begin(), list.end(), [](const wire_item& a, const wire_item& b) {
+    return std::tie(a.bytes, a.opcode) < std::tie(b.bytes, b.opcode);
+  });
+}
+
+}  // namespace
+
+void checker::traffic() {
+  for (const params& offer : agreeable()) {
+    for (std::size_t round = 0; round < how_.rounds; ++round)
+      round_trips(offer, round);
+    honesty(offer);
+    limits(offer);
+    without_memory(offer);
+    without_room(offer);
+  }
+  const std::vector<params> good = agreeable();
+  if (!good.empty()) golden(good.front());
+}
+
+// At the end of every connection: the contract was kept and nothing stays on an account.
+void checker::end_of(line& on, const char* name, std::uint64_t seed) {
+  on.close(on.failed() ? close_code::internal_error : close_code::normal);
+  std::string why;
+  const bool clean = on.clean(why);
+  out_.add("the contract is kept", clean, seeded(seed, why + ", in: " + name));
+}
+
+void checker::round_trips(const params& offer, std::size_t round) {
+  const std::uint64_t seed = how_.seed + round;
+  dice random(seed);
+  const std::unique_ptr<line> on = connect(offer, drawn_handling(random, how_.longest), seed);
+  const claims uses = agree(offer)->server.uses;
+  std::vector<wire_item> sent[2];
+  for (std::size_t i = 1 + random.below(8); i > 0 && !on->failed(); --i) {
+    const role from = random.one_in(2) ? role::client : role::server;
+    std::string text = content(random);
+    const std::uint8_t opcode = opcode_for(text, random);
+    on->send(from, opcode, text);
+    sent[static_cast<std::size_t>(from)].push_back({opcode, 0, std::move(text)});
+    if (!uses.idle_state) {
+      const std::size_t idle = on->at(from).stages().charged();
+      out_.add("idle_state false keeps nothing between messages", idle == 0,
+               seeded(seed, std::to_string(idle) + " bytes stay charged"));
+    }
+  }
+  on->finish();
+  out_.add("messages pass without a failure", !on->failed(), seeded(seed, on->failure()));
+  const bool foreign = on->at(role::client).foreign_bits || on->at(role::server).foreign_bits;
+  out_.add("no bit is left for the application", !foreign, seeded(seed, "inwards its RSV bit stayed set"));
+  for (const role from : {role::client, role::server}) {
+    std::vector<wire_item>& there = sent[static_cast<std::size_t>(from)];
+    std::vector<wire_item>& got = on->at(from == role::client ? role::server : role::client).arrived;
+    if (uses.reorders && !uses.restores_order) {
+      sort(there);
+      sort(got);
+    }
+    const std::string wrong = on->failed() ? std::string() : difference(there, got);
+    out_.add("messages arrive as they were", wrong.empty(), seeded(seed, wrong));
+  }
+  end_of(*on, "round trips", seed);
+}
+
+// Claims that let the library pass a stage by must be true.
+void checker::honesty(const params& offer) {
+  const claims uses = agree(offer)->server.uses;
+  dice random(how_.seed);
+  if (uses.in_needs_rsv) {
+    handling how;
+    const std::unique_ptr<line> on = connect(offer, how, how_.seed);
+    const std::string text = content(random) + "plain";
+    on->at(role::server).receive({2, 0, text}, nullptr);
+    const std::vector<wire_item>& got = on->at(role::server).arrived;
+    out_.add("a message without its bit passes as it is", got.size() == 1 && got[0].bytes == text,
+             "a message without RSV bits was changed or lost: " + on->failure());
+    end_of(*on, "messages without its bit", how_.seed);
+  }
+  for (int i = 0; i < 20 && uses.rsv != 0; ++i) {
+    const std::unique_ptr<line> on = connect(offer, {}, how_.seed);
+    on->send(role::client, 2, content(random));
+    on->finish();
+    for (const wire_item& item : on->sent[0])
+      out_.add("only its own bits are set", (item.rsv & ~uses.rsv) == 0, "RSV bits " + std::to_string(item.rsv));
+    end_of(*on, "bits", how_.seed);
+  }
+}
+
+// P-22: a message of exactly the limit arrives, one byte more is 1009 before that byte is delivered.
+void checker::limits(const params& offer) {
+  dice random(how_.seed);
+  for (int i = 0; i < 20; ++i) {
+    const std::string text = content(random) + "limit";
+    for (const std::size_t limit : {text.size(), text.size() - 1}) {
+      handling how;
+      how.limits.step = random.one_in(2) ? 7 : 16 * 1024;
+      how.limits.max_message_in = limit;
+      const std::unique_ptr<line> on = connect(offer, how, how_.seed);
+      on->send(role::client, 2, text);
+      on->finish();
+      const party& server = on->at(role::server);
+      const bool fits = limit == text.size();
+      if (fits) {
+        const bool held = server.arrived.empty() && !on->failed();
+        out_.add("a message of exactly the limit arrives", !on->failed() && (held || server.arrived[0].bytes == text),
+                 on->failure());
+      } else {
+        const bool closed = server.over_limit || server.stages().fail_code() == close_code::message_too_big;
+        out_.add("a byte over the limit is 1009", closed && server.arrived.empty(),
+                 server.stages().failed() ? on->failure() : "it was delivered");
+      }
+      out_.add("nothing over the limit is delivered", server.delivered <= limit,
+               std::to_string(server.delivered) + " bytes of a limit of " + std::to_string(limit));
+      end_of(*on, "limits", how_.seed);
+    }
+  }
+}
+
+void checker::golden(const params& offer) {
+  for (const wire_row& row : how_.wire) {
+    handling how;
+    how.cut = false;
+    const std::unique_ptr<line> on = connect(offer, how, how_.seed);
+    on->send(role::client, row.opcode, row.message);
+    const wire_item wanted{row.opcode, row.rsv, row.wire};
+    const bool same = on->sent[0].size() == 1 && on->sent[0][0] == wanted;
+    out_.add("own wire rows", same,
+             shown(row.message) + " became " +
+                 (on->sent[0].empty()
+                      ? "nothing"
+                      : shown(on->sent[0][0].bytes) + " with RSV bits " + std::to_string(on->sent[0][0].rsv)));
+    on->close();
+  }
+}
+
+// Where no memory may be charged, a stage goes on without it or fails the connection; it does not break the contract.
+void checker::without_memory(const params& offer) {
+  dice random(how_.seed);
+  for (const std::size_t budget : {0U, 1U, 100U}) {
+    handling how;
+    how.limits.memory = budget;
+    const std::unique_ptr<line> on = connect(offer, how, how_.seed);
+    std::vector<wire_item> sent;
+    for (int i = 0; i < 3 && !on->failed(); ++i) {
+      sent.push_back({2, 0, content(random)});
+      on->send(role::client, 2, sent.back().bytes);
+    }
+    on->finish();
+    const std::string wrong = on->failed() ? std::string() : difference(sent, on->at(role::server).arrived);
+    out_.add("without memory nothing is lost in silence", wrong.empty(), wrong);
+    end_of(*on, "no memory", how_.seed);
+  }
+}
+
+// Where no action may wait, the same.
+void checker::without_room(const params& offer) {
+  dice random(how_.seed);
+  handling how;
+  how.limits.work = 0;
+  const std::unique_ptr<line> on = connect(offer, how, how_.seed);
+  std::vector<wire_item> sent;
+  for (int i = 0; i < 3 && !on->failed(); ++i) {
+    sent.push_back({2, 0, content(random)});
+    on->send(role::client, 2, sent.back().bytes);
+  }
+  on->finish();
+  const std::string wrong = on->failed() ? std::string() : difference(sent, on->at(role::server).arrived);
+  out_.add("a refused forward is not lost in silence", wrong.empty(), wrong);
+  end_of(*on, "no room for actions", how_.seed);
+}
+
+}  // namespace testkit
+HAWSER_END

@@ -83,8 +83,9 @@ const checks = {
 
   async many(url) {
     const { ws, inbox } = await open(url);
-    for (let i = 0; i < 5000; ++i) ws.send(i % 2 ? `number ${i}` : Buffer.from(`number ${i}`));
-    for (let i = 0; i < 5000; ++i) await expectMessage(inbox, i % 2 ? `number ${i}` : Buffer.from(`number ${i}`), `echo ${i}`);
+    const number = (i) => (i % 2 ? `number ${i}` : Buffer.from(`number ${i}`));
+    for (let i = 0; i < 5000; ++i) ws.send(number(i));
+    for (let i = 0; i < 5000; ++i) await expectMessage(inbox, number(i), `echo ${i}`);
     ws.close(1000);
     await expectClose(inbox, 1000, 'the close');
   },

@@ -6,7 +6,8 @@ import { WebSocketServer } from 'ws';
 import { chineseOf } from './kit/payloads.mjs';
 
 const say = (event, details = {}) => console.log(JSON.stringify({ event, ...details }));
-const shown = (data) => (data.length <= 300 ? data.toString('utf8') : `sha1:${createHash('sha1').update(data).digest('hex')}`);
+const sha1 = (data) => createHash('sha1').update(data).digest('hex');
+const shown = (data) => (data.length <= 300 ? data.toString('utf8') : `sha1:${sha1(data)}`);
 
 const scenes = {
   '/echo': (ws) => ws.on('message', (data, binary) => ws.send(data, { binary })),

@@ -101,7 +101,7 @@ async def many(server):
         await sending
 
 
-@with_server("100 connections at once keep apart", "--threads", "2")
+@with_server("100 connections at once keep apart", "--threads", "2", "--driver", "epoll")
 async def concurrent(server):
     async def talk(index):
         async with connect(server) as peer:

@@ -3,6 +3,7 @@
 
 #include "net/driver.h"
 #include "net/epoll_listener.h"
+#include "net/hot_calls.h"
 #include "net/loop.h"
 #include "net/socket.h"
 
@@ -77,6 +78,7 @@ class epoll_driver final : public driver {
   static constexpr std::uint64_t listener_tag = 1;  // In what epoll gives back, beside the address.
 
   loop& owner_;
+  hot_calls system_;
   unique_fd epoll_;
   unique_fd wake_;
   unique_fd spare_;  // Given up for a moment when descriptors run out, to answer one more peer.

@@ -150,8 +150,8 @@ void connection::stash() {
 }
 
 void connection::refresh_hot() noexcept {
-  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !in_frame_ && message_op_ == 0 &&
-                  assembly_ == nullptr && !settle_stages_ &&
+  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !paused_ && !in_frame_ &&
+                  message_op_ == 0 && assembly_ == nullptr && !settle_stages_ &&
                   (!pipeline_ || !(pipeline_->has_work() || pipeline_->failed()));
 }
 
@@ -191,6 +191,11 @@ kind connection::next_slow() {
     if (state_ == state::over) {
       input() = {};
       break;
+    }
+    if (paused_ && state_ != state::ending) {
+      // Only what goes outwards.
+      if (pipeline_) drain_out();
+      if (state_ != state::ending) break;
     }
     // After the peer's close the messages that stages held still go to the application; after a failure nothing does.
     if (pipeline_ && !(state_ == state::ending && end_error_ != errc::ok)) {

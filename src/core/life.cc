@@ -175,6 +175,7 @@ tick connection::progress_deadline() const noexcept {
 void connection::input_paused(bool paused, tick now) noexcept {
   if (paused_ == paused) return;
   paused_ = paused;
+  refresh_hot();
   if (paused) return;
   // From here on as if all had come in time until now.
   last_in_ = now;

@@ -37,6 +37,11 @@ errc connection::admit(std::size_t size) const noexcept {
 
 errc connection::admit_message(opcode op, std::size_t size) {
   if (const errc e = admit(size); e != errc::ok) return e;
+  return check_message(op);
+}
+
+errc connection::check_message(opcode op) const {
+  if (state_ != state::open) return errc::closed;
   if (sending_parts_) return errc::wrong_state;
   if (op == opcode::text || op == opcode::binary) return errc::ok;
   const auto number = static_cast<unsigned>(op);
@@ -45,7 +50,12 @@ errc connection::admit_message(opcode op, std::size_t size) {
 }
 
 errc connection::send(opcode op, byte_view payload) {
-  if (const errc e = admit_message(op, payload.size()); e != errc::ok) return e;
+  const errc e = admit_message(op, payload.size());
+  return e == errc::ok ? send_promised(op, payload) : e;
+}
+
+errc connection::send_promised(opcode op, byte_view payload) {
+  if (const errc e = check_message(op); e != errc::ok) return e;
   if (pipeline_) return send_staged(op, payload);
   put_message(static_cast<std::uint8_t>(op), payload, true);
   return errc::ok;

@@ -96,6 +96,8 @@ class HAWSER_API connection {
   [[nodiscard]] role side() const noexcept { return side_; }
   /// True while messages can be sent.
   [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+  /// True between `begin_message` and the last part: no other message can be sent.
+  [[nodiscard]] bool sending_parts() const noexcept { return sending_parts_; }
   /// True once `kind::closed` has been delivered.
   [[nodiscard]] bool is_over() const noexcept { return state_ == state::over; }
   /// True when the closing handshake was done or tried and it is this end that closes the transport first: the server,
@@ -128,7 +130,8 @@ class HAWSER_API connection {
   void end_of_input(tick now) noexcept;
   /// The transport is gone for the reason given.
   void transport_failed(errc why, tick now) noexcept;
-  /// The owner has stopped reading, or reads again: until then the peer is not judged by what did not come.
+  /// The owner has stopped reading, or reads again: until then no message is delivered, and the peer is not judged by
+  /// what did not come.
   void input_paused(bool paused, tick now) noexcept;
   /// The time of `deadline` has come.
   void on_timeout(tick now);
@@ -168,6 +171,8 @@ class HAWSER_API connection {
   errc send(opcode op, byte_view payload);
   /// The same, sharing the buffer. When it has no other owner its bytes may be changed.
   errc send(opcode op, buffer payload);
+  /// As `send`, for what was promised to be sent: taken whatever waits. The owner bounds how much.
+  errc send_promised(opcode op, byte_view payload);
   /// A message in parts: each part is a frame, or several. Errors: `invalid_argument`, `wrong_state`, `would_block`.
   errc begin_message(opcode op);
   errc send_part(byte_view payload, bool fin);
@@ -219,6 +224,7 @@ class HAWSER_API connection {
   // send.cc
   errc admit(std::size_t size) const noexcept;
   errc admit_message(opcode op, std::size_t size);
+  [[nodiscard]] errc check_message(opcode op) const;
   void put_message(std::uint8_t first, byte_view payload, bool fin);
   void put_message(std::uint8_t first, buffer payload, bool fin);
   void put_frame(std::uint8_t first, byte_view payload);

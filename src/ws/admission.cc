@@ -1,41 +1,82 @@
 #include "ws/admission.h"
 
+#include <utility>
+
 HAWSER_BEGIN
 
-bool admission::admit(const net::address& peer, tick now, host_count*& host) {
-  if (connections_.fetch_add(1, std::memory_order_relaxed) >= limits_.connections) {
-    connections_.fetch_sub(1, std::memory_order_relaxed);
-    return false;
-  }
-  if (handshakes_.fetch_add(1, std::memory_order_relaxed) < limits_.handshakes && admit_host(peer, now, host))
-    return true;
-  handshakes_.fetch_sub(1, std::memory_order_relaxed);
-  connections_.fetch_sub(1, std::memory_order_relaxed);
+namespace {
+
+constexpr auto first_host = static_cast<std::size_t>(admission_ticket::first_host);
+
+// Takes one of `most`, if there is one left.
+bool take(std::atomic<std::size_t>& used, std::size_t most) noexcept {
+  if (used.fetch_add(1, std::memory_order_relaxed) < most) return true;
+  used.fetch_sub(1, std::memory_order_relaxed);
   return false;
 }
 
-bool admission::admit_host(const net::address& peer, tick now, host_count*& host) {
-  host = nullptr;
+}  // namespace
+
+bool admission::admit(const net::address& peer, tick now, admission_ticket& ticket) {
+  if (take(connections_, limits_.connections)) {
+    if (take(handshakes_, limits_.handshakes)) {
+      if (admit_host(peer, now, ticket)) return true;
+      handshakes_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    connections_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  ticket = take(refused_, limits_.handshakes) ? admission_ticket::refused : admission_ticket::uncounted;
+  return false;
+}
+
+bool admission::admit_host(const net::address& peer, tick now, admission_ticket& ticket) {
+  ticket = admission_ticket::no_host;
   if (peer.loopback() && !limits_.limit_loopback) return true;
   const std::lock_guard guard(lock_);
   if (now - second_ >= std::chrono::seconds(1)) {
     second_ = now;
     this_second_ = 0;
   }
-  if (this_second_ >= limits_.rate) return false;
-  host_count& entry = *hosts_.try_emplace(std::string(peer.host_bytes()), 0).first;
-  if (entry.second >= limits_.per_host) return false;
-  host = &entry;
-  ++entry.second;
+  if (this_second_ >= limits_.rate || limits_.per_host == 0) return false;
+  const std::size_t place = find_host(name_of(peer));
+  if (hosts_[place].count >= limits_.per_host) return false;
+  ++hosts_[place].count;
   ++this_second_;
+  ticket = static_cast<admission_ticket>(first_host + place);
   return true;
 }
 
-void admission::left(host_count* host) {
+std::size_t admission::find_host(std::string name) {
+  const auto [found, is_new] = places_.try_emplace(std::move(name), 0);
+  if (!is_new) return found->second;
+  if (free_.empty()) {
+    free_.push_back(hosts_.size());
+    hosts_.emplace_back();
+  }
+  found->second = free_.back();
+  free_.pop_back();
+  hosts_[found->second] = {found->first, 0};
+  return found->second;
+}
+
+std::string admission::name_of(const net::address& peer) {
+  const std::string_view bytes = peer.host_bytes();
+  return std::string(peer.family() == net::address::kind::ipv6 ? bytes.substr(0, 8) : bytes);
+}
+
+void admission::left(admission_ticket ticket) {
+  if (ticket == admission_ticket::uncounted) return;
+  if (ticket == admission_ticket::refused) {
+    refused_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
   connections_.fetch_sub(1, std::memory_order_relaxed);
-  if (host == nullptr) return;
+  if (ticket == admission_ticket::no_host) return;
+  const std::size_t place = static_cast<std::size_t>(ticket) - first_host;
   const std::lock_guard guard(lock_);
-  if (--host->second == 0) hosts_.erase(host->first);
+  if (--hosts_[place].count != 0) return;
+  places_.erase(hosts_[place].name);
+  free_.push_back(place);
 }
 
 HAWSER_END

@@ -1,4 +1,5 @@
 #include "ws/client_engine.h"
+#include "ws/quiet_thread.h"
 
 #include <hawser/core/utf8.h>
 #include <hawser/ws/client.h>
@@ -39,6 +40,7 @@ struct blocking_connection::state {
   std::deque<message> messages;
   std::size_t bytes = 0;
   bool paused = false;
+  bool closing = false;  // What comes beyond the limits is dropped: it must not hold up the peer's answer.
   bool opened = false;
   bool ended = false;   // Nothing more will come.
   unsigned drains = 0;  // How often there was room again.
@@ -53,11 +55,16 @@ struct blocking_connection::state {
   std::thread thread;
 
   ~state() {
+    {
+      const std::lock_guard guard(lock);
+      closing = true;
+    }
     if (engine) engine->stop();
     if (thread.joinable()) thread.join();
   }
   void listen();
   void on_message(const message& m);
+  [[nodiscard]] bool full() const noexcept { return messages.size() >= most_messages || bytes >= most_bytes; }
   errc on_loop(function<errc(session&)> what, ticks timeout);
   result<void> send(opcode op, byte_view payload, ticks timeout);
 };
@@ -97,51 +104,55 @@ void blocking_connection::state::listen() {
 
 void blocking_connection::state::on_message(const message& m) {
   const std::lock_guard guard(lock);
+  if (closing && full()) return;
   messages.push_back(m.take());
   bytes += m.size();
-  if (!paused && (messages.size() >= most_messages || bytes >= most_bytes)) {
+  if (!paused && !closing && full()) {
     paused = true;
     static_cast<void>(conn.pause());
   }
   changed.notify_all();
 }
 
-// Runs `what` on the loop and waits for its answer.
+// Runs `what` on the loop and waits for its answer. When the time is over before it runs, it does not run at all.
 errc blocking_connection::state::on_loop(function<errc(session&)> what, ticks timeout) {
-  struct answer {
+  struct question {
     std::mutex lock;
-    std::condition_variable given;
+    std::condition_variable answered;
     std::optional<errc> code;
+    bool given_up = false;
   };
-  // Shared with the call, which may run, or be destroyed, after this one gave up.
+  // Shared with the call, which may come, or be destroyed, after this one gave up.
   struct ticket {
-    std::shared_ptr<answer> to;
-    ~ticket() {
-      if (!to) return;
-      const std::lock_guard guard(to->lock);
-      if (!to->code) to->code = errc::closed;
-      to->given.notify_all();
-    }
-    explicit ticket(std::shared_ptr<answer> a) : to(std::move(a)) {}
+    std::shared_ptr<question> about;
+    explicit ticket(std::shared_ptr<question> q) : about(std::move(q)) {}
     ticket(ticket&&) noexcept = default;
+    ~ticket() {
+      if (about) answer(errc::closed);
+    }
+    void answer(errc code) const {
+      const std::lock_guard guard(about->lock);
+      if (!about->code) about->code = code;
+      about->answered.notify_all();
+    }
   };
-  auto to = std::make_shared<answer>();
+  auto asked = std::make_shared<question>();
   const hawser::connection c = conn;
-  engine->post([c, t = ticket(to), call = std::move(what)]() mutable {
+  engine->post([c, t = ticket(asked), call = std::move(what)]() mutable {
+    const std::lock_guard guard(t.about->lock);
+    if (t.about->given_up) return;
     session* s = session::here(c);
-    const errc code = s != nullptr ? call(*s) : errc::closed;
-    const std::lock_guard guard(t.to->lock);
-    t.to->code = code;
+    t.about->code = s != nullptr ? call(*s) : errc::closed;
   });
-  std::unique_lock guard(to->lock);
-  if (!wait_for(to->given, guard, timeout, [&] { return to->code.has_value(); })) return errc::read_timeout;
-  return *to->code;
+  std::unique_lock guard(asked->lock);
+  if (wait_for(asked->answered, guard, timeout, [&] { return asked->code.has_value(); })) return *asked->code;
+  asked->given_up = true;
+  return errc::read_timeout;
 }
 
 result<void> blocking_connection::state::send(opcode op, byte_view payload, ticks timeout) {
   if (op == opcode::text && !core::valid_utf8(payload)) return errc::invalid_utf8;
   const auto until = std::chrono::steady_clock::now() + std::min<ticks>(timeout, std::chrono::hours(24));
-  const std::string copy(as_text(payload));
   for (;;) {
     unsigned seen = 0;
     {
@@ -149,8 +160,9 @@ result<void> blocking_connection::state::send(opcode op, byte_view payload, tick
       if (ended) return errc::closed;
       seen = drains;
     }
-    const errc code = on_loop([op, copy](session& s) { return s.send(op, as_bytes(copy)); },
-                              until - std::chrono::steady_clock::now());
+    // The bytes are the caller's, who waits here as long as they may be looked at.
+    const errc code =
+        on_loop([op, payload](session& s) { return s.send(op, payload); }, until - std::chrono::steady_clock::now());
     if (code == errc::ok) return {};
     if (code != errc::would_block) return code;
     std::unique_lock guard(lock);
@@ -166,14 +178,15 @@ blocking_connection& blocking_connection::operator=(blocking_connection&&) noexc
 blocking_connection::~blocking_connection() = default;
 
 result<void> blocking_connection::send(std::string_view text, ticks timeout) {
-  return state_->send(opcode::text, as_bytes(text), timeout);
+  return state_ ? state_->send(opcode::text, as_bytes(text), timeout) : errc::closed;
 }
 
 result<void> blocking_connection::send(byte_view data, ticks timeout) {
-  return state_->send(opcode::binary, data, timeout);
+  return state_ ? state_->send(opcode::binary, data, timeout) : errc::closed;
 }
 
 result<message> blocking_connection::receive(ticks timeout) {
+  if (!state_) return errc::closed;
   state& s = *state_;
   std::unique_lock guard(s.lock);
   if (!wait_for(s.changed, guard, timeout, [&] { return !s.messages.empty() || s.ended; })) return errc::read_timeout;
@@ -189,19 +202,25 @@ result<message> blocking_connection::receive(ticks timeout) {
 }
 
 result<close_code> blocking_connection::close(close_code code, std::string_view reason, ticks timeout) {
+  if (!state_) return errc::closed;
   state& s = *state_;
+  {
+    const std::lock_guard guard(s.lock);
+    s.closing = true;
+  }
   const errc sent = s.conn.close(code, reason);
   std::unique_lock guard(s.lock);
-  if (sent != errc::ok && !s.ended) return sent;
-  // What is still unread must not hold up the peer's answer.
-  if (s.paused) s.engine->post([c = s.conn] { static_cast<void>(c.resume()); });
-  s.paused = true;
+  if (sent != errc::ok && !s.ended) {
+    s.closing = false;
+    return sent;
+  }
   if (!wait_for(s.changed, guard, timeout, [&] { return s.ended; })) return errc::close_timeout;
   if (s.error) return s.error->error();
   return s.peer_code ? result<close_code>(*s.peer_code) : result<close_code>(errc::closed);
 }
 
 std::string blocking_connection::farewell() const {
+  if (!state_) return "closed";
   const state& s = *state_;
   const std::lock_guard guard(state_->lock);
   if (!s.ended) return {};
@@ -214,9 +233,12 @@ std::string blocking_connection::farewell() const {
   return text;
 }
 
-connection blocking_connection::handle() const noexcept { return state_->conn; }
+connection blocking_connection::handle() const noexcept { return state_ ? state_->conn : connection(); }
 
-const handshake& blocking_connection::agreed() const& noexcept { return state_->agreed; }
+const handshake& blocking_connection::agreed() const& noexcept {
+  static const handshake nothing;
+  return state_ ? state_->agreed : nothing;
+}
 
 result<blocking_connection> connect(std::string_view url, const client_options& options,
                                     const extension_list& extensions, const headers& extra, std::string* why) {
@@ -236,7 +258,11 @@ result<blocking_connection> connect(std::string_view url, const client_options& 
     return made.error();
   }
   s->engine = std::move(*made);
-  s->thread = std::thread([engine = s->engine.get()] { static_cast<void>(engine->run()); });
+  s->thread = quiet_thread([engine = s->engine.get()] { static_cast<void>(engine->run()); });
+  if (!s->thread.joinable()) {
+    if (why != nullptr) *why = describe(errc::out_of_resources);
+    return errc::out_of_resources;
+  }
   std::unique_lock guard(s->lock);
   // The engine bounds the time itself, by its connect and handshake timeouts.
   s->changed.wait(guard, [&] { return s->opened || s->ended; });

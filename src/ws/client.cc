@@ -1,5 +1,7 @@
+#include "ws/access.h"
 #include "ws/client_engine.h"
 #include "ws/interrupt.h"
+#include "ws/quiet_thread.h"
 
 #include <hawser/ws/client.h>
 
@@ -13,10 +15,23 @@ HAWSER_BEGIN
 struct client::state {
   client_plan plan;
   client_handlers handlers;
+  net::loop_options loop;
   std::mutex lock;
-  std::shared_ptr<client_engine> engine;  // While it runs. Shared with the thread that runs it.
-  std::thread thread;
+  std::shared_ptr<client_engine> engine;  // Under the lock, while it runs. Shared with the thread that runs it.
+  std::thread thread;                     // Under the lock.
   std::atomic<bool> running{false};
+
+  [[nodiscard]] std::shared_ptr<client_engine> current() {
+    const std::lock_guard guard(lock);
+    return engine;
+  }
+  [[nodiscard]] std::thread take_thread() {
+    const std::lock_guard guard(lock);
+    return std::move(thread);
+  }
+  result<void> prepare();
+  bool run();
+  void over();
 };
 
 client::client(std::string_view url, client_options options) : state_(std::make_shared<state>()) {
@@ -26,19 +41,15 @@ client::client(std::string_view url, client_options options) : state_(std::make_
 }
 
 client::~client() {
-  std::shared_ptr<client_engine> engine;
-  {
-    const std::lock_guard guard(state_->lock);
-    engine = state_->engine;
-  }
+  const std::shared_ptr<client_engine> engine = state_->current();
   if (engine && engine->on_own_thread()) {
     // A handler destroys the client: nothing is called any more, and what runs it ends by itself.
-    engine->silence();
-    if (state_->thread.joinable()) state_->thread.detach();
+    engine->stop_silently();
+    if (std::thread own = state_->take_thread(); own.joinable()) own.detach();
     return;
   }
-  stop();
-  if (state_->thread.joinable()) state_->thread.join();
+  if (engine) engine->stop();
+  if (std::thread own = state_->take_thread(); own.joinable()) own.join();
   state_->running.wait(true);
 }
 
@@ -78,66 +89,70 @@ client& client::on_disconnect(function<void(const disconnect&)> h) {
   return *this;
 }
 
-// Makes the engine. From now on `running` is true until what runs it has ended.
-result<void> client::prepare(std::string& why) {
-  if (state_->running.exchange(true)) {
-    why = describe(errc::wrong_state);
-    return errc::wrong_state;
+// Makes the engine. From now on `running` is true until what runs it has ended. What is wrong with the plan is told.
+result<void> client::state::prepare() {
+  if (running.exchange(true)) return errc::wrong_state;
+  std::string why;
+  result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &handlers, why, loop);
+  if (made) {
+    const std::lock_guard guard(lock);
+    engine = std::move(*made);
+    return {};
   }
-  result<std::unique_ptr<client_engine>> made = client_engine::create(state_->plan, &state_->handlers, why);
-  if (!made) {
-    state_->running.store(false);
-    state_->running.notify_all();
-    return made.error();
-  }
-  const std::lock_guard guard(state_->lock);
-  state_->engine = std::move(*made);
-  return {};
+  over();
+  if (handlers.error) handlers.error(failure(to_errc(made.error()), why));
+  return made.error();
 }
 
-bool client::run_prepared(const std::shared_ptr<state>& keep) {
-  const std::shared_ptr<client_engine> engine = keep->engine;
-  const bool clean = engine->run();
+bool client::state::run() {
+  std::shared_ptr<client_engine> mine = current();
+  const bool clean = mine->run();
   {
-    const std::lock_guard guard(keep->lock);
-    keep->engine.reset();
+    const std::lock_guard guard(lock);
+    engine.reset();
   }
-  keep->running.store(false);
-  keep->running.notify_all();
+  mine.reset();
+  over();
   return clean;
 }
 
+void client::state::over() {
+  running.store(false);
+  running.notify_all();
+}
+
+// Nothing of `this` is touched once the loop may run: a handler may destroy the client.
 int client::run_forever() {
   const std::shared_ptr<state> keep = state_;
-  std::string why;
-  if (const result<void> ready = prepare(why); !ready) {
-    if (keep->handlers.error) keep->handlers.error(failure(to_errc(ready.error()), why));
-    return 2;
-  }
-  const std::shared_ptr<client_engine> engine = keep->engine;
-  const interrupt_guard guard([engine] { engine->stop(); });
-  return run_prepared(keep) ? 0 : 1;
+  if (!keep->prepare()) return 2;
+  const std::weak_ptr<client_engine> engine = keep->engine;
+  const interrupt_guard guard([engine] {
+    if (const std::shared_ptr<client_engine> running = engine.lock()) running->stop();
+  });
+  return keep->run() ? 0 : 1;
 }
 
 result<void> client::start() {
-  std::string why;
-  if (const result<void> ready = prepare(why); !ready) {
-    if (state_->handlers.error) state_->handlers.error(failure(to_errc(ready.error()), why));
-    return ready;
-  }
-  if (state_->thread.joinable()) state_->thread.join();  // Of an earlier run, which has ended.
-  state_->thread = std::thread([keep = state_] { run_prepared(keep); });
-  return {};
+  const std::shared_ptr<state> keep = state_;
+  if (const result<void> ready = keep->prepare(); !ready) return ready;
+  if (std::thread before = keep->take_thread(); before.joinable()) before.join();  // It has ended.
+  const std::lock_guard guard(keep->lock);
+  keep->thread = quiet_thread([keep] { keep->run(); });
+  if (keep->thread.joinable()) return {};
+  keep->engine.reset();
+  keep->over();
+  return errc::out_of_resources;
 }
 
 void client::stop() noexcept {
-  const std::lock_guard guard(state_->lock);
-  if (state_->engine) state_->engine->stop();
+  if (const std::shared_ptr<client_engine> engine = state_->current()) engine->stop();
 }
 
 connection client::current() const noexcept {
-  const std::lock_guard guard(state_->lock);
-  return state_->engine ? state_->engine->current() : connection();
+  const std::shared_ptr<client_engine> engine = state_->current();
+  return engine ? engine->current() : connection();
 }
+
+net::loop_options& client_access::loop(client& of) noexcept { return of.state_->loop; }
 
 HAWSER_END

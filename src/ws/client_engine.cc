@@ -37,11 +37,11 @@ std::uint32_t random_number(random_source& random) noexcept {
 
 }  // namespace
 
-result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, client_handlers* handlers,
-                                                             std::string& why, const net::loop_options& how) {
-  result<url> to = parse_url(plan.url, &why);
-  if (!to) return to.error();
-  if (to->secure) {
+result<void> client_engine::check(client_plan& plan, url& to, std::string& why) {
+  result<url> read = parse_url(plan.url, &why);
+  if (!read) return read.error();
+  to = std::move(*read);
+  if (to.secure) {
     why = "wss:// needs TLS, which this version does not have yet: use ws:// or put a TLS proxy in between";
     return errc::unsupported_scheme;
   }
@@ -50,12 +50,20 @@ result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, c
   asked.extensions = core::offer_extensions(plan.extensions);
   asked.extra = plan.extra;
   if (const result<void> fine = core::check_client_request(asked, &why); !fine) return fine.error();
-  if (!plan.options.origin.empty()) {
-    if (const result<void> added = plan.extra.add("Origin", plan.options.origin); !added) {
-      why = "the origin holds a character that a header must not";
-      return added.error();
-    }
+  if (!plan.unix_path.empty() && !net::address::unix_socket(plan.unix_path)) {
+    why = "the path of the Unix socket is longer than 107 bytes or holds a NUL";
+    return errc::address_invalid;
   }
+  if (plan.options.origin.empty()) return {};
+  const result<void> added = plan.extra.add("Origin", plan.options.origin);
+  if (!added) why = "the origin holds a character that a header must not";
+  return added;
+}
+
+result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, client_handlers* handlers,
+                                                             std::string& why, const net::loop_options& how) {
+  url to;
+  if (const result<void> fine = check(plan, to, why); !fine) return fine.error();
   net::loop_options lo = how;
   if (lo.log == nullptr) lo.log = plan.options.log;
   result<std::unique_ptr<net::loop>> loop = net::loop::create(lo);
@@ -63,7 +71,7 @@ result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, c
     why = describe(to_errc(loop.error()));
     return loop.error();
   }
-  return std::unique_ptr<client_engine>(new client_engine(std::move(plan), handlers, std::move(*to), std::move(*loop)));
+  return std::unique_ptr<client_engine>(new client_engine(std::move(plan), handlers, std::move(to), std::move(*loop)));
 }
 
 client_engine::client_engine(client_plan plan, client_handlers* handlers, url to, std::unique_ptr<net::loop> loop)
@@ -79,7 +87,7 @@ client_engine::client_engine(client_plan plan, client_handlers* handlers, url to
 }
 
 client_engine::~client_engine() {
-  silent_ = true;
+  silent_ = stopping_ = true;
   connector_.reset();
   work_.reset();
   loop_->timers().cancel(*this);
@@ -92,29 +100,28 @@ void client_engine::route_events() {
     if (handlers_.connect && !silent_) handlers_.connect(c, h);
   };
   routed_.message = [this](connection c, const message& m) {
-    if (handlers_.message) handlers_.message(c, m);
+    if (handlers_.message && !silent_) handlers_.message(c, m);
   };
   routed_.ping = [this](connection c, byte_view payload) {
-    if (handlers_.ping) handlers_.ping(c, payload);
+    if (handlers_.ping && !silent_) handlers_.ping(c, payload);
   };
   routed_.pong = [this](connection c, byte_view payload) {
-    if (handlers_.pong) handlers_.pong(c, payload);
+    if (handlers_.pong && !silent_) handlers_.pong(c, payload);
   };
   routed_.drain = [this](connection c) {
-    if (handlers_.drain) handlers_.drain(c);
+    if (handlers_.drain && !silent_) handlers_.drain(c);
   };
   routed_.error = [this](connection, const failure& f) { report(f); };
-  routed_.close = [this](connection, close_code code, std::string_view reason) { on_closed(code, reason); };
+  routed_.close = [this](connection c, close_code code, std::string_view reason) { on_closed(c, code, reason); };
   routed_.gone = [this](bool was_open) { on_gone(was_open); };
 }
 
 bool client_engine::run() {
-  mailbox* outer = std::exchange(current_mailbox, &work_->box());
+  const mailbox_visit here(work_->box());
   post([this] {
     if (!stopping_) begin_attempt();
   });
   static_cast<void>(loop_->run());
-  current_mailbox = outer;
   return clean_;
 }
 
@@ -122,11 +129,12 @@ void client_engine::stop() noexcept {
   post([this] { stop_here(); });
 }
 
-void client_engine::silence() noexcept {
+// What was sent still goes out and the peer still hears the close code; only nobody here listens. At once, not posted:
+// the stack may hold an attempt that would go on otherwise.
+void client_engine::stop_silently() noexcept {
   silent_ = true;
-  work_->silence();
-  stopping_ = true;
-  loop_->stop();
+  work_->mute();
+  stop_here();
 }
 
 connection client_engine::current() const noexcept { return session::unpack(current_.load(std::memory_order_acquire)); }
@@ -184,9 +192,10 @@ void client_engine::report(const failure& f) {
   call(handlers_.error, f);
 }
 
-void client_engine::on_closed(close_code code, std::string_view reason) {
-  // A clean close is the end, unless the peer's code says that it would like us back.
-  if (!failed_ && !invites_return(code)) final_ = true;
+void client_engine::on_closed(connection c, close_code code, std::string_view reason) {
+  // What this end has ended stays ended. So does a clean close, unless the peer's code says that it would like us back.
+  const session* s = session::here(c);
+  if ((s != nullptr && s->ended_here()) || (!failed_ && !invites_return(code))) final_ = true;
   if (handlers_.close && !silent_) handlers_.close(code, reason);
 }
 
@@ -211,7 +220,6 @@ void client_engine::attempt_over(bool was_open) {
 
 // Either the wait for the next attempt is over, or, while stopping, the peer's time to answer our close.
 void client_engine::on_timer(tick) {
-  if (silent_) return;
   if (step_ == step::waiting) return begin_attempt();
   if (!stopping_ || step_ != step::session) return;
   const std::vector<session*> all = work_->sessions();
@@ -238,14 +246,14 @@ void client_engine::stop_here() {
   loop_->stop();
 }
 
-// Calls a handler that has no session to fail: what it throws ends the attempt's retries, nothing else.
+// Calls a handler that has no session to fail: what it throws is logged, and changes nothing.
 template <class Handler, class... Args>
 void client_engine::call(const Handler& h, Args&&... args) {
   if (!h || silent_) return;
   try {
     h(std::forward<Args>(args)...);
   } catch (...) {
-    if (plan_.options.log != nullptr) plan_.options.log->write(log_level::error, "a handler of a client threw");
+    work_->log(log_level::error, "a handler of a client threw");
   }
 }
 

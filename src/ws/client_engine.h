@@ -55,8 +55,8 @@ class client_engine final : private net::timed {
   bool run();
   /// Closes with 1001 and ends `run` within the close timeout. Any thread, any number of times.
   void stop() noexcept;
-  /// No handler is called any more; the loop's thread, from a handler.
-  void silence() noexcept;
+  /// As `stop`, and no handler is called any more. The loop's thread, from a handler.
+  void stop_silently() noexcept;
   [[nodiscard]] bool on_own_thread() const noexcept { return current_mailbox == &work_->box(); }
   [[nodiscard]] connection current() const noexcept;
   /// Runs `call` on the loop. False when it will not.
@@ -75,11 +75,12 @@ class client_engine final : private net::timed {
   enum class step : std::uint8_t { idle, connecting, session, waiting, over };
 
   client_engine(client_plan plan, client_handlers* handlers, url to, std::unique_ptr<net::loop> loop);
+  static result<void> check(client_plan& plan, url& to, std::string& why);
   void route_events();
   void begin_attempt();
   void on_handle(result<int> handle, const net::address& peer);
   void on_gone(bool was_open);
-  void on_closed(close_code code, std::string_view reason);
+  void on_closed(connection c, close_code code, std::string_view reason);
   void attempt_over(bool was_open);
   void on_timer(tick now) override;
   void stop_here();
@@ -100,7 +101,7 @@ class client_engine final : private net::timed {
   std::atomic<std::uint64_t> current_{0};  // The handle, packed.
   step step_ = step::idle;
   bool stopping_ = false;
-  bool silent_ = false;
+  bool silent_ = false;  // The handlers may be gone.
   bool final_ = false;   // Trying again would not help.
   bool failed_ = false;  // This attempt had an error.
   bool clean_ = true;    // How the last attempt ended.

@@ -22,9 +22,11 @@ bool is_final(int status) noexcept { return status < 500 && status != 408 && sta
 // Retry-After in seconds; dates are not heeded (RFC 9110, 10.2.3).
 ticks retry_after(const http_head& head) noexcept {
   const auto value = head.fields.find("Retry-After");
+  if (!value) return {};
   unsigned seconds = 0;
-  if (!value || std::from_chars(value->data(), value->data() + value->size(), seconds).ec != std::errc{}) return {};
-  return std::chrono::seconds(seconds);
+  const char* end = value->data() + value->size();
+  const auto read = std::from_chars(value->data(), end, seconds);
+  return read.ec == std::errc{} && read.ptr == end ? ticks(std::chrono::seconds(seconds)) : ticks{};
 }
 
 }  // namespace

@@ -10,26 +10,16 @@ HAWSER_BEGIN
 
 namespace {
 
-constexpr std::size_t max_topic_name = 255;
-
-std::string copy_of(byte_view bytes) { return std::string(as_text(bytes)); }
-
 // Sends at once on the connection's own loop; from elsewhere a copy goes there.
 errc send_bytes(connection c, opcode op, byte_view payload) {
   if (session* s = session::here(c)) return s->send(op, payload);
-  if (!session::alive(c)) return errc::closed;
-  return session::reach(c, [op, copy = copy_of(payload)](session& s) { return s.send(op, as_bytes(copy)); });
+  return session::send_from_elsewhere(c, op, payload);
 }
 
 errc publish_bytes(connection c, std::string_view topic, opcode op, byte_view payload) {
   if (session* s = session::here(c)) return s->publish(topic, op, payload);
-  if (!session::alive(c)) return errc::closed;
-  return session::reach(c, [op, name = std::string(topic), copy = copy_of(payload)](session& s) {
-    return s.publish(name, op, as_bytes(copy));
-  });
+  return session::publish_from_elsewhere(c, topic, op, payload);
 }
-
-bool names_topic(std::string_view name) noexcept { return !name.empty() && name.size() <= max_topic_name; }
 
 // What is refused off the loop: closed first, because that is for ever.
 errc elsewhere(connection c) noexcept { return session::alive(c) ? errc::wrong_thread : errc::closed; }

@@ -1,5 +1,7 @@
 #include "ws/interrupt.h"
 
+#include "ws/quiet_thread.h"
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -36,7 +38,7 @@ void install() noexcept {
     if (before[i].sa_handler == SIG_IGN) continue;
     struct sigaction ours {};
     ours.sa_handler = hawser_on_signal;
-    ours.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+    ours.sa_flags = SA_RESTART;
     ::sigaction(signals[i], &ours, nullptr);
   }
 }
@@ -56,14 +58,20 @@ interrupt_guard::interrupt_guard(function<void()> stop) {
     ::close(handle);
     return;
   }
-  active_ = true;
-  waiter_ = std::thread([handle, call = std::move(stop)] {
+  waiter_ = quiet_thread([handle, call = std::move(stop)] {
+    bool first = true;
     for (std::uint64_t word = 0; word < finished;) {
-      if (::read(handle, &word, sizeof word) != sizeof word) continue;
-      if (word % finished != 0) call();
+      if (::read(handle, &word, sizeof word) != sizeof word || word % finished == 0) continue;
+      // Who presses twice wants out: from the second one on it does what it did before.
+      if (std::exchange(first, false)) restore();
+      call();
     }
   });
-  install();
+  active_ = waiter_.joinable();
+  if (active_)
+    install();
+  else
+    ::close(event_handle.exchange(-1));
 }
 
 interrupt_guard::~interrupt_guard() {

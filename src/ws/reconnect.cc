@@ -1,6 +1,7 @@
 #include "ws/reconnect.h"
 
 #include <algorithm>
+#include <limits>
 
 HAWSER_BEGIN
 
@@ -13,14 +14,14 @@ bool reconnect_count::may_retry() const noexcept {
 }
 
 ticks reconnect_count::next_wait(std::uint32_t random, ticks least) noexcept {
-  ticks bound = policy_.first;
-  for (unsigned i = 0; i < attempt_ && bound < policy_.cap; ++i)
-    bound *= 2;
-  bound = std::min(bound, policy_.cap);
-  ++attempt_;
+  const ticks cap = std::max(policy_.cap, ticks::zero());
+  ticks bound = std::clamp(policy_.first, ticks::zero(), cap);
+  for (unsigned i = 0; i < attempt_ && bound > ticks::zero() && bound < cap; ++i)
+    bound = bound > cap / 2 ? cap : 2 * bound;
+  if (attempt_ < std::numeric_limits<unsigned>::max()) ++attempt_;
   const double part = static_cast<double>(random) / 4294967296.0;
   const auto wait = std::chrono::duration_cast<ticks>(bound * part);
-  return std::max(wait, std::min(least, 10 * policy_.cap));
+  return std::max(wait, std::min(least, cap > ticks::max() / 10 ? cap : 10 * cap));
 }
 
 HAWSER_END

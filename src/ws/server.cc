@@ -1,4 +1,6 @@
 #include "net/loop.h"
+#include "ws/access.h"
+#include "ws/quiet_thread.h"
 #include "ws/server_opening.h"
 #include "ws/worker.h"
 
@@ -9,8 +11,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -34,18 +38,17 @@ class listener final : public net::acceptor {
       : worker_(w), shared_(shared), policy_(std::move(policy)) {}
 
   void on_accepted(int handle, const net::address& peer) override {
-    admission::host_count* host = nullptr;
-    const bool admitted = shared_.door->admit(peer, worker_.loop().now(), host);
+    admission_ticket ticket{};
+    const bool admitted = shared_.door->admit(peer, worker_.loop().now(), ticket);
+    if (ticket == admission_ticket::uncounted) return worker_.loop().io().discard(handle);
     auto* s = new (worker_) session(worker_, role::server, shared_.settings, none_);
-    if (admitted) s->count_at(*shared_.door, host);
+    s->admitted_by(ticket);
     s->start(handle, std::make_unique<server_opening>(shared_, policy_, peer, !admitted),
              worker_.loop().now() + shared_.options.handshake_timeout);
   }
 
   void on_exhausted() override {
-    if (shared_.options.log != nullptr)
-      shared_.options.log->write(log_level::warning,
-                                 "out of file descriptors: accepting rests; raise the limit (ulimit -n)");
+    worker_.log(log_level::warning, "out of file descriptors: accepting rests; raise the limit (ulimit -n)");
   }
 
  private:
@@ -61,9 +64,15 @@ struct unit final : net::timed {
   std::unique_ptr<worker> work;
   std::deque<listener> listeners;
   bool stopping = false;
+  bool quiet = false;  // Under the state's lock: no handler runs, or ever will.
 
   ~unit() {
     if (loop) loop->timers().cancel(*this);
+  }
+
+  void drop_last_listener() {
+    loop->io().stop_listening(listeners.back());
+    listeners.pop_back();
   }
 
   void shut_down(close_code code) {
@@ -76,20 +85,24 @@ struct unit final : net::timed {
     for (session* s : all)
       s->shut_down(code);
     if (work->sessions().empty()) return loop->stop();
-    loop->timers().schedule(*this, loop->now() + all.front()->core().obeys().close_timeout);
+    // A little later than the sessions' own timers, which know better how they ended.
+    loop->timers().schedule(*this,
+                            loop->now() + all.front()->core().obeys().close_timeout + 2 * net::timer_wheel::granule);
   }
 
   // The peers' time is over.
   void on_timer(tick) override {
     const std::vector<session*> all = work->sessions();
     for (session* s : all)
-      s->abandon();
+      static_cast<void>(s->terminate());
   }
 
   void run() {
-    mailbox* outer = std::exchange(current_mailbox, &work->box());
-    static_cast<void>(loop->run());
-    current_mailbox = outer;
+    {
+      const mailbox_visit here(work->box());
+      static_cast<void>(loop->run());
+    }
+    work->end();
   }
 };
 
@@ -97,12 +110,20 @@ struct unit final : net::timed {
 
 struct server::state {
   server_shared shared;
+  net::loop_options loops;
   std::deque<unit> units;
+  std::vector<worker*> all;  // Of the units.
   std::atomic<bool> running{false};
-  std::mutex stop_lock;
-  bool over = false;  // Under the lock: the units are about to go.
+  std::mutex lock;
+  std::condition_variable quieter;
+  bool over = false;                     // Under the lock: the units are about to go.
+  std::optional<close_code> stop_asked;  // Under the lock.
 
   result<void> make_units();
+  result<void> run();
+  void run_unit(unit& u);
+  void post_stop();
+  void silence_all();
 };
 
 result<void> server::state::make_units() {
@@ -117,17 +138,22 @@ result<void> server::state::make_units() {
   door.handshakes = o.max_handshakes;
   door.limit_loopback = o.limit_loopback;
   shared.door = std::make_unique<admission>(door);
-  net::loop_options lo;
-  lo.log = o.log;
+  loops.log = o.log;
   for (unsigned i = 0; i < std::max(o.threads, 1U); ++i) {
-    result<std::unique_ptr<net::loop>> made = net::loop::create(lo);
+    result<std::unique_ptr<net::loop>> made = net::loop::create(loops);
     if (!made) {
+      all.clear();
       units.clear();
       return made.error();
     }
     unit& u = units.emplace_back();
     u.loop = std::move(*made);
     u.work = std::make_unique<worker>(*u.loop);
+    u.work->set_door(shared.door.get());
+    all.push_back(u.work.get());
+    u.work->report_to([this](const failure& f) {
+      if (shared.on_error) shared.on_error(f);
+    });
   }
   for (unit& u : units)
     for (unit& other : units)
@@ -139,18 +165,42 @@ server::server(server_options options) : state_(std::make_shared<state>()) {
   state_->shared.options = std::move(options);
 }
 
+void server::state::run_unit(unit& u) {
+  u.run();
+  const std::lock_guard guard(lock);
+  u.quiet = true;
+  quieter.notify_all();
+}
+
+// From a handler: afterwards no other is called. Those that run on other loops now are waited for.
+void server::state::silence_all() {
+  for (unit& u : units) {
+    if (current_mailbox == &u.work->box()) {
+      u.work->silence();
+      const std::lock_guard guard(lock);
+      u.quiet = true;
+      continue;
+    }
+    u.work->box().post([this, &u] {
+      u.work->silence();
+      const std::lock_guard guard(lock);
+      u.quiet = true;
+      quieter.notify_all();
+    });
+  }
+  std::unique_lock guard(lock);
+  quieter.wait(guard, [this] { return std::all_of(units.begin(), units.end(), [](unit& u) { return u.quiet; }); });
+}
+
 server::~server() {
   stop();
   const bool inside = std::any_of(state_->units.begin(), state_->units.end(),
                                   [](unit& u) { return current_mailbox == &u.work->box(); });
-  if (inside) {
-    // A handler destroys the server: no handler of this loop is called again; `run`, further down this stack, ends by
-    // itself.
-    for (unit& u : state_->units)
-      if (current_mailbox == &u.work->box()) u.work->silence();
-    return;
-  }
-  state_->running.wait(true);
+  // Inside a handler `run` is further down this stack, or the stack of another thread: it ends by itself.
+  if (inside)
+    state_->silence_all();
+  else
+    state_->running.wait(true);
 }
 
 extension_list& server::extensions() noexcept { return state_->shared.extensions; }
@@ -194,11 +244,14 @@ result<net::address> server::listen_on(const net::address& at) {
   net::listen_options how;
   how.reuse_port = tcp && state_->units.size() > 1;
   net::address bound = at;
+  std::size_t listening = 0;
   for (unit& u : state_->units) {
-    listener& l = u.listeners.emplace_back(*u.work, state_->shared, policy);
-    const errc e = u.loop->io().listen(l, bound, how, bound);
+    const errc e = u.loop->io().listen(u.listeners.emplace_back(*u.work, state_->shared, policy), bound, how, bound);
+    ++listening;
     if (e != errc::ok) {
-      u.listeners.pop_back();
+      // Nowhere then, rather than on some of the loops.
+      for (std::size_t i = 0; i < listening; ++i)
+        state_->units[i].drop_last_listener();
       return e;
     }
     if (!tcp) break;  // One loop listens; a socket file cannot be shared.
@@ -208,65 +261,85 @@ result<net::address> server::listen_on(const net::address& at) {
 
 result<void> server::run() {
   const std::shared_ptr<state> keep = state_;
-  if (keep->units.empty() || keep->over || keep->running.exchange(true)) return errc::wrong_state;
-  std::vector<std::thread> threads;
-  for (std::size_t i = 1; i < keep->units.size(); ++i)
-    threads.emplace_back([u = &keep->units[i]] { u->run(); });
-  keep->units.front().run();
-  for (std::thread& t : threads)
-    t.join();
-  {
-    const std::lock_guard guard(keep->stop_lock);
-    keep->over = true;
-  }
-  for (unit& u : keep->units)
-    u.work->end();
+  const bool listens =
+      std::any_of(keep->units.begin(), keep->units.end(), [](const unit& u) { return !u.listeners.empty(); });
+  if (!listens || keep->running.exchange(true)) return errc::wrong_state;
+  const result<void> outcome = keep->run();
   keep->running.store(false);
   keep->running.notify_all();
-  return {};
+  return outcome;
+}
+
+result<void> server::state::run() {
+  {
+    const std::lock_guard guard(lock);
+    if (over) return errc::wrong_state;
+    if (stop_asked) post_stop();
+  }
+  result<void> outcome;
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < units.size(); ++i) {
+    threads.push_back(quiet_thread([this, u = &units[i]] { run_unit(*u); }));
+    if (threads.back().joinable()) continue;
+    threads.pop_back();
+    outcome = errc::out_of_resources;
+    const std::lock_guard guard(lock);
+    if (!stop_asked) stop_asked = close_code::internal_error;
+    post_stop();
+    for (; i < units.size(); ++i)
+      units[i].quiet = true;
+  }
+  run_unit(units.front());
+  for (std::thread& t : threads)
+    t.join();
+  const std::lock_guard guard(lock);
+  over = true;
+  return outcome;
+}
+
+// Under the lock.
+void server::state::post_stop() {
+  for (unit& u : units)
+    u.work->box().post([&u, code = *stop_asked] { u.shut_down(code); });
 }
 
 void server::stop(close_code code) noexcept {
-  const std::lock_guard guard(state_->stop_lock);
-  if (state_->over) return;
-  for (unit& u : state_->units)
-    u.work->box().post([&u, code] { u.shut_down(code); });
+  const std::lock_guard guard(state_->lock);
+  if (state_->over || state_->stop_asked) return;
+  state_->stop_asked = code;
+  state_->post_stop();
 }
 
-void server::publish_bytes(std::string_view topic, opcode op, byte_view payload) {
-  const std::lock_guard guard(state_->stop_lock);
-  if (state_->over) return;
+errc server::publish_bytes(std::string_view topic, opcode op, byte_view payload) {
+  if (!names_topic(topic)) return errc::invalid_argument;
   for (unit& u : state_->units) {
-    worker* w = u.work.get();
-    if (current_mailbox == &w->box()) {
-      w->publish(topic, op, payload, nullptr);
-      continue;
-    }
-    w->box().post([w, op, name = std::string(topic), copy = std::string(as_text(payload))] {
-      w->publish(name, op, as_bytes(copy), nullptr);
-    });
+    if (current_mailbox != &u.work->box()) continue;
+    const errc e = u.work->publish_elsewhere(topic, op, payload);
+    if (e == errc::ok) u.work->publish(topic, op, payload, nullptr);
+    return e;
   }
+  const std::lock_guard guard(state_->lock);
+  if (state_->over || state_->units.empty()) return errc::closed;
+  return worker::post_publication(state_->all, topic, op, payload);
 }
 
 errc server::publish(std::string_view topic, std::string_view text) {
   if (!core::valid_utf8(as_bytes(text))) return errc::invalid_utf8;
-  publish_bytes(topic, opcode::text, as_bytes(text));
-  return errc::ok;
+  return publish_bytes(topic, opcode::text, as_bytes(text));
 }
 
-errc server::publish(std::string_view topic, byte_view data) {
-  publish_bytes(topic, opcode::binary, data);
-  return errc::ok;
-}
+errc server::publish(std::string_view topic, byte_view data) { return publish_bytes(topic, opcode::binary, data); }
 
 errc server::publish(std::string_view topic, const message& m) {
-  publish_bytes(topic, m.is_text() ? opcode::text : opcode::binary, m.bytes());
-  return errc::ok;
+  return publish_bytes(topic, m.is_text() ? opcode::text : opcode::binary, m.bytes());
 }
 
 std::size_t server::connections() const noexcept {
   return state_->shared.door ? state_->shared.door->connections() : 0;
 }
+
+net::loop_options& server_access::loops(server& of) noexcept { return of.state_->loops; }
+worker& server_access::loop(server& of, std::size_t index) noexcept { return *of.state_->units[index].work; }
 
 // ---- routes
 

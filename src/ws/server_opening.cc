@@ -89,11 +89,13 @@ void server_opening::upgrade(session& s, const core::upgrade_request& asked, byt
 }
 
 void server_opening::refuse(session& s, const core::refusal& why) {
-  if (shared_.on_error) {
+  s.home().log(log_level::info, why.text);
+  if (shared_.on_error && !s.home().silent()) {
     try {
       shared_.on_error(failure(why.error, why.text));
     } catch (...) {
-      // A handler of refusals has no connection to fail; the refusal itself still goes out.
+      // There is no connection to fail, and the refusal itself still goes out.
+      s.home().log(log_level::error, "the handler of errors threw");
     }
   }
   s.refuse(core::refusal_response(why));

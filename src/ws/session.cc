@@ -1,12 +1,20 @@
+// A session's life and its turns: from accepted or connected to closed.
+
 #include "ws/session.h"
 
-#include <hawser/core/extension_header.h>
-#include <hawser/core/frame.h>
-
+#include <chrono>
 #include <cstring>
+#include <exception>
 #include <utility>
 
 HAWSER_BEGIN
+
+namespace {
+
+// After a failed write: how long what the peer sent before may take to come out of the system.
+constexpr ticks last_words_time = std::chrono::seconds(1);
+
+}  // namespace
 
 session::session(worker& w, role side, const core::settings& obey, route_handlers& handlers)
     : worker_(&w), handlers_(&handlers), core_(w.resources(), obey, side, w.loop().now()) {
@@ -25,6 +33,11 @@ session::extras& session::need_extras() {
 
 std::vector<subscription>& session::subscriptions() { return need_extras().subscriptions; }
 
+void session::silence() noexcept {
+  static route_handlers nobody;  // Empty for ever: no state.
+  handlers_ = &nobody;
+}
+
 // ---- opening
 
 void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
@@ -32,6 +45,8 @@ void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
   need_extras().how = std::move(how);
   io.adopt(*this, handle);
   io.start_reading(*this);
+  const keepalive& alive = core_.obeys().alive;
+  if (alive.ping_interval < no_keepalive / 2) io.set_user_timeout(*this, alive.pong_timeout + alive.pong_timeout / 2);
   worker_->loop().timers().schedule(*this, deadline);
 }
 
@@ -42,7 +57,9 @@ void session::send_opening(std::string_view bytes) {
 
 void session::established(route_handlers& handlers, std::string_view response,
                           std::vector<core::agreed_extension> stages, const handshake& agreed, byte_span rest) {
+  if (phase_ != phase::opening) return;
   handlers_ = &handlers;
+  if (worker_->silent()) silence();
   phase_ = phase::open;
   was_open_ = true;
   begin_turn();
@@ -55,6 +72,7 @@ void session::established(route_handlers& handlers, std::string_view response,
 }
 
 void session::refuse(std::string_view response) {
+  if (phase_ != phase::opening) return;
   begin_turn();
   core_.send_raw(as_bytes(response));
   linger();
@@ -62,6 +80,7 @@ void session::refuse(std::string_view response) {
 }
 
 void session::reject(close_code code, errc why, std::string_view text) {
+  if (phase_ != phase::opening) return;
   begin_turn();
   core_.fail(code, why, text, worker_->loop().now());
   static_cast<void>(core_.next());
@@ -73,16 +92,18 @@ void session::abandon() {
   if (phase_ != phase::dead) die(true);
 }
 
-// The handshake is over; most connections need no side block any more.
-void session::forget_opening() {
-  extras_->how.reset();
-  if (extras_->data == nullptr && extras_->subscriptions.empty() && !extras_->stash) extras_.reset();
-}
-
 void session::fail_opening(errc why) {
   const std::unique_ptr<opening> how = std::move(extras_->how);
   if (how) how->on_failed(*this, why);
   if (phase_ == phase::opening) die(false);
+}
+
+// The handshake is over; most connections need no side block any more.
+void session::forget_opening() {
+  extras_->how.reset();
+  if (extras_->data == nullptr && extras_->subscriptions.empty() && extras_->behind.empty() && !extras_->stash &&
+      extras_->thrown.empty())
+    extras_.reset();
 }
 
 // ---- from the stream
@@ -112,36 +133,31 @@ void session::on_received_into(buffer&& into, std::size_t n) {
 void session::on_end() {
   if (phase_ == phase::opening) return fail_opening(errc::connection_lost);
   if (phase_ == phase::lingering) return die(false);
-  if (paused_) {
-    input_over_ = true;
-    return;
-  }
-  begin_turn();
-  core_.end_of_input(worker_->loop().now());
-  pump();
-  finish_turn();
+  on_error(errc::connection_lost);
 }
 
 void session::on_error(errc what) {
   if (phase_ == phase::opening) return fail_opening(what);
   if (phase_ == phase::lingering) return die(true);
   begin_turn();
-  core_.transport_failed(what, worker_->loop().now());
+  core_.transport_failed(write_error_ != errc::ok ? write_error_ : what, worker_->loop().now());
   pump();
   finish_turn();
 }
 
 void session::on_written(std::size_t n) {
+  if (write_error_ != errc::ok) return;
   write_pending_ = false;
   core_.output_blocked(false);
   core_.sent(n);
-  flush();
-  after_flush();
-  if (phase_ != phase::open || !drain_wanted_ || core_.backlog() > core_.obeys().bounds.write_resume) return;
-  drain_wanted_ = false;
+  if (phase_ != phase::open) {
+    flush();
+    return after_flush();
+  }
   begin_turn();
-  call(handlers_->drain, handle());
+  flush();
   pump();
+  tell_drained();
   finish_turn();
 }
 
@@ -149,7 +165,10 @@ void session::on_timer(tick now) {
   if (phase_ == phase::opening) return fail_opening(errc::handshake_timeout);
   if (phase_ == phase::lingering) return die(true);
   begin_turn();
-  core_.on_timeout(now);
+  if (write_error_ != errc::ok)
+    core_.transport_failed(write_error_, now);
+  else
+    core_.on_timeout(now);
   pump();
   finish_turn();
 }
@@ -163,8 +182,8 @@ void session::begin_turn() {
 
 // Everything that one completion caused goes out at once; then the loop's block is free for the next connection.
 void session::finish_turn() {
-  if (phase_ == phase::dead) return;
   flush();
+  if (phase_ == phase::dead) return;
   core_.end_turn();
   in_turn_ = false;
   after_flush();
@@ -172,8 +191,8 @@ void session::finish_turn() {
   net::loop& loop = worker_->loop();
   std::size_t offset = 0;
   std::size_t room = 0;
-  if (buffer into = core_.receive_buffer(offset, room); into && !paused_)
-    loop.io().read_into(*this, std::move(into), offset, room);
+  if (!reading_held_)
+    if (buffer into = core_.receive_buffer(offset, room)) loop.io().read_into(*this, std::move(into), offset, room);
   loop.timers().schedule(*this, core_.deadline());
 }
 
@@ -182,8 +201,8 @@ void session::pump() {
     deliver(k);
     if (phase_ != phase::open) return;
     if (core_.pending() >= core::turn_block::flush_at) flush();
-    if (paused_) return keep_unconsumed();
   }
+  if (paused_) keep_unconsumed();
 }
 
 // Receiving was paused by a handler: what this turn has received and not worked in waits here.
@@ -226,18 +245,23 @@ void session::deliver_message(core::event& e) {
   call(handlers_->message, handle(), std::as_const(m));
 }
 
+// The end, told once. While it is told nothing ends the session under its handlers: `terminate` waits for them.
 void session::deliver_closed(const core::event& e) {
   const errc error = e.error;
   const close_code code = e.code;
-  const std::string text(as_text(e.payload));
-  phase_ = phase::lingering;
+  std::string text(as_text(e.payload));
+  phase_ = phase::ending;
   worker_->unsubscribe_all(*this);
-  if (error != errc::ok && error != errc::cancelled) call(handlers_->error, handle(), failure(error, text));
-  call(handlers_->close, handle(), code,
-       std::string_view(error == errc::ok ? std::string_view(text) : std::string_view()));
-  if (phase_ == phase::dead) return;
-  const bool gone = error == errc::connection_lost || fault_of(error) == fault::transport || error == errc::cancelled;
-  if (gone && error != errc::close_timeout && error != errc::ping_timeout) return die(error == errc::cancelled);
+  if (error == errc::handler_threw && extras_ && !extras_->thrown.empty()) text = extras_->thrown;
+  if (error != errc::ok && error != errc::cancelled) {
+    const failure what(error, text);
+    if (error != errc::handler_threw) worker_->log(log_level::info, what.what());
+    call(handlers_->error, handle(), what);
+  }
+  call(handlers_->close, handle(), code, error == errc::ok ? std::string_view(text) : std::string_view());
+  // Where the transport is gone or given up there is nothing to wait for.
+  if (end_now_ || error == errc::cancelled || fault_of(error) == fault::transport)
+    return die(error != errc::connection_lost);
   linger();
 }
 
@@ -258,34 +282,53 @@ void session::call(const Handler& h, Args&&... args) {
   try {
     h(std::forward<Args>(args)...);
   } catch (const std::exception& e) {
-    core_.fail(close_code::internal_error, errc::handler_threw, std::string("a handler threw: ") + e.what(),
-               worker_->loop().now());
+    threw(e.what());
   } catch (...) {
-    core_.fail(close_code::internal_error, errc::handler_threw, "a handler threw", worker_->loop().now());
+    threw({});
   }
 }
+
+// What it threw is told at this end only: the peer has no business with it.
+void session::threw(std::string_view what) {
+  std::string text(describe(errc::handler_threw));
+  if (!what.empty()) text.append(" It said: ").append(what);
+  worker_->report(failure(errc::handler_threw, text));
+  if (core_.is_over()) return;
+  need_extras().thrown = std::move(text);
+  core_.fail(close_code::internal_error, errc::handler_threw, {}, worker_->loop().now());
+}
+
+// ---- out
 
 void session::flush() {
   net::driver& io = worker_->loop().io();
   while (!write_pending_ && phase_ != phase::dead && core_.pending() > 0) {
     const net::write_result r = io.write(*this, core_.output());
-    if (r.error != errc::ok) return write_failed(r.error);
     core_.sent(r.done);
+    if (r.error != errc::ok) return write_failed(r.error);
     if (r.pending) {
       write_pending_ = true;
       core_.output_blocked(true);
+      note_backlog();
     }
   }
 }
 
-// The system will take nothing more. What was received before is still worked in; then the session ends.
+// The system will take nothing more. What the peer sent before is still worked in, its close frame included: then the
+// session ends by that, else when the stream ends.
 void session::write_failed(errc why) {
   write_pending_ = true;
   core_.output_blocked(true);
   if (phase_ == phase::opening) return fail_opening(why);
   if (phase_ == phase::lingering) return die(true);
-  core_.transport_failed(why, worker_->loop().now());
-  worker_mark();
+  if (phase_ != phase::open) return;
+  write_error_ = why;
+  if (paused_) {
+    core_.transport_failed(why, worker_->loop().now());
+    worker_mark();
+  } else {
+    worker_->loop().timers().schedule(*this, worker_->loop().now() + last_words_time);
+  }
 }
 
 // Once everything is out, a session that is over sends its FIN.
@@ -296,17 +339,38 @@ void session::after_flush() {
   worker_->loop().io().shutdown_write(*this);
 }
 
+// Something was queued: inside its own turn it goes out at the end of that, otherwise at the end of the batch; in both
+// cases at once when it is much, so that the peer's pace is felt.
+void session::touch() {
+  if (core_.pending() >= core::turn_block::flush_at) flush();
+  if (write_pending_) note_backlog();
+  if (!in_turn_) worker_mark();
+}
+
+std::size_t session::waiting() const noexcept { return core_.backlog() + (extras_ ? extras_->behind_bytes : 0); }
+
+void session::note_backlog() noexcept {
+  if (full_ || waiting() < core_.obeys().bounds.write_soft) return;
+  full_ = true;
+  find_slot(slot_)->full.store(true, std::memory_order_relaxed);
+}
+
+void session::tell_drained() {
+  if (phase_ != phase::open || waiting() > core_.obeys().bounds.write_resume) return;
+  if (full_) find_slot(slot_)->full.store(false, std::memory_order_relaxed);
+  full_ = false;
+  if (!drain_wanted_ || !is_open()) return;
+  drain_wanted_ = false;
+  call(handlers_->drain, handle());
+  pump();
+}
+
+// ---- the end of the batch
+
 void session::worker_mark() {
   if (marked_) return;
   marked_ = true;
   worker_->mark(*this);
-}
-
-// Something was queued: inside its own turn it goes out at the end of that, otherwise at the end of the batch.
-void session::touch() {
-  if (in_turn_) return;
-  if (core_.pending() >= core::turn_block::flush_at) flush();
-  worker_mark();
 }
 
 void session::on_batch_end() {
@@ -316,212 +380,45 @@ void session::on_batch_end() {
     flush();
     return after_flush();
   }
+  buffer kept;  // Until the turn has ended: what it sends may refer to it.
   begin_turn();
+  worker_->catch_up(*this);
   pump();
-  if (phase_ == phase::open && !paused_) work_off_stash();
+  if (phase_ == phase::open && reading_held_ && !paused_) go_on_reading(kept);
+  if (drain_wanted_ || full_) {
+    flush();
+    tell_drained();
+  }
   finish_turn();
 }
 
-// After `resume`: what waited, and the end of input if that came meanwhile.
-void session::work_off_stash() {
+// After `resume`: first what waited, then the system is asked again.
+void session::go_on_reading(buffer& kept) {
   if (extras_ && extras_->stash) {
-    buffer kept = std::move(extras_->stash);
+    kept = std::move(extras_->stash);
     extras_->stash = {};
     core_.receive_again(kept.span(), worker_->loop().now());
     pump();
-    flush();
     if (phase_ != phase::open || paused_) return;
   }
-  if (input_over_) {
-    input_over_ = false;
-    core_.end_of_input(worker_->loop().now());
-    pump();
-  }
+  reading_held_ = false;
+  worker_->loop().io().start_reading(*this);
 }
 
 void session::die(bool reset) {
   if (phase_ == phase::dead) return;
-  const bool opened = was_open_;
   worker_->unsubscribe_all(*this);
   phase_ = phase::dead;
   net::loop& loop = worker_->loop();
-  core_.end_turn();
+  if (in_turn_) core_.end_turn();
   in_turn_ = false;
   loop.timers().cancel(*this);
   loop.io().close(*this, reset);
-  release_slot(slot_);
   worker_->remove(*this);
+  release_slot(slot_);
   worker_->bury(*this);
-  if (door_ != nullptr) door_->left(host_);
-  if (handlers_->gone) handlers_->gone(opened);
-}
-
-// ---- calls of handles
-
-errc session::send(opcode op, byte_view payload) {
-  if (phase_ != phase::open) return errc::closed;
-  if (worker_->topics_waiting()) worker_->catch_up(*this);
-  const errc e = core_.send(op, payload);
-  if (e == errc::would_block) drain_wanted_ = true;
-  touch();
-  return e;
-}
-
-errc session::send(const message& m) {
-  if (phase_ != phase::open) return errc::closed;
-  const buffer& owner = m.lent_owner_ != nullptr ? *m.lent_owner_ : m.owner_;
-  if (!owner || owner.data() != m.payload_.data()) return send(m.op_, m.payload_);
-  if (worker_->topics_waiting()) worker_->catch_up(*this);
-  const errc e = core_.send(m.op_, buffer(owner));
-  if (e == errc::would_block) drain_wanted_ = true;
-  touch();
-  return e;
-}
-
-void session::send_frames(const buffer& frames, std::uint32_t messages) {
-  if (phase_ != phase::open) return;
-  errc e = errc::ok;
-  const bool plain = core_.stages() == nullptr && frames.size() <= core_.obeys().bounds.max_outgoing_frame;
-  if (plain) {
-    e = core_.send_frames(frames, messages);
-  } else {
-    byte_view rest = frames.view();
-    core::frame_header h{};
-    while (e == errc::ok && core::parse_frame_header(rest, h) == core::parse_status::ok) {
-      e = core_.send(static_cast<opcode>(h.first & 0x0FU), rest.subspan(h.size, static_cast<std::size_t>(h.length)));
-      rest = rest.subspan(h.size + static_cast<std::size_t>(h.length));
-    }
-  }
-  if (e == errc::would_block) core_.fail(close_code::try_again_later, errc::slow_consumer, {}, worker_->loop().now());
-  touch();
-}
-
-errc session::begin_message(opcode op) {
-  if (phase_ != phase::open) return errc::closed;
-  worker_->catch_up(*this);
-  const errc e = core_.begin_message(op);
-  touch();
-  return e;
-}
-
-errc session::send_part(byte_view part, bool last) {
-  if (phase_ != phase::open) return errc::closed;
-  const errc e = core_.send_part(part, last);
-  if (e == errc::would_block) drain_wanted_ = true;
-  touch();
-  return e;
-}
-
-errc session::ping(byte_view payload) {
-  if (phase_ != phase::open) return errc::closed;
-  const errc e = core_.ping(payload);
-  touch();
-  return e;
-}
-
-errc session::close(close_code code, std::string_view reason) {
-  if (phase_ != phase::open) return errc::closed;
-  worker_->catch_up(*this);
-  const errc e = core_.close(code, reason, worker_->loop().now());
-  if (e == errc::ok) worker_->loop().timers().schedule(*this, core_.deadline());
-  touch();
-  return e;
-}
-
-errc session::terminate() {
-  if (phase_ == phase::dead) return errc::closed;
-  if (phase_ != phase::open) {
-    die(true);
-    return errc::ok;
-  }
-  core_.transport_failed(errc::cancelled, worker_->loop().now());
-  worker_mark();
-  return errc::ok;
-}
-
-void session::shut_down(close_code code) {
-  if (phase_ == phase::opening) return die(false);
-  if (phase_ == phase::open) static_cast<void>(close(code, {}));
-}
-
-errc session::pause() {
-  if (phase_ != phase::open) return errc::closed;
-  paused_ = true;
-  worker_->loop().io().stop_reading(*this);
-  return errc::ok;
-}
-
-errc session::resume() {
-  if (phase_ != phase::open) return errc::closed;
-  if (!paused_) return errc::ok;
-  paused_ = false;
-  worker_->loop().io().start_reading(*this);
-  worker_mark();
-  return errc::ok;
-}
-
-errc session::subscribe(std::string_view name) {
-  if (phase_ != phase::open) return errc::closed;
-  worker_->subscribe(*this, name);
-  return errc::ok;
-}
-
-errc session::unsubscribe(std::string_view name) {
-  if (phase_ != phase::open) return errc::closed;
-  worker_->unsubscribe(*this, name);
-  return errc::ok;
-}
-
-errc session::publish(std::string_view name, opcode op, byte_view payload) {
-  if (phase_ != phase::open) return errc::closed;
-  worker_->publish(name, op, payload, this);
-  worker_->publish_elsewhere(name, op, payload);
-  return errc::ok;
-}
-
-void session::set_data(void* object, const void* tag, void (*destroy)(void*)) {
-  extras& x = need_extras();
-  if (x.data != nullptr) x.data_destroy(x.data);
-  x.data = object;
-  x.data_tag = tag;
-  x.data_destroy = destroy;
-}
-
-void* session::find_data(const void* tag) const noexcept {
-  return extras_ && extras_->data_tag == tag ? extras_->data : nullptr;
-}
-
-std::string session::extensions() const {
-  std::vector<core::extension_element> elements;
-  if (const core::pipeline* p = core_.stages())
-    for (std::size_t i = 0; i < p->size(); ++i)
-      elements.push_back({p->at(i).name, p->at(i).terms.response});
-  return elements.empty() ? std::string() : core::format_extensions(elements).value_or(std::string());
-}
-
-// ---- from handles to sessions
-
-session* session::here(connection c) noexcept {
-  slot* s = c.generation_ == 0 ? nullptr : find_slot(c.index_);
-  if (s == nullptr || current_mailbox == nullptr || s->box.load(std::memory_order_acquire) != current_mailbox)
-    return nullptr;
-  return s->generation.load(std::memory_order_relaxed) == c.generation_ ? s->who : nullptr;
-}
-
-bool session::alive(connection c) noexcept {
-  slot* s = c.generation_ == 0 ? nullptr : find_slot(c.index_);
-  return s != nullptr && s->generation.load(std::memory_order_acquire) == c.generation_;
-}
-
-errc session::reach(connection c, function<errc(session&)> call) {
-  if (session* s = here(c)) return call(*s);
-  if (!alive(c)) return errc::closed;
-  mailbox* box = find_slot(c.index_)->box.load(std::memory_order_acquire);
-  if (box == nullptr) return errc::closed;
-  const bool queued = box->post([c, what = std::move(call)] {
-    if (session* s = here(c)) static_cast<void>(what(*s));
-  });
-  return queued ? errc::ok : errc::closed;
+  if (ticket_ != admission_ticket::uncounted) worker_->door()->left(ticket_);
+  if (handlers_->gone) handlers_->gone(was_open_);
 }
 
 HAWSER_END

@@ -75,6 +75,10 @@ class session final : public net::stream {
   // ---- calls of handles, on the loop's thread
   errc send(opcode op, byte_view payload);
   errc send(const message& m);
+  /// What another thread was told would be sent: whatever waits already.
+  void send_promised(opcode op, byte_view payload);
+  /// Another thread heard `would_block`: `on_drain` when there is room.
+  void ask_drain();
   errc begin_message(opcode op);
   errc send_part(byte_view part, bool last);
   errc ping(byte_view payload);
@@ -89,6 +93,8 @@ class session final : public net::stream {
   void send_frames(const buffer& frames, std::uint32_t messages);
   /// Closes with `code`, if it is open; ends the opening, if it is not.
   void shut_down(close_code code);
+  /// No handler is called any more.
+  void silence() noexcept;
   void set_data(void* object, const void* tag, void (*destroy)(void*));
   [[nodiscard]] void* find_data(const void* tag) const noexcept;
 
@@ -96,17 +102,18 @@ class session final : public net::stream {
   [[nodiscard]] connection handle() const noexcept { return {slot_, generation_}; }
   [[nodiscard]] core::connection& core() noexcept { return core_; }
   [[nodiscard]] worker& home() noexcept { return *worker_; }
-  [[nodiscard]] bool is_open() const noexcept { return phase_ == phase::open && core_.is_open(); }
+  [[nodiscard]] bool is_open() const noexcept {
+    return phase_ == phase::open && write_error_ == errc::ok && core_.is_open();
+  }
+  /// True when `close` or `terminate` was called at this end before the connection was over.
+  [[nodiscard]] bool ended_here() const noexcept { return ended_here_; }
   [[nodiscard]] std::string extensions() const;
   [[nodiscard]] std::vector<subscription>& subscriptions();
   [[nodiscard]] bool has_subscriptions() const noexcept { return extras_ && !extras_->subscriptions.empty(); }
   [[nodiscard]] route_handlers& handlers() noexcept { return *handlers_; }
   [[nodiscard]] bool was_open() const noexcept { return was_open_; }
-  /// Says at its end to `door` that this peer has left. Before `start`.
-  void count_at(admission& door, admission::host_count* host) noexcept {
-    door_ = &door;
-    host_ = host;
-  }
+  /// Gives the ticket back to the worker's door at its end. Before `start`.
+  void admitted_by(admission_ticket ticket) noexcept { ticket_ = ticket; }
 
   /// The session of a handle, when it is alive and belongs to the loop of this thread.
   static session* here(connection c) noexcept;
@@ -118,10 +125,20 @@ class session final : public net::stream {
   static bool alive(connection c) noexcept;
   /// Runs `call` with the session on its loop: at once when this is its thread, else queued. `closed` when it is gone.
   static errc reach(connection c, function<errc(session&)> call);
+  /// From another thread: queues a copy. `would_block` when too much is under way or the backlog is full.
+  static errc send_from_elsewhere(connection c, opcode op, byte_view payload);
+  static errc publish_from_elsewhere(connection c, std::string_view topic, opcode op, byte_view payload);
 
  private:
   friend class worker;
-  enum class phase : std::uint8_t { opening, open, lingering, dead };
+  enum class phase : std::uint8_t { opening, open, ending, lingering, dead };
+
+  // What must not go between the frames of a message in parts, and waits for its end.
+  struct held_back {
+    buffer bytes;
+    std::uint32_t messages = 0;
+    opcode op = opcode::continuation;  // Continuation: `bytes` are frames.
+  };
 
   struct extras {
     std::unique_ptr<opening> how;
@@ -130,6 +147,9 @@ class session final : public net::stream {
     const void* data_tag = nullptr;
     void (*data_destroy)(void*) = nullptr;
     std::vector<subscription> subscriptions;
+    std::vector<held_back> behind;
+    std::size_t behind_bytes = 0;
+    std::string thrown;  // What a handler threw, in words: for this end only.
     ~extras() {
       if (data != nullptr) data_destroy(data);
     }
@@ -152,37 +172,49 @@ class session final : public net::stream {
   void deliver(core::kind k);
   void deliver_message(core::event& e);
   void deliver_closed(const core::event& e);
-  void work_off_stash();
+  void go_on_reading(buffer& kept);
   void flush();
   void write_failed(errc why);
   void after_flush();
+  void note_backlog() noexcept;
+  void tell_drained();
+  [[nodiscard]] std::size_t waiting() const noexcept;
+  void hold_back(buffer bytes, std::uint32_t messages, opcode op);
+  void let_go();
   void worker_mark();
   void linger();
   void fail_opening(errc why);
   void forget_opening();
   void touch();
+  errc settle(errc outcome);
   void die(bool reset);
+  void threw(std::string_view what);
   template <class Handler, class... Args>
   void call(const Handler& h, Args&&... args);
 
   worker* worker_;
-  admission* door_ = nullptr;
-  admission::host_count* host_ = nullptr;
   route_handlers* handlers_;
   std::unique_ptr<extras> extras_;
   std::uint32_t slot_ = 0;
   std::uint32_t generation_ = 0;
-  std::uint32_t place_ = 0;  // In the worker's list.
+  admission_ticket ticket_ = admission_ticket::uncounted;
   phase phase_ = phase::opening;
+  errc write_error_ = errc::ok;  // The system takes nothing any more; what it still has to give is awaited.
   bool in_turn_ : 1 = false;
   bool marked_ : 1 = false;
   bool paused_ : 1 = false;
+  bool reading_held_ : 1 = false;  // The driver was told to stop reading.
   bool write_pending_ : 1 = false;
   bool drain_wanted_ : 1 = false;
-  bool input_over_ : 1 = false;  // The peer's FIN came while paused.
+  bool full_ : 1 = false;  // The slot says so to other threads.
   bool fin_sent_ : 1 = false;
   bool was_open_ : 1 = false;
+  bool ended_here_ : 1 = false;
+  bool end_now_ : 1 = false;  // Terminated while its end was being told.
   core::connection core_;
 };
+
+// A server has many of them that only wait. What only some need, or only for a while, lies in `extras`.
+static_assert(sizeof(session) <= 224);
 
 HAWSER_END

@@ -37,7 +37,7 @@ void add_segment(table& t) {
   if (number == most_segments) throw std::bad_alloc();
   auto segment = std::make_unique<slot[]>(segment_size);
   for (std::uint32_t i = segment_size; i-- > (number == 0 ? 1U : 0U);) {
-    segment[i].next_free = t.free;
+    segment[i].link = t.free;
     t.free = t.made + i;
   }
   t.made += segment_size;
@@ -85,7 +85,7 @@ slot_key acquire_slot(mailbox& box, session& who) {
   if (t.free == 0) add_segment(t);
   const std::uint32_t index = t.free;
   slot& s = slot_at(t, index);
-  t.free = s.next_free;
+  t.free = s.link;
   s.who = &who;
   s.box.store(&box, std::memory_order_release);
   return {index, s.generation.load(std::memory_order_relaxed)};
@@ -97,10 +97,11 @@ void release_slot(std::uint32_t index) noexcept {
   const std::uint32_t next = s.generation.load(std::memory_order_relaxed) + 1;
   s.generation.store(next, std::memory_order_release);
   s.box.store(nullptr, std::memory_order_release);
+  s.full.store(false, std::memory_order_relaxed);
   s.who = nullptr;
   if (next == 0) return;  // All its generations are used up: it retires, so that no two connections share a handle.
   const std::lock_guard guard(t.lock);
-  s.next_free = t.free;
+  s.link = t.free;
   t.free = index;
 }
 

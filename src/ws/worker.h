@@ -5,6 +5,7 @@
 #include "ws/slot_table.h"
 
 #include <hawser/base/buffer.h>
+#include <hawser/base/log.h>
 #include <hawser/core/connection.h>
 #include <hawser/core/opcode.h>
 
@@ -17,22 +18,31 @@
 
 HAWSER_BEGIN
 
-/// A topic of one loop. Frames of a batch are collected once and shared by all subscribers; each is given its range at
-/// the end of the batch, or before something is sent to it directly.
+class admission;
+class failure;
+
+/// Whether `name` can name a topic: 1 to 255 bytes (D10).
+constexpr bool names_topic(std::string_view name) noexcept { return !name.empty() && name.size() <= 255; }
+
+/// A topic of one loop. Frames of a batch are collected once and shared by all subscribers. Each takes what it has not
+/// had yet in its own turn at the end of the batch, or before something is sent to it directly.
 struct topic {
   std::string name;
   std::vector<session*> subscribers;
-  buffer frames;               // Of this batch, framed for servers: unmasked.
+  buffer frames;               // Of this batch, framed for clients: unmasked.
   std::uint32_t messages = 0;  // In `frames`.
-  bool dirty = false;
+  std::uint32_t batch = 0;     // Which `frames` these are.
+  bool dirty = false;          // Its subscribers are still to be marked.
+  bool touched = false;        // It has frames of this batch.
 };
 
-/// One subscription of a session: where in the topic's batch it stands.
+/// One subscription of a session: how far it has come in the topic's batch.
 struct subscription {
   topic* to = nullptr;
   std::size_t place = 0;  // In `to->subscribers`.
   std::size_t from = 0;   // Bytes of the batch already passed on.
   std::uint32_t from_messages = 0;
+  std::uint32_t batch = 0;  // The batch that `from` is about; none of another one was passed on.
 };
 
 class worker final : public net::dirty {
@@ -60,15 +70,34 @@ class worker final : public net::dirty {
 
   /// Calls `what` once, when the last session has gone.
   void when_empty(function<void()> what) { when_empty_ = std::move(what); }
-  /// No handler is called any more on this loop.
+  /// No handler is called any more on this loop, for sessions there are or that are still to open.
   void silence() noexcept;
-  /// Destroys what is left, without the loop running.
+  [[nodiscard]] bool silent() const noexcept { return silent_; }
+  /// Nothing is logged any more.
+  void mute() noexcept { muted_ = true; }
+  /// Destroys what is left. The loop does not run any more.
   void end();
+
+  /// Where sessions say that they leave. Null for clients.
+  void set_door(admission* door) noexcept { door_ = door; }
+  [[nodiscard]] admission* door() const noexcept { return door_; }
+
+  /// What handlers throw is told to `how` as well, when it is not empty.
+  void report_to(function<void(const failure&)> how) { report_ = std::move(how); }
+  /// A handler threw.
+  void report(const failure& what) noexcept;
+  /// Writes a line, if there is a log.
+  void log(log_level level, std::string_view line) noexcept;
 
   // ---- topics
   /// Another loop of the same server: publications go there too.
   void add_sibling(worker& other) { siblings_.push_back(&other); }
-  void publish_elsewhere(std::string_view name, opcode op, byte_view payload);
+  /// Sends to the subscribers of `name` on the other loops. `would_block`, and nothing is sent, when one is far behind.
+  errc publish_elsewhere(std::string_view name, opcode op, byte_view payload) {
+    return post_publication(siblings_, name, op, payload);
+  }
+  /// The same for any loops, from any thread while they live.
+  static errc post_publication(const std::vector<worker*>& to, std::string_view name, opcode op, byte_view payload);
   void subscribe(session& s, std::string_view name);
   void unsubscribe(session& s, std::string_view name);
   void unsubscribe_all(session& s) noexcept;
@@ -76,17 +105,27 @@ class worker final : public net::dirty {
   void publish(std::string_view name, opcode op, byte_view payload, session* except);
   /// Passes on what the topics of `s` hold for it, so that what is sent next comes behind.
   void catch_up(session& s);
-  [[nodiscard]] bool topics_waiting() const noexcept { return !dirty_topics_.empty(); }
+  [[nodiscard]] bool topics_waiting() const noexcept { return !touched_topics_.empty(); }
 
   void on_batch_end() override;
 
  private:
-  void flush(topic& t);
+  struct name_hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
+  };
+  using topic_map = std::unordered_map<std::string, std::unique_ptr<topic>, name_hash, std::equal_to<>>;
+
+  void mark_subscribers();
+  void end_topics();
+  void make_room(topic& t, std::size_t need);
   void pass_on(session& s, subscription& sub);
   void drop_if_empty(topic& t);
+  void destroy(session& s) noexcept;
 
   net::loop& loop_;
   mailbox& box_;
+  admission* door_ = nullptr;
   core::resources resources_;
   union session_memory {
     session_memory* next;
@@ -95,11 +134,16 @@ class worker final : public net::dirty {
   session_memory* free_sessions_ = nullptr;
   std::vector<session*> sessions_;
   std::vector<session*> marked_;
+  std::vector<session*> marked_now_;  // Being worked off.
   std::vector<session*> dead_;
-  std::unordered_map<std::string, std::unique_ptr<topic>> topics_;
+  topic_map topics_;
   std::vector<topic*> dirty_topics_;
+  std::vector<topic*> touched_topics_;
   std::vector<worker*> siblings_;
   function<void()> when_empty_;
+  function<void(const failure&)> report_;
+  bool silent_ = false;
+  bool muted_ = false;
 };
 
 HAWSER_END

@@ -25,6 +25,10 @@ HAWSER_BEGIN
 ///   lost or failed after it was open       on_connect, on_error, on_close (1006 or the code we sent), on_disconnect
 ///
 /// Exactly one `on_disconnect` an attempt, always last; `on_connect` and `on_close` balance; at most one `on_error`.
+/// What this end itself gives up is no error: `stop` before the connection is open brings `on_disconnect` alone,
+/// `terminate` the row of a clean end with 1006. What was closed or terminated at this end is not tried again; nor is
+/// what the peer closed cleanly, unless with 1001 or 1011 to 1014, by which it says that it comes back.
+///
 /// Handlers run on the client's loop: the thread of `run_forever`, or the client's own after `start`. A handler may
 /// close, send, stop or destroy the client, or throw: a throw closes the connection with 1011 and is reported, nothing
 /// else.
@@ -32,7 +36,8 @@ class HAWSER_API client {
  public:
   /// `url` is read when the client starts; what is wrong with it is reported then.
   explicit client(std::string_view url, client_options options = {});
-  /// Stops. After it no handler is called. May be called from a handler.
+  /// Stops, and waits for the end of that. After it no handler is called. May be called from a handler: then what runs
+  /// the client ends by itself, within the close timeout.
   ~client();
   client(const client&) = delete;
   client& operator=(const client&) = delete;
@@ -56,17 +61,16 @@ class HAWSER_API client {
   /// The same on a thread of its own, without signals. Errors: `wrong_state`, `invalid_url`, `unsupported_scheme`,
   /// `invalid_header`, `invalid_subprotocol`, `out_of_resources`.
   result<void> start();
-  /// Closes the connection with 1001, waits at most the close timeout, ends the loop. Any thread, also a handler, any
-  /// number of times.
+  /// Closes the connection with 1001, waits at most the close timeout for the peer, ends the loop; does not wait here.
+  /// Any thread, also a handler, any number of times. Without effect on a client that does not run.
   void stop() noexcept;
 
   /// The connection of the current attempt; a closed handle when there is none. Any thread.
   [[nodiscard]] connection current() const noexcept;
 
  private:
+  friend struct client_access;
   struct state;
-  result<void> prepare(std::string& why);
-  static bool run_prepared(const std::shared_ptr<state>& keep);
 
   std::shared_ptr<state> state_;  // Shared with its loop's thread: a handler may destroy the client.
 };
@@ -80,7 +84,8 @@ class HAWSER_API blocking_connection {
   /// Closes with 1001 and waits at most the close timeout.
   ~blocking_connection();
 
-  /// Sends, waiting while the backlog is full. Errors: `closed`, `read_timeout` after `timeout`.
+  /// Sends, waiting while the backlog is full. Errors: `closed`, `invalid_utf8`, `read_timeout` after `timeout` (not
+  /// sent).
   result<void> send(std::string_view text, ticks timeout = std::chrono::seconds(30));
   result<void> send(const char* text) { return send(std::string_view(text)); }
   result<void> send(byte_view data, ticks timeout = std::chrono::seconds(30));
@@ -89,7 +94,9 @@ class HAWSER_API blocking_connection {
   /// connection is still up), `closed` after a clean close, otherwise what ended the connection.
   result<message> receive(ticks timeout = std::chrono::seconds(30));
 
-  /// Closes and waits for the peer's answer. Returns the peer's code. Errors: `close_timeout`, `closed`.
+  /// Closes and waits for the peer's answer. Returns the peer's code. Messages that come meanwhile can still be
+  /// received, within the limits of `receive`; more are dropped. Errors: `close_timeout`, `closed`,
+  /// `invalid_close_code`, otherwise what ended the connection.
   result<close_code> close(close_code code = close_code::normal, std::string_view reason = {},
                            ticks timeout = std::chrono::seconds(5));
 

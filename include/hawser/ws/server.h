@@ -59,7 +59,9 @@ class HAWSER_API route {
 class HAWSER_API server {
  public:
   explicit server(server_options options = {});
-  /// Stops, if it runs, and destroys what is left. After it no handler is called.
+  /// Stops, if it runs, and destroys what is left. After it no handler is called. May be called from a handler: then
+  /// `run` ends by itself, within the close timeout, and handlers that run on other loops at this moment are waited
+  /// for.
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
@@ -84,14 +86,17 @@ class HAWSER_API server {
   result<net::address> listen(std::string_view host, std::uint16_t port);
   result<net::address> listen(std::string_view address);
 
-  /// Serves until `stop`. Errors: `wrong_state` when it runs already or listens nowhere.
+  /// Serves until `stop`. Errors: `wrong_state` when it runs already, has run, or listens nowhere; `out_of_resources`
+  /// when there are no threads left.
   result<void> run();
 
   /// Closes every connection with `code`, waits up to the close timeout for their answers, then ends `run`. Any thread,
-  /// any number of times, also before `run`.
+  /// any number of times, also before `run`, which then ends at once. A server runs once.
   void stop(close_code code = close_code::going_away) noexcept;
 
-  /// Sends to every subscriber of `topic`, on all loops. Any thread. Errors: `invalid_utf8`.
+  /// Sends to every subscriber of `topic`, on all loops. Any thread. Errors: `invalid_utf8`, `invalid_argument` for a
+  /// topic's name that is empty or over 255 bytes, `would_block` (sent to nobody) when 16 MiB wait for a loop already,
+  /// `closed` when it does not serve any more.
   errc publish(std::string_view topic, std::string_view text);
   errc publish(std::string_view topic, const char* text) { return publish(topic, std::string_view(text)); }
   errc publish(std::string_view topic, byte_view data);
@@ -101,8 +106,9 @@ class HAWSER_API server {
   [[nodiscard]] std::size_t connections() const noexcept;
 
  private:
+  friend struct server_access;
   result<net::address> listen_on(const net::address& at);
-  void publish_bytes(std::string_view topic, opcode op, byte_view payload);
+  errc publish_bytes(std::string_view topic, opcode op, byte_view payload);
 
   struct state;
   std::shared_ptr<state> state_;  // Shared with `run`: a handler may destroy the server.

@@ -1,0 +1,14 @@
+// Threads of the library's own.
+#pragma once
+
+#include <hawser/base/function.h>
+
+#include <thread>
+
+HAWSER_BEGIN
+
+/// A thread that takes no signals: those are for the threads of the program. Not joinable when the system has no
+/// thread left.
+std::thread quiet_thread(function<void()> body) noexcept;
+
+HAWSER_END

@@ -1,0 +1,157 @@
+// Topics of a loop: one frame for all subscribers, one write for each.
+
+#include "ws/session.h"
+#include "ws/worker.h"
+
+#include <hawser/core/frame.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+HAWSER_BEGIN
+
+namespace {
+
+constexpr std::size_t small_batch = 4096;
+constexpr std::size_t large_batch = std::size_t{64} << 10;
+
+}  // namespace
+
+void worker::subscribe(session& s, std::string_view name) {
+  auto found = topics_.find(name);
+  if (found == topics_.end()) {
+    auto made = std::make_unique<topic>();
+    made->name = name;
+    found = topics_.emplace(made->name, std::move(made)).first;
+  }
+  topic& t = *found->second;
+  for (const subscription& sub : s.subscriptions())
+    if (sub.to == &t) return;
+  // What was published before is not for it.
+  s.subscriptions().push_back({&t, t.subscribers.size(), t.frames.size(), t.messages, t.batch});
+  t.subscribers.push_back(&s);
+}
+
+void worker::unsubscribe(session& s, std::string_view name) {
+  if (!s.has_subscriptions()) return;
+  auto& subs = s.subscriptions();
+  const auto it = std::find_if(subs.begin(), subs.end(), [&](const subscription& sub) { return sub.to->name == name; });
+  if (it == subs.end()) return;
+  // What was published before still is.
+  pass_on(s, *it);
+  topic& t = *it->to;
+  session* last = t.subscribers.back();
+  t.subscribers[it->place] = last;
+  t.subscribers.pop_back();
+  if (last != &s)
+    for (subscription& sub : last->subscriptions())
+      if (sub.to == &t) sub.place = it->place;
+  subs.erase(it);
+  drop_if_empty(t);
+}
+
+void worker::unsubscribe_all(session& s) noexcept {
+  while (s.has_subscriptions())
+    unsubscribe(s, s.subscriptions().back().to->name);
+}
+
+void worker::drop_if_empty(topic& t) {
+  if (t.subscribers.empty() && !t.touched) topics_.erase(topics_.find(t.name));
+}
+
+void worker::publish(std::string_view name, opcode op, byte_view payload, session* except) {
+  const auto found = topics_.find(name);
+  if (found == topics_.end() || found->second->subscribers.empty()) return;
+  topic& t = *found->second;
+  subscription* own = nullptr;
+  if (except != nullptr && except->has_subscriptions()) {
+    for (subscription& sub : except->subscriptions())
+      if (sub.to == &t) own = &sub;
+  }
+  const std::size_t header = core::frame_header_size(payload.size(), false);
+  make_room(t, header + payload.size());
+  if (own != nullptr) pass_on(*except, *own);
+  std::byte* to = t.frames.data() + t.frames.size();
+  core::write_frame_header(to, static_cast<std::uint8_t>(0x80U | static_cast<unsigned>(op)), payload.size());
+  if (!payload.empty()) std::memcpy(to + header, payload.data(), payload.size());
+  t.frames.resize(t.frames.size() + header + payload.size());
+  ++t.messages;
+  if (own != nullptr) *own = {&t, own->place, t.frames.size(), t.messages, t.batch};
+  if (!t.touched) touched_topics_.push_back(&t);
+  t.touched = true;
+  if (t.dirty) return;
+  t.dirty = true;
+  dirty_topics_.push_back(&t);
+  loop_.mark_dirty(*this);
+}
+
+// A batch that has outgrown its buffer is passed on, and goes on in another one.
+void worker::make_room(topic& t, std::size_t need) {
+  if (t.frames && t.frames.back_room() >= need) return;
+  const bool first = !t.frames;
+  if (!first) {
+    for (session* s : t.subscribers)
+      for (subscription& sub : s->subscriptions())
+        if (sub.to == &t) pass_on(*s, sub);
+  }
+  t.frames = resources_.pool().take(0, std::max(need, first ? small_batch : large_batch));
+  t.messages = 0;
+  ++t.batch;
+}
+
+errc worker::post_publication(const std::vector<worker*>& to, std::string_view name, opcode op, byte_view payload) {
+  if (to.empty()) return errc::ok;
+  std::vector<loan> loans(to.size());
+  for (std::size_t i = 0; i < to.size(); ++i)
+    if (!loans[i].take(to[i]->box().published(), payload.size(), mailbox::most_published)) return errc::would_block;
+  // Shared: all the loops read the one copy.
+  const auto copy = std::make_shared<const std::pair<std::string, std::string>>(name, as_text(payload));
+  for (std::size_t i = 0; i < to.size(); ++i)
+    to[i]->box().post([w = to[i], op, copy, under_way = std::move(loans[i])] {
+      w->publish(copy->first, op, as_bytes(copy->second), nullptr);
+    });
+  return errc::ok;
+}
+
+// Every subscriber has a turn in this round, in which it catches up.
+void worker::mark_subscribers() {
+  for (std::size_t i = 0; i < dirty_topics_.size(); ++i) {
+    dirty_topics_[i]->dirty = false;
+    for (session* s : dirty_topics_[i]->subscribers)
+      s->worker_mark();
+  }
+  dirty_topics_.clear();
+}
+
+void worker::end_topics() {
+  for (topic* t : touched_topics_) {
+    t->frames = {};
+    t->messages = 0;
+    t->touched = false;
+    ++t->batch;
+    drop_if_empty(*t);
+  }
+  touched_topics_.clear();
+}
+
+void worker::catch_up(session& s) {
+  if (!s.has_subscriptions()) return;
+  for (subscription& sub : s.subscriptions())
+    pass_on(s, sub);
+}
+
+// Passes on what the topic holds for `s` beyond what it was given.
+void worker::pass_on(session& s, subscription& sub) {
+  topic& t = *sub.to;
+  const bool had_some = sub.batch == t.batch;
+  const std::size_t from = had_some ? sub.from : 0;
+  const std::uint32_t messages = t.messages - (had_some ? sub.from_messages : 0);
+  if (!t.frames || from == t.frames.size()) return;
+  sub.batch = t.batch;
+  sub.from = t.frames.size();
+  sub.from_messages = t.messages;
+  s.send_frames(t.frames.slice(from, t.frames.size() - from), messages);
+}
+
+HAWSER_END

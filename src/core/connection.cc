@@ -63,6 +63,7 @@ connection::~connection() {
   if (res_->turn_ == this) {
     res_->turn_ = nullptr;
     res_->in_ = res_->lent_ = {};
+    res_->held_ = {};
   }
   state_ = state::over;
   drop_assembly();

@@ -214,7 +214,7 @@ void connection::on_timeout(tick now) {
     if (now - last_in_ < interval - interval / 10) return schedule_ping(last_in_);
     return send_keepalive_ping(now);
   }
-  if (last_in_ > wake_ - patience) return schedule_ping(last_in_);
+  if (last_in_ >= wake_ - patience) return schedule_ping(last_in_);
   // When this call comes long after its time, the machine slept: the peer is asked again before it is judged (I3).
   if (now - wake_ > std::max<ticks>(patience / 4, std::chrono::seconds(1))) return send_keepalive_ping(now);
   end(errc::ping_timeout, close_code::abnormal, {});

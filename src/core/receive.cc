@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 HAWSER_BEGIN
 namespace core {
@@ -185,7 +186,8 @@ kind connection::read_payload() {
 // was received there already (`receive_area`), it stays where it is.
 kind connection::store(byte_span masked, bool fin) {
   assembly& a = *assembly_;
-  reserve_for(a, masked.size());
+  // The piece may lie in the buffer that is exchanged here: it stays until the piece has moved.
+  const buffer before = reserve_for(a, masked.size());
   std::byte* to = a.body.data() + a.body.size();
   if (side_ == role::server) {
     mask_copy(to, masked, frame_key_);
@@ -296,24 +298,27 @@ void connection::end_message() noexcept {
 }
 
 // Room for `more` bytes behind the body. The declared size is reserved only when enough of it has come (A11); before
-// that, at most four times what came, and only while the loop's reservations on peers' word stay bounded.
-void connection::reserve_for(assembly& a, std::size_t more) {
+// that, at most four times what came, and only while the loop's reservations on peers' word stay bounded. Returns the
+// buffer that had too little.
+buffer connection::reserve_for(assembly& a, std::size_t more) {
   const std::size_t have = a.body.size();
-  if (a.body && a.body.back_room() >= more) return;
   const std::size_t need = have + more;
   const std::uint64_t declared = need + (staged_ ? 0 : frame_left_);
   const bool proven = need >= std::min<std::uint64_t>(proof, declared / 4);
+  // Once it is proven the rest gets its place at once: the less has come, the less has to move.
+  if (a.body && have + a.body.back_room() >= (proven ? declared : need)) return {};
+  res_->unproven_ -= std::exchange(a.unproven, 0);
   std::uint64_t room = proven ? declared : std::min<std::uint64_t>(declared, 4 * std::uint64_t{need});
-  if (have > 0) room = std::max(room, std::min<std::uint64_t>(settings_->bounds.max_message, 2 * std::uint64_t{have}));
+  // More is to come, nobody knows how much.
+  if (have > 0 && (staged_ || !is_final(frame_first_)))
+    room = std::max(room, std::min<std::uint64_t>(settings_->bounds.max_message, 2 * std::uint64_t{have}));
   room = std::max<std::uint64_t>(room, need);
-  res_->unproven_ -= a.unproven;
-  a.unproven = 0;
   if (!proven && room - need > unproven_limit - std::min(unproven_limit, res_->unproven_)) room = need;
   buffer grown = res_->pool_.take(have, static_cast<std::size_t>(room) - have);
   if (have > 0) std::memcpy(grown.data(), a.body.data(), have);
-  a.body = std::move(grown);
   if (!proven) a.unproven = static_cast<std::size_t>(room) - need;
   res_->unproven_ += a.unproven;
+  return std::exchange(a.body, std::move(grown));
 }
 
 // Counts one pointless frame; false when there were too many (D20).

@@ -42,11 +42,12 @@ std::string close_payload(unsigned code, std::string_view reason = {}) {
 
 // D5, N-23, N-25: all 65,536 codes received, in both roles: the verdict, what goes back, what the application hears.
 TEST(connection_close, every_code_received) {
+  test::loop_parts parts;
   for (const role side : both_roles) {
     unsigned accepted = 0;
     for (unsigned code = 0; code < 65536; ++code) {
       SCOPED_TRACE(code);
-      core_end end(side);
+      core_end end(side, {}, &parts);
       end.receive(frame_writer(other(side)).close(code, "why").bytes());
       if (!legal(code)) {
         expect_failed(end, errc::bad_close_payload, close_code::protocol_error);
@@ -69,6 +70,7 @@ TEST(connection_close, every_code_received) {
 
 // D5, N-20, N-21, N-25: all 65,536 codes sent.
 TEST(connection_close, every_code_sent) {
+  test::loop_parts parts;
   for (const role side : both_roles) {
     core_end end(side);
     for (unsigned code = 0; code < 65536; ++code) {
@@ -80,7 +82,7 @@ TEST(connection_close, every_code_sent) {
     EXPECT_EQ(end->pending(), 0U);
     for (unsigned code = 0; code < 65536; ++code) {
       if (!legal(code) || (code == 1010 && side == role::server)) continue;
-      core_end one(side);
+      core_end one(side, {}, &parts);
       one.turn([&](core::connection& c) { ASSERT_EQ(c.close(static_cast<close_code>(code), "r", one.now), errc::ok); });
       ASSERT_EQ(one.sent().frames, std::vector({raw_frame{0x88, close_payload(code, "r")}}));
     }
@@ -295,9 +297,10 @@ TEST(connection_close, end_of_input_without_a_close_frame) {
 
 // N-25 for `fail`: what must not be sent becomes 1011, 1006 sends nothing, a reason is cut between characters.
 TEST(connection_close, fail_sends_only_what_may_be_sent) {
+  test::loop_parts parts;
   for (const role side : both_roles) {
     for (unsigned code = 0; code < 65536; ++code) {
-      core_end end(side);
+      core_end end(side, {}, &parts);
       end.turn(
           [&](core::connection& c) { c.fail(static_cast<close_code>(code), errc::extension_failed, "t", end.now); });
       ASSERT_NE(end.closed(), nullptr);
@@ -367,12 +370,12 @@ TEST(connection_close, from_inside_every_event) {
 // Every state a connection can be in, destroyed there: the sanitizer and the pool say whether something was lost.
 TEST(connection_close, destroyed_in_every_state) {
   settings obey;
+  test::loop_parts parts;
   for (const role side : both_roles) {
     frame_writer wire(other(side));
     wire.text("a").fragments(1, {content(3000), content(9000)}).ping("p").frame(0x02, content(200000)).close(1000);
     for (std::size_t cut = 0; cut < wire.bytes().size(); cut += cut < 60 || cut > 200000 ? 1 : 997) {
       for (const bool blocked : {false, true}) {
-        test::loop_parts parts;
         core_end end(side, obey, &parts);
         end.on_event = test::echo;
         if (blocked) end.takes = [](std::size_t n) { return n / 2; };

@@ -101,6 +101,7 @@ void judge(const header_case& c, core_end& end) {
 
 // F-01, F-02, F-03, F-08, C12: 2,048 cases, whole and byte by byte.
 TEST(connection_frame, every_first_byte_in_both_roles) {
+  test::loop_parts parts;
   int refused = 0;
   int cases = 0;
   for (unsigned bits = 0; bits < 2048; ++bits) {
@@ -115,7 +116,7 @@ TEST(connection_frame, every_first_byte_in_both_roles) {
     refused += oracle(c) == expected::refused ? 1 : 0;
     for (const bool whole : {true, false}) {
       const test::byte_string wire = wire_of(c);
-      core_end end(c.side);
+      core_end end(c.side, {}, &parts);
       for (std::size_t at = 0; at < wire.size();) {
         const std::size_t n = whole ? wire.size() : 1;
         end.receive(byte_view(wire).subspan(at, n));
@@ -177,6 +178,7 @@ TEST(connection_frame, lengths_at_the_boundaries_of_their_forms) {
 
 // A2, A5, A7: all 256 first bytes of the longest form, and the four lengths that wrap; with and without a limit.
 TEST(connection_frame, huge_lengths_are_refused_before_anything_is_reserved) {
+  test::loop_parts parts;
   for (const std::uint64_t limit : {std::uint64_t{1} << 20, std::uint64_t{1} << 62, ~std::uint64_t{0}}) {
     settings obey;
     obey.bounds.max_message = limit;
@@ -185,7 +187,7 @@ TEST(connection_frame, huge_lengths_are_refused_before_anything_is_reserved) {
         for (const std::uint64_t rest : {std::uint64_t{0x0001000000000000}, std::uint64_t{0x00FFFFFFFFFFFFFF}}) {
           const std::uint64_t length = first << 56 | rest;
           SCOPED_TRACE(length);
-          core_end end(side, obey);
+          core_end end(side, obey, &parts);
           end.receive(frame_writer(other(side)).header(0x82, length, 8).bytes());
           EXPECT_EQ(end.parts().pool.used_bytes(), 0U);
           if (first >= 128)
@@ -199,7 +201,7 @@ TEST(connection_frame, huge_lengths_are_refused_before_anything_is_reserved) {
         }
       }
       for (std::uint64_t k = 0; k < 16; ++k) {
-        core_end end(side, obey);
+        core_end end(side, obey, &parts);
         end.receive(frame_writer(other(side)).header(0x82, ~k, 8).bytes());
         expect_failed(end, errc::length_invalid, close_code::protocol_error);
       }

@@ -31,12 +31,13 @@ inline std::string content(std::size_t size) {
 template <class Prepare, class Check>
 void in_every_cut(role side, byte_view wire, const core::settings& obey, Prepare&& prepare, Check&& check,
                   int random_cuts = 6) {
+  loop_parts parts;
   for (const bool area : {false, true}) {
     in_every_cutting(
         wire,
         [&](std::span<const byte_span> pieces) {
           SCOPED_TRACE(name_of(side));
-          core_end end(side, obey);
+          core_end end(side, obey, &parts);
           end.use_area = area;
           prepare(end);
           end.receive_each(pieces);
@@ -45,7 +46,7 @@ void in_every_cut(role side, byte_view wire, const core::settings& obey, Prepare
           for (std::size_t i = 0; i + 1 < end.events.size(); ++i)
             EXPECT_NE(end.events[i].what, core::kind::closed) << "events after the last one";
           end.destroy();
-          EXPECT_EQ(end.parts().pool.used_bytes(), 0U);
+          EXPECT_EQ(parts.pool.used_bytes(), 0U);
         },
         random_cuts);
   }

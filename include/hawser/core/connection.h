@@ -214,7 +214,7 @@ class HAWSER_API connection {
   void end_message() noexcept;
   void settle_stages();
   bool glitch();
-  void reserve_for(assembly& a, std::size_t more);
+  buffer reserve_for(assembly& a, std::size_t more);
 
   // control.cc
   kind read_control();

@@ -204,7 +204,7 @@ errc confirm_one(const extension_element& e, const extension_list& list, negotia
   }
   bool threw = false;
   for (const any_factory& f : list.all()) {
-    if (f.name() != e.name) continue;
+    if (f.name() != e.name || offers_of(f).empty()) continue;
     asked<std::optional<agreement>> terms = ask<std::optional<agreement>>([&] { return f.confirm(e.parameters); });
     threw = threw || terms.threw;
     if (terms.threw || !terms.value) continue;

@@ -158,6 +158,7 @@ bool pipeline::state::start(direction way, head& h, std::size_t from) {
   if (failed || over) return false;
   lane& l = at(way);
   if (l.active) give_up(way);
+  if (failed) return false;
   settle(l);
   l.active = true;
   if (way == direction::out) {

@@ -58,7 +58,7 @@ struct made {
   }
   [[nodiscard]] std::optional<accepted<idle>> accept(const std::vector<params>& all) const {
     for (const params& p : all)
-      if (std::optional<accepted<idle>> made = confirm(p)) return made;
+      if (std::optional<accepted<idle>> agreed = confirm(p)) return agreed;
     return std::nullopt;
   }
   [[nodiscard]] std::optional<accepted<idle>> confirm(const params& p) const {

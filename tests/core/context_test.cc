@@ -14,7 +14,6 @@ using test::head_of;
 using test::passed;
 using test::send;
 
-
 using context_test = test::scripted_test;
 
 // ---- own control frames

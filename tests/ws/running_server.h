@@ -56,17 +56,6 @@ class journal {
   std::vector<std::string> lines_;
 };
 
-/// Waits until `done` by looking again: for what no call announces. False: it does not come.
-template <class Predicate>
-bool eventually(Predicate done) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
-
 class running_server {
  public:
   explicit running_server(server_options options = {}) : it_(std::move(options)) {}

@@ -85,8 +85,8 @@ kind connection::take_close(byte_span payload) {
   if (state_ == state::open) {
     flush_stages();
     if (state_ == state::ending) return kind::none;
-    const bool echo = code == static_cast<std::uint16_t>(close_code::no_status) || may_send(code, side_);
-    put_close(echo ? code : static_cast<std::uint16_t>(close_code::normal), {});
+    // A server never says 1010 (N-21), and another code would be one that the peer did not give.
+    put_close(may_send(code, side_) ? code : static_cast<std::uint16_t>(close_code::no_status), {});
   }
   if (!reason.empty()) need_assembly().text_of_end = reason;
   state_ = state::ending;

@@ -80,7 +80,7 @@ const CLASSES = [
     return waits ? last : undefined;
   }, 0],
   ['1010 is never sent by a server', (bytes, role) => role === 'client' ? undefined : find(bytes, (header) => header.complete
-    && header.opcode === 8 && payloadOf(bytes, header).subarray(0, 2).equals(Buffer.from([0x03, 0xf2]))), 1000],
+    && header.opcode === 8 && payloadOf(bytes, header).subarray(0, 2).equals(Buffer.from([0x03, 0xf2]))), 1005],
 ];
 
 export const NAMES = CLASSES.map(([name]) => name);

@@ -14,12 +14,12 @@ inline constexpr int done = 0;
 inline constexpr int failed = 1;
 inline constexpr int usage = 2;
 
-struct echo_server_args {
+struct echo_args {
   std::string listen = "127.0.0.1:9001";
   unsigned threads = 1;
   std::vector<std::string> extensions;
-  std::uint64_t max_message = std::uint64_t{1} << 20;
-  std::uint32_t max_fragments = 1024;
+  std::optional<std::uint64_t> max_message;
+  std::optional<std::uint32_t> max_fragments;
   std::optional<std::size_t> max_per_ip;
   std::optional<std::size_t> accept_rate;
   std::string driver = "auto";
@@ -35,9 +35,10 @@ struct connect_args {
 };
 
 /// Echoes what it receives until SIGINT or SIGTERM.
-int echo_server(const echo_server_args& args);
-/// Runs every case of a fuzzing server at `url`, echoing its messages.
-int echo_client(const std::string& url);
+int echo_server(const echo_args& args);
+/// Runs every case of a fuzzing server at `url`, echoing its messages. Of `args` the extensions, the limits of messages
+/// and the driver count.
+int echo_client(const std::string& url, const echo_args& args);
 /// Sends lines of standard input, prints what comes.
 int connect(const connect_args& args);
 

@@ -10,11 +10,14 @@
 
 #include <cstdio>
 #include <string>
+#include <system_error>
 #include <thread>
 
 namespace hawser_tool {
 
 namespace {
+
+using net_address = hawser::net::address;
 
 constexpr const char* topic = "all";
 
@@ -50,11 +53,11 @@ class signal_waiter {
   std::thread thread_;
 };
 
-hawser::server_options options_of(const echo_server_args& args) {
+hawser::server_options options_of(const echo_args& args) {
   hawser::server_options o;
   o.threads = args.threads;
-  o.bounds.max_message = args.max_message;
-  o.bounds.max_fragments = args.max_fragments;
+  if (args.max_message) o.bounds.max_message = *args.max_message;
+  if (args.max_fragments) o.bounds.max_fragments = *args.max_fragments;
   o.close_timeout = std::chrono::seconds(4);
   if (args.max_per_ip) o.max_per_host = *args.max_per_ip;
   if (args.accept_rate) o.accept_rate = *args.accept_rate;
@@ -65,9 +68,27 @@ hawser::server_options options_of(const echo_server_args& args) {
   return o;
 }
 
+// Why `text` cannot be listened on, and the exit status for that.
+int refuse(const std::string& text, std::string why, int status) {
+  std::fprintf(stderr, "hawser: cannot listen on %s: %s\n", text.c_str(), why.c_str());
+  return status;
+}
+
+int refuse(const std::string& text, const net_address& at, std::error_code error) {
+  const bool path = at.family() == net_address::kind::unix_path;
+  if (path && error == hawser::errc::address_invalid)
+    return refuse(text, "The folder of this path does not exist. Create it, or correct the path.", usage);
+  if (path && error == hawser::errc::permission_denied)
+    return refuse(text, "The system does not allow it. Choose a path in a folder that you may write to.", failed);
+  if (path && error == hawser::errc::address_in_use)
+    return refuse(text, "There is such a file already. Stop the program that listens there, or choose another path.",
+                  failed);
+  return refuse(text, error.message(), error == hawser::errc::address_invalid ? usage : failed);
+}
+
 }  // namespace
 
-int echo_server(const echo_server_args& args) {
+int echo_server(const echo_args& args) {
   signal_waiter signals;
   hawser::server server(options_of(args));
   std::string why;
@@ -83,11 +104,10 @@ int echo_server(const echo_server_args& args) {
     all.on_message(echo).on_drain(echo_waiting);
   }
   server.page("/", "text/html; charset=utf-8", page);
-  const hawser::result<hawser::net::address> at = server.listen(args.listen);
-  if (!at) {
-    std::fprintf(stderr, "hawser: cannot listen on %s: %s\n", args.listen.c_str(), at.error().message().c_str());
-    return at.error() == hawser::fault::caller_mistake || at.error() == hawser::errc::address_invalid ? usage : failed;
-  }
+  const hawser::result<net_address> asked = net_address::parse(args.listen, &why);
+  if (!asked) return refuse(args.listen, why, usage);
+  const hawser::result<net_address> at = server.listen(args.listen);
+  if (!at) return refuse(args.listen, *asked, at.error());
   std::printf("listening on ws://%s\n", at->text().c_str());
   std::fflush(stdout);
   signals.start(server);

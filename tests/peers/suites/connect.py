@@ -271,6 +271,12 @@ def mistakes(bench):
         (["echo", "--listen", "127.0.0.1:0", "--no-such-flag"], 2),
         (["echo", "--listen", "127.0.0.1:0", "--extension", "x-no-such"], 2),
         (["echo", "--listen", "127.0.0.1:0", "--max-message", "many"], 2),
+        (["echo", "--listen", "127.0.0.1:0", "--max-message", "-1"], 2), (["echo", "--max-message", str(10**20)], 2),
+        (["echo", "--listen", "127.0.0.1:0", "--max-message", "0"], 2), (["echo", "--max-fragments", str(2**32)], 2),
+        (["echo", "--listen", "127.0.0.1:0", "--max-per-ip", "0"], 2), (["echo", "--accept-rate", "0"], 2),
+        (["echo", "--listen", "unix:/no/such/folder/socket"], 2), (["echo", "--listen", "unix:"], 2),
+        (["echo", "--client", "ws://127.0.0.1/", "--listen", "127.0.0.1:0"], 2), (["echo", "--client", "nonsense"], 2),
+        ([], 2), (["no-such-command"], 2),
         (["connect", f"ws://127.0.0.1:{closed_port}/"], 1), (["connect", "ws://no-such-host.invalid/"], 1),
         (["echo", "--client", f"ws://127.0.0.1:{closed_port}"], 1),
     ]

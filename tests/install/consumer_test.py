@@ -6,6 +6,7 @@ project and builds them as shared libraries, which fails to link when something 
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ def run(*command):
 
 def consume(scratch, *options):
     binary = scratch / "consumer"
+    if shutil.which("ccache"):
+        options = (*options, "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
     run("cmake", "-G", "Ninja", "-S", HERE / "consumer", "-B", binary, *options)
     run("cmake", "--build", binary)
     return run(binary / "consumer").strip(), binary
@@ -42,7 +45,7 @@ def main():
             soname = re.search(r"SONAME.*\[(.+)\]", run("readelf", "-d", *binary.rglob("libhawser_base.so"))).group(1)
             if soname != f"libhawser_base.so.{'.'.join(version.split('.')[:2])}":
                 sys.exit(f"the shared library calls itself {soname}")
-    if said != f"hawser {version}":
+    if said != f"hawser {version}, x-inverted: hello":
         sys.exit(f"the consumer said {said!r}")
 
 

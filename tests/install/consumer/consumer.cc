@@ -1,6 +1,52 @@
-// A user's program: only the public headers, only the targets that the package exports.
-#include <hawser/base/config.h>
+// A user's program: only the public headers, only the targets that the package exports. A server and a client of its
+// own exchange one message through an extension of its own.
+#include <hawser/hawser.h>
 
 #include <iostream>
+#include <string>
+#include <thread>
 
-int main() { std::cout << "hawser " << hawser::version() << '\n'; }
+namespace {
+
+void invert(hawser::byte_span message) {
+  for (std::byte& b : message)
+    b = ~b;
+}
+
+auto inverted() { return hawser::ext::message_extension("x-inverted", hawser::rsv::two).encode(invert).decode(invert); }
+
+std::string echo_of(std::string_view text, const std::string& url, std::string& agreed) {
+  std::string answer;
+  hawser::client ws(url);
+  ws.extensions().add(inverted());
+  ws.on_connect([&](hawser::connection c, const hawser::handshake& h) {
+    agreed = h.extensions_header;
+    c.send(text);
+  });
+  ws.on_message([&](hawser::connection c, const hawser::message& m) {
+    answer = m.text();
+    c.close();
+  });
+  ws.on_error([](const hawser::failure& f) { std::cerr << f.what() << '\n'; });
+  ws.run_forever();
+  return answer;
+}
+
+}  // namespace
+
+int main() {
+  hawser::server server;
+  server.extensions().add(inverted());
+  server.route("*").on_message([](hawser::connection c, const hawser::message& m) { c.send(m); });
+  const auto at = server.listen("127.0.0.1", 0);
+  if (!at) {
+    std::cerr << at.error().message() << '\n';
+    return 1;
+  }
+  std::thread loop([&server] { (void)server.run(); });
+  std::string agreed;
+  const std::string answer = echo_of("hello", "ws://" + at->text() + "/", agreed);
+  server.stop();
+  loop.join();
+  std::cout << "hawser " << hawser::version() << ", " << agreed << ": " << answer << '\n';
+}

@@ -1,0 +1,296 @@
+// A connection with stages of extensions at work: messages, own control frames, forwards, the end.
+#include "core/connection_kit.h"
+#include "core/pipeline_kit.h"
+#include "support/pair.h"
+
+#include <gtest/gtest.h>
+
+namespace hawser {
+namespace {
+
+using core::kind;
+using core::settings;
+using test::both_roles;
+using test::content;
+using test::core_end;
+using test::core_pair;
+using test::expect_failed;
+using test::frame_writer;
+using test::in_every_pair;
+using test::other;
+using test::raw_frame;
+using test::seen_message;
+using test::stage_list;
+
+/// Inverts every byte and says so by RSV2.
+struct inverter {
+  static constexpr unsigned hooks = hook::in_place;
+  verdict begin(direction way, head& h, context&) {
+    if (way == direction::in && (h.rsv & 2) == 0) return verdict::bypass;
+    h.rsv = static_cast<std::uint8_t>(way == direction::out ? h.rsv | 2 : h.rsv & ~2);
+    return verdict::in_place;
+  }
+  void in_place(direction, byte_span chunk, bool, context&) {
+    for (std::byte& b : chunk)
+      b = ~b;
+  }
+};
+
+/// Copies from one buffer to the other.
+struct copier {
+  static constexpr unsigned hooks = hook::transform;
+  verdict begin(direction, head&, context&) { return verdict::transform; }
+  step transform(direction, byte_view in, byte_span out, bool fin, context&) {
+    step did;
+    did.consumed = did.produced = std::min(in.size(), out.size());
+    std::copy_n(in.begin(), did.consumed, out.begin());
+    did.next = did.consumed < in.size() ? flow::full : fin ? flow::done : flow::more;
+    return did;
+  }
+};
+
+struct diary {
+  std::vector<std::string> controls;
+  int closed = 0;
+};
+
+/// Takes whole messages away. Those that begin with "hold" go on at a control frame, a timer or the flush; all others
+/// at once.
+struct keeper {
+  static constexpr unsigned hooks = hook::whole | hook::control | hook::timer | hook::flush | hook::closed;
+  diary* log;
+  struct held {
+    direction way;
+    head h;
+    buffer body;
+  };
+  std::vector<held> waiting = {};
+
+  verdict begin(direction, head&, context&) { return verdict::whole; }
+  void whole(direction way, const head& h, buffer body, context& c) {
+    const std::string text = test::text_of(body.view());
+    if (text.starts_with("fail")) return c.fail(close_code::invalid_payload, "asked to fail");
+    if (!text.starts_with("hold")) return static_cast<void>(c.forward(way, h, std::move(body)));
+    waiting.push_back({way, h, std::move(body)});
+    if (text == "hold until the timer") c.arm(c.now() + std::chrono::seconds(3));
+  }
+  void release(context& c) {
+    for (held& w : waiting)
+      EXPECT_TRUE(c.forward(w.way, w.h, std::move(w.body)));
+    waiting.clear();
+  }
+  void control(std::uint8_t opcode, byte_view payload, context& c) {
+    log->controls.push_back(std::to_string(opcode) + test::text_of(payload));
+    EXPECT_TRUE(c.emit_control(0xC, as_bytes("heard")));
+    release(c);
+  }
+  void timer(context& c) { release(c); }
+  void flush(context& c) { release(c); }
+  void closed(close_code, context&) { ++log->closed; }
+};
+
+claims inverting() {
+  claims c;
+  c.rsv = 2;
+  return c;
+}
+claims keeping() {
+  claims c;
+  c.opcodes = 1U << 0xB | 1U << 0xC;
+  return c;
+}
+
+core_end& with_keeper(core_end& end, diary& log) {
+  end->attach(stage_list().add("x-keep", keeping(), keeper{&log}).take(), end.now);
+  return end;
+}
+
+// F-11, N-11: whole and in parts, every size, both directions, and no memory is held between messages.
+TEST(connection_stage, messages_through_two_stages) {
+  for (const bool in_parts : {false, true}) {
+    settings obey;
+    obey.in_parts = in_parts;
+    obey.bounds.max_outgoing_frame = 30'000;
+    for (const std::size_t size : {0U, 1U, 125U, 2100U, 16384U, 70'000U}) {
+      SCOPED_TRACE(testing::Message() << size << (in_parts ? " in parts" : ""));
+      const std::string text = content(size);
+      in_every_pair(
+          obey,
+          [&](core_pair& ends) {
+            for (core_end* end : {&ends.client, &ends.server}) {
+              (*end)->attach(stage_list().add("x-invert", inverting(), inverter{}).add("x-copy", {}, copier{}).take(),
+                             end->now);
+            }
+            if (!in_parts) ends.server.on_event = test::echo;
+            ends.client.turn([&](core::connection& c) {
+              ASSERT_EQ(c.send(opcode::text, as_bytes(text)), errc::ok);
+              ASSERT_EQ(c.begin_message(opcode::text), errc::ok);
+              ASSERT_EQ(c.send_part(as_bytes(text).first(size / 3), false), errc::ok);
+              ASSERT_EQ(c.send_part(as_bytes(text).subspan(size / 3), true), errc::ok);
+            });
+            ends.run();
+            std::string all;
+            for (const auto& e : ends.server.events)
+              all += e.payload;
+            EXPECT_EQ(all, text + text);
+            EXPECT_EQ(ends.server->stats().messages_in, 2U);
+            EXPECT_EQ(ends.client->stats().messages_out, 2U);
+            if (!in_parts) {
+              EXPECT_EQ(ends.client.events, (std::vector{seen_message(text), seen_message(text)}));
+            }
+            const auto wire = test::read_frames(ends.client_wire, role::client, 0x20);
+            EXPECT_EQ(wire.fault, "");
+            for (const raw_frame& f : wire.frames)
+              EXPECT_EQ((f.first & 0x20) != 0, f.op() != 0) << "the bit stands on the first frame only";
+            EXPECT_EQ(ends.server.parts().pool.used_bytes(), 0U);
+            EXPECT_EQ(ends.client.parts().pool.used_bytes(), 0U);
+          },
+          2);
+    }
+  }
+}
+
+// F-01, P-02: a claimed bit is good on the first frame of a message, nowhere else; the others stay refused.
+TEST(connection_stage, only_claimed_bits_and_opcodes_where_they_belong) {
+  const std::vector<std::pair<unsigned, errc>> bad = {
+      {0xC1, errc::reserved_bits},   {0x91, errc::reserved_bits},   {0xB1, errc::reserved_bits},
+      {0xA9, errc::reserved_bits},   {0xA8, errc::reserved_bits},   {0xAB, errc::reserved_bits},
+      {0x8D, errc::reserved_opcode}, {0x83, errc::reserved_opcode}, {0x0B, errc::control_fragmented}};
+  for (const role side : both_roles) {
+    for (const auto& [first, why] : bad) {
+      SCOPED_TRACE(first);
+      diary log;
+      core_end end(side);
+      claims uses = keeping();
+      uses.rsv = 2;
+      end->attach(stage_list().add("x-keep", uses, keeper{&log}).take(), end.now);
+      end.receive(frame_writer(other(side)).frame(first, "a").bytes());
+      expect_failed(end, why, close_code::protocol_error);
+      EXPECT_EQ(log.closed, 1);
+    }
+    core_end end(side);
+    end->attach(stage_list().add("x-invert", inverting(), inverter{}).take(), end.now);
+    end.receive(frame_writer(other(side)).frame(0x22, content(20)).frame(0xA0, "b").bytes());
+    expect_failed(end, errc::reserved_bits, close_code::protocol_error);
+  }
+}
+
+// F-04: an opcode for data that a stage claimed may be fragmented and is delivered, and may be sent.
+TEST(connection_stage, own_data_opcodes) {
+  for (const role side : both_roles) {
+    diary log;
+    core_end end(side);
+    claims uses;
+    uses.opcodes = 1U << 3;
+    end->attach(stage_list().add("x-own", uses, keeper{&log}).take(), end.now);
+    end.receive(frame_writer(other(side)).fragments(3, {content(20), "\xFF"}).bytes());
+    EXPECT_EQ(end.events, std::vector{seen_message(content(20) + "\xFF", static_cast<opcode>(3))});
+    end.turn([](core::connection& c) {
+      EXPECT_EQ(c.send(static_cast<opcode>(3), as_bytes("x")), errc::ok);
+      EXPECT_EQ(c.send(static_cast<opcode>(4), as_bytes("x")), errc::invalid_argument);
+    });
+    EXPECT_EQ(end.sent().frames, std::vector({raw_frame{0x83, "x"}}));
+  }
+}
+
+// F-03, F-06: own control frames, also between fragments; they set held messages free, in both directions.
+TEST(connection_stage, own_control_frames_and_forwards) {
+  for (const role side : both_roles) {
+    diary log;
+    core_end end(side);
+    with_keeper(end, log);
+    end.turn([](core::connection& c) {
+      EXPECT_EQ(c.send(opcode::text, as_bytes("hold out")), errc::ok);
+      EXPECT_EQ(c.send(opcode::text, as_bytes("at once")), errc::ok);
+    });
+    end.receive(frame_writer(other(side)).text("hold in").text("now").bytes());
+    EXPECT_EQ(end.events, std::vector{seen_message("now")});
+    EXPECT_EQ(end.sent().frames, std::vector({raw_frame{0x81, "at once"}}));
+    end.receive(frame_writer(other(side)).frame(0x01, "frag-").frame(0x8B, "!").frame(0x80, "ments").bytes());
+    EXPECT_EQ(log.controls, std::vector<std::string>{"11!"});
+    ASSERT_EQ(end.events.size(), 3U);
+    EXPECT_EQ(end.sent().frames,
+              (std::vector{raw_frame{0x81, "at once"}, raw_frame{0x8C, "heard"}, raw_frame{0x81, "hold out"}}));
+    end.receive(frame_writer(other(side)).header(0x8B, 126).bytes());
+    expect_failed(end, errc::control_too_long, close_code::protocol_error);
+    EXPECT_EQ(log.closed, 1);
+  }
+}
+
+// A forward never gets between the frames of a message in parts, whether its stages see that message or not.
+TEST(connection_stage, a_forward_waits_for_the_message_in_parts) {
+  diary log;
+  core_end end(role::server);
+  claims uses = keeping();
+  uses.opcodes_of_interest = 1U << 1;
+  end->attach(stage_list().add("x-keep", uses, keeper{&log}).take(), end.now);
+  end->send(opcode::text, as_bytes("hold"));
+  end.turn([](core::connection& c) {
+    EXPECT_EQ(c.begin_message(opcode::binary), errc::ok);
+    EXPECT_EQ(c.send_part(as_bytes("a"), false), errc::ok);
+  });
+  end.receive(frame_writer(role::client).frame(0x8B, "").bytes());
+  end.turn([](core::connection& c) { EXPECT_EQ(c.send_part(as_bytes("b"), true), errc::ok); });
+  EXPECT_EQ(end.sent().fault, "");
+  EXPECT_EQ(end.sent().frames, (std::vector{raw_frame{0x02, "a"}, raw_frame{0x8C, "heard"}, raw_frame{0x80, "b"},
+                                            raw_frame{0x81, "hold"}}));
+}
+
+// `flush` before a close, ours or the answer to the peer's: what was held goes out before the close frame, and in
+// before `closed`; `closed` comes once.
+TEST(connection_stage, what_was_held_leaves_before_the_end) {
+  for (const role side : both_roles) {
+    for (const bool ours : {true, false}) {
+      SCOPED_TRACE(testing::Message() << test::name_of(side) << (ours ? " closes" : " is closed"));
+      diary log;
+      core_end end(side);
+      with_keeper(end, log);
+      end->send(opcode::text, as_bytes("hold out"));
+      end.receive(frame_writer(other(side)).text("hold in").bytes());
+      EXPECT_TRUE(end.events.empty());
+      if (ours) end.turn([&](core::connection& c) { EXPECT_EQ(c.close(close_code::normal, "", end.now), errc::ok); });
+      end.receive(frame_writer(other(side)).close(1000).bytes());
+      ASSERT_EQ(end.events.size(), 2U);
+      EXPECT_EQ(end.events[0], seen_message("hold in"));
+      EXPECT_EQ(end.events[1].error, errc::ok);
+      EXPECT_EQ(end.sent().frames, (std::vector{raw_frame{0x81, "hold out"}, raw_frame{0x88, "\x03\xE8"}}));
+      EXPECT_EQ(log.closed, 1);
+      end.end_of_input();
+      EXPECT_EQ(log.closed, 1);
+    }
+  }
+}
+
+TEST(connection_stage, timers_of_stages) {
+  using namespace std::chrono_literals;
+  diary log;
+  core_end end(role::server);
+  with_keeper(end, log);
+  end.receive(frame_writer(role::client).text("hold until the timer").bytes());
+  EXPECT_EQ(end->deadline(), end.now + 3s);
+  end.advance(3s);
+  EXPECT_EQ(end.events, std::vector{seen_message("hold until the timer")});
+}
+
+// A failing stage fails the connection with its code and words, in either direction, and nothing is passed on.
+TEST(connection_stage, a_failing_stage_fails_the_connection) {
+  for (const role side : both_roles) {
+    for (const bool out : {true, false}) {
+      diary log;
+      core_end end(side);
+      with_keeper(end, log);
+      if (out)
+        end.turn([](core::connection& c) { EXPECT_EQ(c.send(opcode::text, as_bytes("fail")), errc::closed); });
+      else
+        end.receive(frame_writer(other(side)).text("good").text("fail").text("never").bytes());
+      expect_failed(end, errc::corrupt_data, close_code::invalid_payload);
+      EXPECT_EQ(end.closed()->payload, "asked to fail");
+      EXPECT_EQ(end.events.size(), out ? 1U : 2U);
+      EXPECT_EQ(log.closed, 1);
+      EXPECT_EQ(end.parts().pool.used_bytes(), 0U);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hawser

@@ -71,7 +71,6 @@ void epoll_listener::stop() noexcept {
   if (!socket_) return;
   owner_.owner_.timers().cancel(*this);
   owner_.control(EPOLL_CTL_DEL, socket_.get(), 0, 0);
-  owner_.forget_events(this);
   socket_.reset();
   struct stat file {};
   if (file_.empty() || ::lstat(file_.c_str(), &file) != 0) return;

@@ -193,6 +193,14 @@ TEST_P(driver_suite, read_into_puts_bytes_at_their_place_once) {
   EXPECT_EQ(as_text(s.b->into.view()), expected);
 }
 
+TEST_P(driver_suite, a_read_into_no_room_is_no_read) {
+  const auto s = make_streams();
+  io().read_into(*s.b, l().pool().take(10), 10, 0);
+  s.a->send("bytes");
+  EXPECT_TRUE(until([&] { return s.b->received == "bytes"; }));
+  EXPECT_EQ(s.b->events.find_first_not_of('r'), std::string::npos) << s.b->events;
+}
+
 TEST_P(driver_suite, a_message_is_gathered_by_read_into_again_and_again) {
   const auto s = make_streams();
   const std::string all = pattern(2'000'000);
@@ -306,6 +314,9 @@ TEST_P(driver_suite, writing_to_a_peer_that_is_gone_is_an_error_and_no_signal) {
     rig_->settle();
   }
   EXPECT_EQ(s.b->write_error, errc::connection_lost);
+  // In several chunks too.
+  const std::vector<byte_view> chunks(3, as_bytes("chunk"));
+  EXPECT_EQ(io().write(*s.b, chunks).error, errc::connection_lost);
 }
 
 TEST_P(driver_suite, a_write_that_waits_hears_when_the_peer_is_gone) {

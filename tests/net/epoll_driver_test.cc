@@ -164,9 +164,9 @@ TEST(epoll_driver, room_is_only_waited_for_while_a_write_is_pending) {
   ASSERT_TRUE(run_until(*l, [&] { return b.received.size() == 5'000'004; }));
   // One call for the other end to start reading; and one to wait for room no longer, not one for each pending write.
   EXPECT_EQ(l->io().calls().controls, controls + 3);
-  const std::uint64_t waits = l->io().calls().waits;
-  l->run_once(l->refresh_now() + 20ms);
-  EXPECT_EQ(l->io().calls().waits, waits + 1);
+  const tick deadline = l->refresh_now() + 20ms;
+  l->run_once(deadline);
+  EXPECT_GE(l->now(), deadline) << "something woke the loop";
   EXPECT_FALSE(a.waiting);
 }
 
@@ -348,6 +348,15 @@ TEST_F(unix_file, that_is_in_use_or_no_socket_is_never_replaced) {
   const unique_fd plain(::open(path_.c_str(), O_CREAT | O_WRONLY, 0600));
   EXPECT_EQ(l_->io().listen(second, at(), options, bound), errc::address_in_use);
   EXPECT_TRUE(exists());
+  // A datagram socket in use does not answer "refused" either.
+  ASSERT_EQ(::unlink(path_.c_str()), 0);
+  const unique_fd datagrams(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  path_.copy(name.sun_path, sizeof name.sun_path - 1);
+  ASSERT_EQ(::bind(datagrams.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+  EXPECT_EQ(l_->io().listen(second, at(), options, bound), errc::address_in_use);
+  EXPECT_TRUE(exists());
 }
 
 TEST_F(unix_file, missing_is_a_refusal) {
@@ -390,9 +399,9 @@ TEST(epoll_driver, a_forked_child_brings_no_events_of_closed_streams) {
   ASSERT_GT(child, 0);
   stream.reset();
   ASSERT_EQ(::send(fds[1], "x", 1, MSG_NOSIGNAL), 1) << "the child still holds the other end";
-  const std::uint64_t waits = l->io().calls().waits;
-  l->run_once(l->refresh_now() + 20ms);
-  EXPECT_EQ(l->io().calls().waits, waits + 1);
+  const tick deadline = l->refresh_now() + 20ms;
+  l->run_once(deadline);
+  EXPECT_GE(l->now(), deadline) << "something woke the loop";
   ::close(hold[0]);
   ::close(hold[1]);
   ::close(fds[1]);
@@ -527,6 +536,34 @@ template <class Call>
 auto without_descriptors(const Call& call) {
   const no_more_descriptors none;
   return call();
+}
+
+// A rest that ends in the very moment in which its listener is stopped.
+TEST(epoll_driver, a_stopped_listener_is_not_woken_from_its_rest) {
+  class stopper final : public net::timed {
+   public:
+    stopper(loop& l, keeper& k) : loop_(l), keeper_(k) {}
+    void on_timer(tick) override { loop_.io().stop_listening(keeper_); }
+
+   private:
+    loop& loop_;
+    keeper& keeper_;
+  };
+  for (const bool stopper_first : {false, true}) {
+    stepped steps;
+    keeper server(*steps.l);
+    stopper s(*steps.l, server);
+    const address bound = server.listen(parsed("127.0.0.1:0"));
+    const tick rest_ends = steps.l->now() + 10ms + 100ms;
+    if (stopper_first) steps.l->timers().schedule(s, rest_ends);
+    break_listener(bound);
+    steps.pass(10ms);
+    if (!stopper_first) steps.l->timers().schedule(s, rest_ends);
+    const std::uint64_t accepts = steps.l->io().calls().accepts;
+    steps.pass(2s);
+    EXPECT_LE(steps.l->io().calls().accepts, accepts + 1);
+    EXPECT_EQ(server.rests, 0);
+  }
 }
 
 TEST(epoll_driver, a_loop_without_descriptors_is_an_error) {

@@ -150,6 +150,11 @@ TEST(loop, wakes_once_a_batch_however_much_is_posted) {
   EXPECT_EQ(l->io().calls().waits, 1U);
   std::thread([&] { l->post([] {}); }).join();
   EXPECT_EQ(l->io().calls().wakes, 2U);
+  l->run_once(l->now());
+  // And what woke it once does not go on to.
+  const tick deadline = l->refresh_now() + 20ms;
+  l->run_once(deadline);
+  EXPECT_GE(l->now(), deadline);
 }
 
 TEST(loop, a_post_from_its_own_batch_needs_no_wake) {
@@ -166,22 +171,30 @@ TEST(loop, a_post_from_its_own_batch_needs_no_wake) {
   EXPECT_EQ(l->io().calls().wakes, before);
 }
 
+// A call that posts another one when it is destroyed, `left` times over.
+class posts_when_destroyed {
+ public:
+  posts_when_destroyed(loop& l, bool& called, std::shared_ptr<int> token, int left)
+      : loop_(&l), called_(&called), token_(std::move(token)), left_(left) {}
+  posts_when_destroyed(posts_when_destroyed&&) = default;
+  posts_when_destroyed& operator=(posts_when_destroyed&&) = default;
+  ~posts_when_destroyed() {
+    if (token_ && left_ > 0) loop_->post(posts_when_destroyed(*loop_, *called_, token_, left_ - 1));
+  }
+  void operator()() const { *called_ = true; }
+
+ private:
+  loop* loop_;
+  bool* called_;
+  std::shared_ptr<int> token_;
+  int left_;
+};
+
 TEST(loop, calls_still_queued_are_destroyed_uncalled_and_theirs_too) {
   auto l = make_loop();
   bool called = false;
   auto token = std::make_shared<int>(0);
-  struct posts_when_destroyed {
-    loop* to;
-    bool* called;
-    std::shared_ptr<int> token;
-    ~posts_when_destroyed() {
-      if (token) to->post([flag = called] { *flag = true; });
-    }
-    posts_when_destroyed(loop& l, bool& c, std::shared_ptr<int> t) : to(&l), called(&c), token(std::move(t)) {}
-    posts_when_destroyed(posts_when_destroyed&&) = default;
-    void operator()() const { *called = true; }
-  };
-  l->post(posts_when_destroyed(*l, called, token));
+  l->post(posts_when_destroyed(*l, called, token, 100));
   EXPECT_EQ(token.use_count(), 2);
   l.reset();
   EXPECT_FALSE(called);

@@ -57,7 +57,7 @@ TEST(timer_wheel, wakes_at_or_after_the_time_and_within_a_granule) {
     EXPECT_EQ(p.calls, 1);
     EXPECT_GE(p.at, start + after);
     EXPECT_LE(p.at, start + after + granule);
-    EXPECT_LE(steps, 10) << "a lonely far timer may wake the loop once a level, not once a round";
+    EXPECT_LE(steps, after <= 500ms ? 2 : 10) << "a lonely far timer may wake the loop once a level, not once a round";
     EXPECT_EQ(wheel.next_due(), no_deadline);
   }
 }

@@ -19,6 +19,7 @@ struct web : running_server {
     it().page("/page", "text/html; charset=utf-8", "<p>hello</p>");
     it().on_error([this](const failure& f) { errors.add(f.what()); });
   }
+  ~web() { stop(); }
   std::string answer(std::string_view request) {
     raw_peer peer(at());
     peer.send(request);
@@ -177,8 +178,8 @@ TEST(server_requests, the_subprotocol_is_the_clients_first_that_the_route_speaks
 }
 
 TEST(server_requests, on_connect_sees_the_request) {
-  running_server server;
   journal seen;
+  running_server server;
   server->route("/").on_connect([&](connection c, const handshake& h) {
     seen.add(h.target);
     seen.add(std::string(h.peer.fields.find("Cookie").value_or("none")));

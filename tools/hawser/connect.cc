@@ -164,9 +164,10 @@ int connect(const connect_args& args) {
   });
   out.prompt();
   const lines_end why_ended = send_lines(ws, over, signals, out);
+  // Not `ws.close`, which drops what nobody reads: the reader goes on until the peer has answered, and prints it all.
   if (why_ended != lines_end::connection)
     static_cast<void>(
-        ws.close(why_ended == lines_end::input ? hawser::close_code::normal : hawser::close_code::going_away));
+        ws.handle().close(why_ended == lines_end::input ? hawser::close_code::normal : hawser::close_code::going_away));
   reader.join();
   ::close(over);
   if (ended == hawser::errc::closed) {

@@ -146,6 +146,26 @@ TEST(connection_control, the_lane_holds_4_kib) {
   }
 }
 
+// What is in the queue already is not overtaken by what came into the lane later.
+TEST(connection_control, control_frames_keep_their_order_over_several_writes) {
+  for (const role side : both_roles) {
+    for (const std::size_t some : {0U, 1U, 3U}) {
+      blocked_end b(side, 10, 100);
+      std::vector<raw_frame> want = {{0x82, content(100)}};
+      b.end.takes = [some](std::size_t) { return some; };
+      for (int i = 0; i < 10; ++i) {
+        EXPECT_EQ(b.end->ping(as_bytes(std::to_string(i))), errc::ok);
+        want.push_back({0x89, std::to_string(i)});
+        b.end.write();
+      }
+      b.end.takes = {};
+      b.end.writable();
+      EXPECT_EQ(b.end.sent().fault, "");
+      EXPECT_EQ(b.end.sent().frames, want);
+    }
+  }
+}
+
 // Nothing follows a close frame, whatever waited in the lane when it was queued, and whenever the system takes how
 // much.
 TEST(connection_control, a_close_frame_is_the_last_even_when_the_lane_was_full) {

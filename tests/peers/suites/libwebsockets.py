@@ -39,6 +39,7 @@ def test_client(bench):
 def start_server(bench):
     server = bench.start("libwebsockets-test-server", "-p", "0", "-d", "31")
     port = server.find(r"lws_socket_bind says (\d+)", "err").group(1)
+    server.find("-> [0-9]+ 'OPERATIONAL'", "err")  # it is bound before it listens
     return f"ws://127.0.0.1:{port}/"
 
 

@@ -24,8 +24,9 @@ HAWSER_BEGIN
 ///
 /// Threads: `send`, `close`, `terminate`, `publish`, `subscribe`, `unsubscribe`, `post` and `is_open` may be called on
 /// any thread. On the connection's own loop they act at once; elsewhere they copy what they need and queue it there,
-/// and `ok` means queued. All other calls belong to the loop's thread (the handlers run there) and answer
-/// `errc::wrong_thread` elsewhere.
+/// and `ok` means queued: a message is then sent, whatever the backlog, unless the connection ends. How much may be
+/// queued is bounded, beyond that they answer `would_block`. All other calls belong to the loop's thread (the handlers
+/// run there) and answer `errc::wrong_thread` elsewhere.
 class HAWSER_API connection {
  public:
   /// Refers to no connection: every call answers `errc::closed`.
@@ -55,10 +56,12 @@ class HAWSER_API connection {
   /// Ends the connection at once, without a closing handshake; the peer sees a reset.
   errc terminate() const;
 
-  /// Joins or leaves a topic of this server. Errors: `invalid_argument` for a name that is empty or over 255 bytes.
+  /// Joins or leaves a topic of this server. Errors: `invalid_argument` for a name that is empty or over 255 bytes,
+  /// `wrong_state` for a client's connection.
   errc subscribe(std::string_view topic) const;
   errc unsubscribe(std::string_view topic) const;
-  /// Sends to every other subscriber of `topic` on this server.
+  /// Sends to every other subscriber of `topic` on this server. Errors: as `subscribe`, `invalid_utf8`, `would_block`
+  /// (sent to nobody) when too much waits for one of the server's loops already.
   errc publish(std::string_view topic, std::string_view text) const;
   errc publish(std::string_view topic, const char* text) const { return publish(topic, std::string_view(text)); }
   errc publish(std::string_view topic, byte_view data) const;
@@ -78,8 +81,8 @@ class HAWSER_API connection {
   /// The agreed extensions, as in Sec-WebSocket-Extensions; empty for none.
   [[nodiscard]] result<std::string> extensions() const;
 
-  /// Stops and resumes receiving: back-pressure by hand. What was received already waits. Errors: `closed`,
-  /// `wrong_thread`.
+  /// Stops and resumes receiving: back-pressure by hand. What was received already waits; `close` resumes. Errors:
+  /// `closed`, `wrong_thread`.
   errc pause() const;
   errc resume() const;
 

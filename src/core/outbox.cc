@@ -329,12 +329,9 @@ void outbox::spill(turn_block& block, buffer_pool& pool, std::size_t from) {
   block.holder_ = nullptr;
 }
 
-std::size_t outbox::pending(const turn_block& block) const noexcept {
-  if (block.holder_ == this) return block.size_ + block.referenced_ - block.sent_;
-  return queue_ == nullptr ? 0 : queue_->bytes + queue_->waiting();
-}
+std::size_t outbox::queued() const noexcept { return queue_->bytes + queue_->waiting(); }
 
-std::size_t outbox::backlog() const noexcept { return queue_ == nullptr ? 0 : queue_->bytes; }
+std::size_t outbox::backlog_bytes() const noexcept { return queue_->bytes; }
 
 void outbox::clear(turn_block& block) noexcept {
   if (block.holder_ == this) {

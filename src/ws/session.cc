@@ -242,7 +242,10 @@ void session::deliver_message(core::event& e) {
   m.op_ = e.op;
   m.first_ = e.first;
   m.last_ = e.fin;
+  mailbox& box = worker_->box();
+  session* outer = std::exchange(box.speaker, this);
   call(handlers_->message, handle(), std::as_const(m));
+  box.speaker = outer;
 }
 
 // The end, told once. While it is told nothing ends the session under its handlers: `terminate` waits for them.

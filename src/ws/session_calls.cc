@@ -227,9 +227,12 @@ std::string session::extensions() const {
 // ---- from handles to sessions
 
 session* session::here(connection c) noexcept {
-  slot* s = c.generation_ == 0 ? nullptr : find_slot(c.index_);
-  if (s == nullptr || current_mailbox == nullptr || s->box.load(std::memory_order_acquire) != current_mailbox)
-    return nullptr;
+  const mailbox* box = current_mailbox;
+  if (box == nullptr || c.generation_ == 0) return nullptr;
+  session* speaker = box->speaker;
+  if (speaker != nullptr && speaker->handle() == c && speaker->phase_ != phase::dead) return speaker;
+  slot* s = find_slot(c.index_);
+  if (s == nullptr || s->box.load(std::memory_order_acquire) != box) return nullptr;
   return s->generation.load(std::memory_order_relaxed) == c.generation_ ? s->who : nullptr;
 }
 

@@ -77,6 +77,9 @@ class mailbox {
 
   [[nodiscard]] budget& published() noexcept { return published_; }
 
+  /// The session whose handler runs, or null: what its handler sends is found without the table. The loop's thread.
+  session* speaker = nullptr;
+
  private:
   std::mutex lock_;
   net::loop* loop_ = nullptr;

@@ -222,6 +222,7 @@ class HAWSER_API connection {
   kind take_close(byte_span payload);
 
   // send.cc
+  bool send_plain(opcode op, byte_view payload) noexcept;
   errc admit(std::size_t size) const noexcept;
   errc admit_message(opcode op, std::size_t size);
   [[nodiscard]] errc check_message(opcode op) const;

@@ -64,6 +64,13 @@ class HAWSER_API outbox {
   [[nodiscard]] bool holds(const turn_block& block) const noexcept { return block.holder_ == this; }
 
   // ---- frames in
+  /// Room for `n` bytes in the block, when it is ours and has it; then `commit_block(n)`. Null otherwise: use
+  /// `reserve`.
+  std::byte* block_room(turn_block& block, std::size_t n) noexcept {
+    return block.holder_ == this && block.size_ + n <= turn_block::capacity ? block.bytes_.get() + block.size_
+                                                                            : nullptr;
+  }
+  void commit_block(turn_block& block, std::size_t n) noexcept { block.size_ += n; }
   /// A contiguous place for `n` bytes (n <= 64 KiB + 16); write them, then `commit(n)`.
   std::byte* reserve(turn_block& block, buffer_pool& pool, std::size_t n);
   void commit(turn_block& block, std::size_t n) noexcept;
@@ -94,15 +101,20 @@ class HAWSER_API outbox {
   void sent(turn_block& block, buffer_pool& pool, std::size_t n);
 
   /// Bytes to be sent: in the block, when it is ours, and in the backlog.
-  [[nodiscard]] std::size_t pending(const turn_block& block) const noexcept;
+  [[nodiscard]] std::size_t pending(const turn_block& block) const noexcept {
+    if (block.holder_ == this) return block.size_ + block.referenced_ - block.sent_;
+    return queue_ == nullptr ? 0 : queued();
+  }
   /// Bytes in the backlog.
-  [[nodiscard]] std::size_t backlog() const noexcept;
+  [[nodiscard]] std::size_t backlog() const noexcept { return queue_ == nullptr ? 0 : backlog_bytes(); }
   /// Throws everything away.
   void clear(turn_block& block) noexcept;
 
  private:
   struct queue;
   queue& need_queue();
+  [[nodiscard]] std::size_t queued() const noexcept;
+  [[nodiscard]] std::size_t backlog_bytes() const noexcept;
   static void reset(turn_block& block) noexcept;
   static void view_block(turn_block& block);
   void view_queue(turn_block& block) const;

@@ -176,7 +176,7 @@ class LayersTest(Copy):
         self.expect("src/ws/x.cc", "#include <simdjson.h>\n", "is not for room ws")
         self.expect("include/hawser/core/x.h", CONFIG + "#include <simdjson.h>\n", "is not for public headers")
         self.expect("src/testkit/x.cc", "#include <gtest/gtest.h>\n", "is not for room testkit")
-        self.expect("examples/x.cc", "#include <fmt/format.h>\n", "is not for room examples")
+        self.expect("examples/x.cc", "#include <CLI/CLI.hpp>\n", "is not for room examples")
         self.expect("include/hawser/core/x.h", CONFIG + "#include <sys/types.h>\n", "may not include <sys/types.h>")
         self.expect_fine("src/core/x.cc", "#include <simdjson.h>\n")
 

@@ -40,7 +40,6 @@ THIRD_PARTY = {
     "zstd.h": {"ext"},
     "liburing": {"net"},
     "CLI/": {"tools"},
-    "fmt/": {"tools"},
     "gtest/": set(),
 }
 C_HEADERS_IN_PUBLIC = {"stddef.h", "stdint.h"}  # for the plain C structs of the extension boundary

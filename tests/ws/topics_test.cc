@@ -1,0 +1,245 @@
+// Topics of a server over real sockets: what a publication costs, who gets it, and in which order.
+
+#include "ws/on_loop.h"
+#include "ws/running_server.h"
+
+#include <gtest/gtest.h>
+#include <hawser/ext/message_extension.h>
+#include <hawser/ws/server.h>
+#include <sys/resource.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hawser::test {
+namespace {
+
+constexpr std::string_view flipped = "Sec-WebSocket-Extensions: x-flip\r\n";
+constexpr unsigned marked_text = 0xC1;  // FIN, RSV1, text.
+
+void flip(byte_span message) {
+  for (std::byte& b : message)
+    b ^= std::byte{1};
+}
+
+std::string flip_text(std::string text) {
+  flip({reinterpret_cast<std::byte*>(text.data()), text.size()});
+  return text;
+}
+
+/// Everybody subscribes to "t". "/speak" does so too, and publishes as it is told.
+struct topic_server : running_server {
+  explicit topic_server(server_options options = {}) : running_server(std::move(options)) {
+    it().extensions().add(ext::message_extension("x-flip", rsv::one).encode(flip).decode(flip));
+    it().route("/").on_connect(join);
+    it().route("/speak").on_connect(join).on_message([this](connection c, const message& m) { speak(c, m); });
+  }
+  ~topic_server() { stop(); }
+
+  std::unique_ptr<raw_peer> join_as(std::string_view path = "/", std::string_view extra = {}) {
+    auto peer = std::make_unique<raw_peer>(at());
+    EXPECT_NE(peer->upgrade(path, extra).find(" 101 "), std::string::npos);
+    const std::string in = peer->frame().payload;
+    EXPECT_EQ(in, extra.empty() ? "in" : flip_text("in"));
+    return peer;
+  }
+
+  static void join(connection c, const handshake&) {
+    EXPECT_EQ(c.subscribe("t"), errc::ok);
+    EXPECT_EQ(c.send("in"), errc::ok);
+  }
+
+ private:
+  // "burst 32": so many publications in one go. "server x": the server publishes. Else: the connection does.
+  void speak(connection c, const message& m) {
+    const std::string_view text = m.text();
+    if (text.starts_with("burst ")) {
+      for (int i = 0; i < std::stoi(std::string(text.substr(6))); ++i)
+        EXPECT_EQ(c.publish("t", "burst " + std::to_string(i)), errc::ok);
+    } else if (text.starts_with("server ")) {
+      EXPECT_EQ(it().publish("t", text.substr(7)), errc::ok);
+    } else {
+      EXPECT_EQ(c.publish("t", m), errc::ok);
+    }
+  }
+};
+
+using peers = std::vector<std::unique_ptr<raw_peer>>;
+
+// As many descriptors as a test with many connections needs; false where that is not allowed.
+bool files_for(rlim_t wanted) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return false;
+  if (files.rlim_cur >= wanted) return true;
+  files.rlim_cur = wanted;
+  return files.rlim_max >= wanted && ::setrlimit(RLIMIT_NOFILE, &files) == 0;
+}
+
+TEST(topics, a_publication_costs_one_send_for_each_subscriber) {
+  if (!files_for(1200)) GTEST_SKIP() << "the limit on open files is too low";
+  constexpr std::size_t many = 500;
+  server_options options;
+  options.max_connections = many;
+  topic_server server(options);
+  server.start();
+  peers all;
+  for (std::size_t i = 0; i < many; ++i)
+    all.push_back(server.join_as());
+
+  io_counts before = counts_of(server.it());
+  ASSERT_EQ(server->publish("t", "one for all"), errc::ok);
+  for (const auto& peer : all)
+    ASSERT_EQ(peer->frame(), (raw_frame{0x81, "one for all"}));
+  io_counts cost = since(before, server.it());
+  EXPECT_EQ(cost.sends, many);
+  EXPECT_EQ(cost.receives, 0U);
+  EXPECT_EQ(cost.controls, 0U);
+
+  // 32 in one batch of the loop.
+  before = counts_of(server.it());
+  on_loop(server.it(), [&](worker&) {
+    for (int i = 0; i < 32; ++i)
+      EXPECT_EQ(server->publish("t", "burst " + std::to_string(i)), errc::ok);
+    return true;
+  });
+  for (const auto& peer : all)
+    for (int i = 0; i < 32; ++i)
+      ASSERT_EQ(peer->frame(), (raw_frame{0x81, "burst " + std::to_string(i)}));
+  cost = since(before, server.it());
+  EXPECT_EQ(cost.sends, many);
+  EXPECT_EQ(cost.receives, 0U);
+}
+
+TEST(topics, a_burst_in_one_handler_costs_one_send_for_each_other_subscriber) {
+  topic_server server;
+  server.start();
+  const auto speaker = server.join_as("/speak");
+  peers others;
+  for (int i = 0; i < 8; ++i)
+    others.push_back(server.join_as());
+  const io_counts before = counts_of(server.it());
+  speaker->text("burst 32");
+  for (const auto& peer : others)
+    for (int i = 0; i < 32; ++i)
+      ASSERT_EQ(peer->frame(), (raw_frame{0x81, "burst " + std::to_string(i)}));
+  const io_counts cost = since(before, server.it());
+  EXPECT_EQ(cost.sends, others.size());
+  EXPECT_EQ(cost.receives, 1U);
+}
+
+// Subscribers with stages cannot share the plain frames, but get the same messages in the same order.
+TEST(topics, subscribers_with_an_extension_get_the_same_messages_encoded) {
+  topic_server server;
+  server.start();
+  const auto plain = server.join_as();
+  const auto staged = server.join_as("/", flipped);
+  const auto speaker = server.join_as("/speak", flipped);
+  std::vector<std::string> expected;
+  on_loop(server.it(), [&](worker&) {
+    // Short ones that lie together, and long ones that outgrow what a batch has room for.
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 5000U, 70'000U, 3U}) {
+      expected.push_back(std::string(size, static_cast<char>('a' + expected.size())));
+      EXPECT_EQ(server->publish("t", expected.back()), errc::ok);
+    }
+    return true;
+  });
+  for (const std::string& text : expected) {
+    SCOPED_TRACE(text.size());
+    ASSERT_EQ(plain->frame(), (raw_frame{0x81, text}));
+    ASSERT_EQ(staged->frame(), (raw_frame{marked_text, flip_text(text)}));
+    ASSERT_EQ(speaker->frame(), (raw_frame{marked_text, flip_text(text)}));
+  }
+  // A message that came encoded is published decoded.
+  speaker->out().frame(marked_text, flip_text("from a staged one"));
+  speaker->flush();
+  EXPECT_EQ(plain->frame(), (raw_frame{0x81, "from a staged one"}));
+  EXPECT_EQ(staged->frame(), (raw_frame{marked_text, flip_text("from a staged one")}));
+}
+
+TEST(topics, a_connection_does_not_hear_itself_but_hears_the_server) {
+  topic_server server;
+  server.start();
+  const auto speaker = server.join_as("/speak");
+  const auto staged_speaker = server.join_as("/speak", flipped);
+  const auto other = server.join_as();
+  speaker->text("mine").text("server ours");
+  EXPECT_EQ(speaker->frame().payload, "ours") << "its own one is left out, the server's is not";
+  EXPECT_EQ(staged_speaker->frame().payload, flip_text("mine"));
+  EXPECT_EQ(staged_speaker->frame().payload, flip_text("ours"));
+  EXPECT_EQ(other->frame().payload, "mine");
+  EXPECT_EQ(other->frame().payload, "ours");
+  // The same with both in one read, and from the one with the extension.
+  staged_speaker->out().text("a").text("server b").text("c").text("server d");
+  staged_speaker->flush();
+  EXPECT_EQ(staged_speaker->frame().payload, flip_text("b"));
+  EXPECT_EQ(staged_speaker->frame().payload, flip_text("d"));
+  for (const char* expected : {"a", "b", "c", "d"}) {
+    EXPECT_EQ(speaker->frame().payload, expected);
+    EXPECT_EQ(other->frame().payload, expected);
+  }
+}
+
+TEST(topics, direct_sends_and_publications_arrive_in_the_order_of_the_calls) {
+  for (const std::string_view extra : {std::string_view(), flipped}) {
+    SCOPED_TRACE(extra);
+    topic_server server;
+    std::vector<connection> listeners;  // Of the loop's thread.
+    server->route("/listen").on_connect([&](connection c, const handshake& h) {
+      listeners.push_back(c);
+      topic_server::join(c, h);
+    });
+    server->route("/mixed").on_message([&](connection c, const message&) {
+      for (int i = 0; i < 20; ++i) {
+        EXPECT_EQ(c.publish("t", "published " + std::to_string(i)), errc::ok);
+        for (const connection& to : listeners)
+          EXPECT_EQ(to.send("sent " + std::to_string(i)), errc::ok);
+      }
+      EXPECT_EQ(server->publish("t", "last"), errc::ok);
+    });
+    server.start();
+    const auto one = server.join_as("/listen", extra);
+    const auto two = server.join_as("/listen", extra);
+    raw_peer mixer(server.at());
+    mixer.upgrade("/mixed");
+    mixer.text("go");
+    const auto hear = [&](raw_peer& peer) {
+      const std::string heard = peer.frame().payload;
+      return extra.empty() ? heard : flip_text(heard);
+    };
+    for (raw_peer* peer : {one.get(), two.get()}) {
+      for (int i = 0; i < 20; ++i) {
+        EXPECT_EQ(hear(*peer), "published " + std::to_string(i));
+        EXPECT_EQ(hear(*peer), "sent " + std::to_string(i));
+      }
+      EXPECT_EQ(hear(*peer), "last");
+    }
+  }
+}
+
+// Who joins hears what comes afterwards, who leaves what came before, also within one batch.
+TEST(topics, joining_and_leaving_between_publications_cuts_where_it_stands) {
+  topic_server server;
+  server->route("/late").on_message([&](connection c, const message&) {
+    EXPECT_EQ(server->publish("t", "too early"), errc::ok);
+    EXPECT_EQ(c.subscribe("t"), errc::ok);
+    EXPECT_EQ(c.subscribe("t"), errc::ok) << "twice is once";
+    EXPECT_EQ(server->publish("t", "heard"), errc::ok);
+    EXPECT_EQ(c.unsubscribe("t"), errc::ok);
+    EXPECT_EQ(server->publish("t", "too late"), errc::ok);
+    EXPECT_EQ(c.send("end"), errc::ok);
+  });
+  server.start();
+  const auto always = server.join_as();
+  raw_peer late(server.at());
+  late.upgrade("/late");
+  late.text("go");
+  EXPECT_EQ(late.frame().payload, "heard");
+  EXPECT_EQ(late.frame().payload, "end");
+  for (const char* expected : {"too early", "heard", "too late"})
+    EXPECT_EQ(always->frame().payload, expected);
+}
+
+}  // namespace
+}  // namespace hawser::test

@@ -160,7 +160,7 @@ class driver {
   call_counts calls_;
 };
 
-/// The epoll driver; null when the system has none left to give (EMFILE). `area` is where bytes are received.
+/// The epoll driver; null when the system has no descriptors left (EMFILE). `owner` outlives it.
 HAWSER_API std::unique_ptr<driver> make_epoll_driver(loop& owner);
 
 }  // namespace net

@@ -25,7 +25,7 @@ namespace {
 // The driver's word in a stream.
 constexpr std::uint32_t reading = 1;      // The owner wants bytes.
 constexpr std::uint32_t pending = 2;      // The owner waits for room.
-constexpr std::uint32_t connecting = 4;   //
+constexpr std::uint32_t connecting = 4;   // A connect is under way.
 constexpr std::uint32_t ended = 8;        // Nothing more will be received.
 constexpr std::uint32_t watched = 16;     // epoll knows the descriptor ...
 constexpr std::uint32_t watched_in = 32;  // ... and waits for bytes, for room.

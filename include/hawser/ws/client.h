@@ -75,8 +75,9 @@ class HAWSER_API client {
   std::shared_ptr<state> state_;  // Shared with its loop's thread: a handler may destroy the client.
 };
 
-/// A connection with blocking calls. It has a loop thread of its own, so pings are answered between calls. Move-only.
-/// One thread may send while another receives.
+/// A connection with blocking calls. It has a loop thread of its own, so pings are answered between calls, until so
+/// much waits for `receive` that receiving pauses. Move-only. One thread may send while another receives; neither on
+/// that loop's thread, where `handle().post` runs its call.
 class HAWSER_API blocking_connection {
  public:
   blocking_connection(blocking_connection&&) noexcept;
@@ -100,7 +101,7 @@ class HAWSER_API blocking_connection {
   result<close_code> close(close_code code = close_code::normal, std::string_view reason = {},
                            ticks timeout = std::chrono::seconds(5));
 
-  /// How it ended, in words for a person: "closed by the peer: 1000 (normal), reason". Empty while it is up.
+  /// How it ended, in words for a person: "closed: 1000 (normal), reason". Empty while it is up.
   [[nodiscard]] std::string farewell() const;
 
   /// The thread-safe handle.

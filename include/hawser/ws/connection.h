@@ -81,8 +81,9 @@ class HAWSER_API connection {
   /// The agreed extensions, as in Sec-WebSocket-Extensions; empty for none.
   [[nodiscard]] result<std::string> extensions() const;
 
-  /// Stops and resumes receiving: back-pressure by hand. What was received already waits; `close` resumes. Errors:
-  /// `closed`, `wrong_thread`.
+  /// Stops and resumes receiving: back-pressure by hand. What was received already waits; `close` resumes. Meanwhile
+  /// nothing is heard of the peer: its pings are not answered, and it is not judged by its silence. Errors: `closed`,
+  /// `wrong_thread`.
   errc pause() const;
   errc resume() const;
 

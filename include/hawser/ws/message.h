@@ -43,7 +43,7 @@ class HAWSER_API message {
 
   byte_view payload_;
   mutable buffer owner_;          // Not empty: the payload lies in it.
-  buffer* lent_owner_ = nullptr;  // A borrowed message's buffer, which `take` may move away.
+  buffer* lent_owner_ = nullptr;  // A borrowed message's buffer, which `take` shares.
   buffer_pool* pool_ = nullptr;
   tick first_byte_{};
   tick last_byte_{};

@@ -41,8 +41,9 @@ class HAWSER_API connection {
   /// Sends a message on as it is, text or binary: without a copy where it lies in this loop's memory.
   errc send(const message& m) const;
 
-  /// Sends a message in parts, each a frame of its own (loop thread). Errors: also `wrong_state` when the calls are out
-  /// of order.
+  /// Sends a message in parts, each a frame of its own (loop thread); each is copied. The parts of a text must be UTF-8
+  /// together, which is not checked here (RFC 6455, 5.6). Errors: `closed`, `would_block` (not taken), `wrong_state`
+  /// when the calls are out of order, `wrong_thread`.
   errc begin_text() const;
   errc begin_binary() const;
   errc send_part(byte_view part, bool last) const;

@@ -18,7 +18,8 @@ class HAWSER_API message {
   message() noexcept = default;
 
   [[nodiscard]] bool is_text() const noexcept { return op_ == opcode::text; }
-  /// The payload as text: UTF-8, already checked, when `is_text()`; plain bytes otherwise.
+  /// The payload as text: UTF-8, already checked, when `is_text()`; plain bytes otherwise. A part may begin and end
+  /// inside a character.
   [[nodiscard]] std::string_view text() const& noexcept HAWSER_LIFETIME_BOUND { return as_text(payload_); }
   std::string_view text() const&& = delete;
   [[nodiscard]] byte_view bytes() const& noexcept HAWSER_LIFETIME_BOUND { return payload_; }

@@ -45,7 +45,7 @@ class HAWSER_API route {
   route& on_error(error_handler h);
   route& on_close(close_handler h);
 
-  /// Subprotocols spoken here, in order of preference; the first of the client's that is among them is agreed.
+  /// Subprotocols spoken here, in any order: the first of the client's that is among them is agreed (RFC 6455, 4.2.2).
   route& subprotocols(std::vector<std::string> names);
 
  private:
@@ -66,8 +66,7 @@ class HAWSER_API server {
   server(const server&) = delete;
   server& operator=(const server&) = delete;
 
-  /// Extensions offered on all routes, in order of preference of composition; the client's order decides (RFC
-  /// 6455, 9.1).
+  /// Extensions spoken on all routes. In which order they are composed is for the client to say (RFC 6455, 9.1).
   [[nodiscard]] extension_list& extensions() noexcept;
 
   /// The handlers of `path` ("/chat"), made at the first call. "*" is for every path that has none of its own. Valid as

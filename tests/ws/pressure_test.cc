@@ -5,6 +5,7 @@
 #include "ws/running_server.h"
 
 #include <gtest/gtest.h>
+#include <hawser/ext/message_extension.h>
 #include <hawser/ws/server.h>
 
 #include <cstdint>
@@ -140,9 +141,12 @@ TEST(pressure, a_fin_while_paused_is_heard_after_resume_behind_the_messages) {
   EXPECT_TRUE(pool_is_empty(server.it()));
 }
 
-TEST(pressure, a_subscriber_that_does_not_read_is_closed_with_1013_and_the_others_get_everything) {
+// `extra` is what the one that does not read offers: with an extension its backlog is its own, without one it is
+// shared.
+void see_the_deaf_one_closed(std::string_view extra) {
   journal closed;
   running_server server;
+  server->extensions().add(ext::message_extension("x-same", rsv::one).encode([](byte_span) {}));
   server->route("/")
       .on_connect([](connection c, const handshake&) {
         c.subscribe("t");
@@ -156,7 +160,7 @@ TEST(pressure, a_subscriber_that_does_not_read_is_closed_with_1013_and_the_other
       });
   server.start();
   raw_peer deaf(server.at(), small_window);
-  deaf.upgrade();
+  deaf.upgrade("/", extra);
   EXPECT_EQ(deaf.frame().payload, "in");
   std::vector<std::unique_ptr<raw_peer>> readers;
   for (int i = 0; i < 3; ++i) {
@@ -176,7 +180,7 @@ TEST(pressure, a_subscriber_that_does_not_read_is_closed_with_1013_and_the_other
   // What it was sent before is whole: it finds the close frame behind it.
   unsigned heard = 0;
   raw_frame f = deaf.frame();
-  for (; f.first == 0x82; f = deaf.frame())
+  for (; f.op() == 2; f = deaf.frame())
     ASSERT_TRUE(f.payload == pattern(50'000, heard++)) << heard;
   EXPECT_EQ(f.op(), 8U);
   EXPECT_EQ(close_code_of(f), 1013U);
@@ -189,6 +193,12 @@ TEST(pressure, a_subscriber_that_does_not_read_is_closed_with_1013_and_the_other
   EXPECT_EQ(closed.lines().size(), 2U);
   EXPECT_TRUE(pool_is_empty(server.it()));
 }
+
+TEST(pressure, a_subscriber_that_does_not_read_is_closed_with_1013_and_the_others_get_everything) {
+  see_the_deaf_one_closed({});
+}
+
+TEST(pressure, so_is_one_with_an_extension) { see_the_deaf_one_closed("Sec-WebSocket-Extensions: x-same\r\n"); }
 
 // A peer that goes while much waits for it leaves nothing behind.
 TEST(pressure, what_waits_for_a_peer_that_resets_goes_with_it) {

@@ -218,6 +218,21 @@ TEST(topics, direct_sends_and_publications_arrive_in_the_order_of_the_calls) {
   }
 }
 
+// Frames that are shared keep the limit on outgoing frames all the same.
+TEST(topics, long_publications_are_cut_into_frames_of_the_limit) {
+  server_options options;
+  options.bounds.max_outgoing_frame = 10;
+  topic_server server(options);
+  server.start();
+  const auto peer = server.join_as();
+  ASSERT_EQ(server->publish("t", "twenty-five bytes of text"), errc::ok);
+  ASSERT_EQ(server->publish("t", "short"), errc::ok);
+  EXPECT_EQ(peer->frame(), (raw_frame{0x01, "twenty-fiv"}));
+  EXPECT_EQ(peer->frame(), (raw_frame{0x00, "e bytes of"}));
+  EXPECT_EQ(peer->frame(), (raw_frame{0x80, " text"}));
+  EXPECT_EQ(peer->frame(), (raw_frame{0x81, "short"}));
+}
+
 // Who joins hears what comes afterwards, who leaves what came before, also within one batch.
 TEST(topics, joining_and_leaving_between_publications_cuts_where_it_stands) {
   topic_server server;

@@ -130,7 +130,8 @@ errc connection::send_frames(const buffer& frames, std::uint32_t messages) {
   const std::size_t waiting = out_.backlog();
   if (out_.blocked() && waiting > 0 && (waiting >= l.write_hard || frames.size() > l.write_hard - waiting))
     return errc::would_block;
-  if (frames.size() < copy_below && out_.holds(res_->block_)) {
+  // While the peer does not read, few bytes must not keep the many alive that they were collected with.
+  if (frames.size() < copy_below && (out_.holds(res_->block_) || out_.blocked())) {
     if (!frames.empty())
       std::memcpy(out_.reserve(res_->block_, res_->pool_, frames.size()), frames.data(), frames.size());
     out_.commit(res_->block_, frames.size());

@@ -100,7 +100,11 @@ result<void> client::state::prepare() {
     return {};
   }
   over();
-  if (handlers.error) handlers.error(failure(to_errc(made.error()), why));
+  try {
+    if (handlers.error) handlers.error(failure(to_errc(made.error()), why));
+  } catch (...) {
+    if (plan.options.log != nullptr) plan.options.log->write(log_level::error, "a handler of a client threw");
+  }
   return made.error();
 }
 

@@ -100,10 +100,7 @@ errc connection::publish(std::string_view topic, const message& m) const {
 }
 
 errc connection::post(function<void()> call) const {
-  return session::reach(*this, [what = std::move(call)](session&) {
-    what();
-    return errc::ok;
-  });
+  return session::reach(*this, [what = std::move(call)](session& s) { return s.run(what); });
 }
 
 bool connection::is_open() const noexcept {

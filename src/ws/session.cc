@@ -291,6 +291,12 @@ void session::call(const Handler& h, Args&&... args) {
   }
 }
 
+errc session::run(const function<void()>& posted) {
+  call(posted);
+  if (phase_ != phase::dead) touch();
+  return errc::ok;
+}
+
 // What it threw is told at this end only: the peer has no business with it.
 void session::threw(std::string_view what) {
   std::string text(describe(errc::handler_threw));

@@ -91,6 +91,8 @@ class session final : public net::stream {
   errc publish(std::string_view name, opcode op, byte_view payload);
   /// Frames of a topic; a peer that does not read them is closed with 1013.
   void send_frames(const buffer& frames, std::uint32_t messages);
+  /// Calls what was posted for this connection, as a handler: a throw closes it with 1011.
+  errc run(const function<void()>& posted);
   /// Closes with `code`, if it is open; ends the opening, if it is not.
   void shut_down(close_code code);
   /// No handler is called any more.

@@ -140,6 +140,7 @@ class HAWSER_API connection {
   /// The next event; its details are in `current()`. Iterate until `none`.
   kind next() {
     if (in_hot_state_ && res_->turn_ == this) {
+      if (res_->in_.empty()) return kind::none;  // Hot: nothing is half-way and no stage has work.
       const kind k = next_plain();
       if (k != kind::none) return k;
     }

@@ -1,6 +1,7 @@
 // The bounds of a server: how many come in, and what becomes of one too many. And its doors: Unix sockets, IPv6,
 // several loops on one port, signals.
 
+#include "support/sanitizers.h"
 #include "ws/access.h"
 #include "ws/running_server.h"
 #include "ws/worker.h"
@@ -282,6 +283,8 @@ class full_table {
 // Under a clock that stands still it must not ask at all; each rest that passes allows two calls, one that fails and
 // one with the spare descriptor.
 TEST(server_limits, without_descriptors_accepting_rests_and_goes_on_when_there_are_some) {
+  // UBSan wants a descriptor of its own when it first meets a class, and reports falsely when there is none.
+  if (under_sanitizer) GTEST_SKIP() << "the sanitizer needs descriptors itself";
   heard_log log;
   server_options options;
   options.log = &log;

@@ -26,10 +26,16 @@ bool wait_for(std::condition_variable& cv, std::unique_lock<std::mutex>& lock, t
 }
 
 // Text of the peer, which is UTF-8, fit for one line.
-std::string without_controls(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  return text;
+std::string without_controls(std::string_view text) {
+  std::string fit;
+  for (const char c : text) {
+    const auto value = static_cast<unsigned char>(c);
+    if (!fit.empty() && fit.back() == '\xC2' && value < 0xA0)
+      fit.back() = '?';  // U+0080 to U+009F: terminals obey them too.
+    else
+      fit += value < 0x20 || value == 0x7F ? '?' : c;
+  }
+  return fit;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "commands.h"
 #include "extensions.h"
+#include "terminal.h"
 
 #include <fcntl.h>
 #include <hawser/hawser.h>
@@ -13,9 +14,12 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 namespace hawser_tool {
@@ -26,7 +30,7 @@ constexpr hawser::ticks for_ever = std::chrono::hours(24 * 365);
 
 void say(const std::string& line) { std::fprintf(stderr, "hawser: %s\n", line.c_str()); }
 
-// Prints messages until there are no more: one a line; on a terminal marked, and the prompt again.
+// Prints messages, one a line; on a terminal marked, without controls, and the prompt again.
 class printer {
  public:
   explicit printer(bool terminal) : terminal_(terminal) {}
@@ -36,12 +40,18 @@ class printer {
     std::fputs("> ", stdout);
     std::fflush(stdout);
   }
-  void print(const hawser::message& m) const {
-    if (terminal_) std::fputs(m.is_text() ? "\r< " : "\r< (binary) ", stdout);
-    std::fwrite(m.bytes().data(), 1, m.size(), stdout);
+  // False when it cannot be written.
+  [[nodiscard]] bool print(const hawser::message& m) const {
+    if (terminal_) {
+      const std::string shown = m.is_text() ? "\r< " + shown_text(m.text()) : "\r< (binary) " + shown_bytes(m.bytes());
+      std::fputs(shown.c_str(), stdout);
+    } else {
+      std::fwrite(m.bytes().data(), 1, m.size(), stdout);
+    }
     std::fputc('\n', stdout);
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return false;
     prompt();
+    return true;
   }
 
  private:
@@ -49,35 +59,38 @@ class printer {
 };
 
 // Why reading of lines ended.
-enum class lines_end { input, connection, interrupted };
+enum class lines_end { input, connection };
 
-// Sends each line of standard input, until it ends, the connection does, or a signal comes.
-lines_end send_lines(hawser::blocking_connection& ws, int over, int signals, const printer& out) {
+void send_line(hawser::blocking_connection& ws, const std::string& line) {
+  const hawser::result<void> sent = ws.send(line, for_ever);
+  if (!sent && sent.error() == hawser::errc::invalid_utf8) say("this line is not UTF-8 and was not sent");
+}
+
+// Sends each line of standard input, until it ends or the connection does.
+lines_end send_lines(hawser::blocking_connection& ws, int over, const printer& out) {
   std::string line;
   std::array<char, 65536> piece;
   for (;;) {
-    std::array<pollfd, 3> wait{{{STDIN_FILENO, POLLIN, 0}, {over, POLLIN, 0}, {signals, POLLIN, 0}}};
+    std::array<pollfd, 2> wait{{{STDIN_FILENO, POLLIN, 0}, {over, POLLIN, 0}}};
     if (::poll(wait.data(), wait.size(), -1) < 0) {
       if (errno == EINTR) continue;
-      return lines_end::interrupted;
+      return lines_end::input;
     }
     if (wait[1].revents != 0) return lines_end::connection;
-    if (wait[2].revents != 0) return lines_end::interrupted;
-    if (wait[0].revents == 0) continue;
     const ssize_t n = ::read(STDIN_FILENO, piece.data(), piece.size());
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n < 0) say(std::string("standard input cannot be read: ") + std::strerror(errno));
     const std::string_view got(piece.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
     std::size_t from = 0;
     for (std::size_t end; (end = got.find('\n', from)) != std::string_view::npos; from = end + 1) {
       line += got.substr(from, end - from);
-      const hawser::result<void> sent = ws.send(line, for_ever);
-      if (!sent && sent.error() == hawser::errc::invalid_utf8) say("this line is not UTF-8 and was not sent");
+      send_line(ws, line);
       line.clear();
       out.prompt();
     }
     line += got.substr(from);
     if (n > 0) continue;
-    if (!line.empty()) static_cast<void>(ws.send(line, for_ever));
+    if (!line.empty()) send_line(ws, line);
     return lines_end::input;
   }
 }
@@ -90,21 +103,58 @@ void describe(const hawser::handshake& agreed, const std::string& url) {
     say("extension " + note.text);
 }
 
-int pipe_of_signals() {
-  // SIGINT and SIGTERM become something to poll: a clean close instead of a cut line.
-  static std::atomic<int> handle{-1};
-  handle = ::eventfd(0, EFD_CLOEXEC);
-  struct sigaction action {};
-  action.sa_handler = [](int) {
-    const int saved = errno;
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t n = ::write(handle.load(), &one, sizeof one);
-    errno = saved;
-  };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-  return handle;
+void post(int event) {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = ::write(event, &one, sizeof one);
+}
+
+// While it lives, SIGINT and SIGTERM close the connection in place of cutting it, also while a line waits for the peer
+// to read. A second one ends the program as ever.
+class closing_on_signal {
+ public:
+  explicit closing_on_signal(hawser::connection c) {
+    came = ::eventfd(0, EFD_CLOEXEC);
+    waiter_ = std::thread([this, c] {
+      std::array<pollfd, 2> wait{{{came.load(), POLLIN, 0}, {stop_, POLLIN, 0}}};
+      while (::poll(wait.data(), wait.size(), -1) < 0 && errno == EINTR) {
+      }
+      if (wait[0].revents != 0) c.close(hawser::close_code::going_away);
+    });
+    for (const int number : {SIGINT, SIGTERM})
+      listen_to(number);
+  }
+  closing_on_signal(const closing_on_signal&) = delete;
+  closing_on_signal& operator=(const closing_on_signal&) = delete;
+  ~closing_on_signal() {
+    post(stop_);
+    waiter_.join();
+    ::close(stop_);
+  }
+
+ private:
+  static void listen_to(int number) {
+    struct sigaction before {};
+    ::sigaction(number, nullptr, &before);
+    if (before.sa_handler == SIG_IGN) return;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      const int saved = errno;
+      post(came.load());
+      errno = saved;
+    };
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+    ::sigaction(number, &action, nullptr);
+  }
+
+  static inline std::atomic<int> came{-1};  // For the handler, to the end of the program.
+  int stop_ = ::eventfd(0, EFD_CLOEXEC);
+  std::thread waiter_;
+};
+
+// Codes that end a connection as one would wish; an application's own (3000 and above) are for it to judge.
+bool peaceful(hawser::close_code code) {
+  return code == hawser::close_code::normal || code == hawser::close_code::going_away ||
+         code == hawser::close_code::no_status || static_cast<unsigned>(code) >= 3000;
 }
 
 bool split_header(const std::string& text, hawser::headers& to, std::string& why) {
@@ -119,6 +169,48 @@ bool split_header(const std::string& text, hawser::headers& to, std::string& why
   if (to.add(std::string_view(text).substr(0, colon), value)) return true;
   why = "-H: this name or value cannot stand in a header";
   return false;
+}
+
+// Prints what comes until nothing more does. False when it could not be written.
+bool print_all(hawser::blocking_connection& ws, const printer& out, std::error_code& ended) {
+  bool written = true;
+  for (;;) {
+    const hawser::result<hawser::message> m = ws.receive(for_ever);
+    if (!m) {
+      ended = m.error();
+      return written;
+    }
+    if (!written || out.print(*m)) continue;
+    say(std::string("standard output cannot be written: ") + std::strerror(errno));
+    written = false;
+    ws.handle().close(hawser::close_code::going_away);
+  }
+}
+
+// Lines out, messages in, until either end has had enough. Returns the exit status.
+int converse(hawser::blocking_connection& ws, bool verbose) {
+  const printer out(::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
+  const int over = ::eventfd(0, EFD_CLOEXEC);
+  std::error_code ended;
+  bool written = true;
+  lines_end why_ended = lines_end::input;
+  {
+    const closing_on_signal interrupts(ws.handle());
+    out.prompt();
+    std::thread reader([&] {
+      written = print_all(ws, out, ended);
+      post(over);
+    });
+    why_ended = send_lines(ws, over, out);
+    // Not `ws.close`, which drops what nobody reads: the reader goes on until the peer has answered, and prints it all.
+    if (why_ended == lines_end::input) ws.handle().close();
+    reader.join();
+  }
+  ::close(over);
+  const hawser::result<hawser::close_code> code = ws.close();  // It is over already: this says how.
+  const bool good = ended == hawser::errc::closed && code && peaceful(*code);
+  if (verbose || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
+  return good && written ? done : failed;
 }
 
 }  // namespace
@@ -138,44 +230,13 @@ int connect(const connect_args& args) {
     say(why);
     return usage;
   }
-  const int signals = pipe_of_signals();
   hawser::result<hawser::blocking_connection> made = hawser::connect(args.url, options, extensions, headers, &why);
   if (!made) {
     say(why);
     return made.error() == hawser::fault::caller_mistake ? usage : failed;
   }
-  hawser::blocking_connection& ws = *made;
-  if (args.verbose) describe(ws.agreed(), args.url);
-
-  const printer out(::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
-  const int over = ::eventfd(0, EFD_CLOEXEC);
-  std::error_code ended;
-  std::thread reader([&] {
-    for (;;) {
-      hawser::result<hawser::message> m = ws.receive(for_ever);
-      if (!m) {
-        ended = m.error();
-        break;
-      }
-      out.print(*m);
-    }
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t n = ::write(over, &one, sizeof one);
-  });
-  out.prompt();
-  const lines_end why_ended = send_lines(ws, over, signals, out);
-  // Not `ws.close`, which drops what nobody reads: the reader goes on until the peer has answered, and prints it all.
-  if (why_ended != lines_end::connection)
-    static_cast<void>(
-        ws.handle().close(why_ended == lines_end::input ? hawser::close_code::normal : hawser::close_code::going_away));
-  reader.join();
-  ::close(over);
-  if (ended == hawser::errc::closed) {
-    if (args.verbose || why_ended == lines_end::connection) say(ws.farewell());
-    return done;
-  }
-  say(ws.farewell());
-  return failed;
+  if (args.verbose) describe(made->agreed(), args.url);
+  return converse(*made, args.verbose);
 }
 
 }  // namespace hawser_tool

@@ -3,10 +3,13 @@
 #include "commands.h"
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <hawser/base/config.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -77,9 +80,16 @@ void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
   app.add_flag("-v,--verbose", args.verbose, "Say what was negotiated, on standard error");
 }
 
+// A closed standard stream must not become a socket that messages are printed into.
+void open_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_streams();
   CLI::App app{"hawser: a WebSocket client and server with extensions of your own"};
   app.set_version_flag("--version", "hawser " + std::string(hawser::version()));
   app.require_subcommand(1);

@@ -5,6 +5,8 @@ import base64
 import hashlib
 import http
 import json
+import os
+import signal
 import socket
 import threading
 
@@ -255,6 +257,109 @@ def npm_vanish(bench):
     expect_equal(len(tool.lines("err")), 1, f"lines of complaint in {tool.lines('err')}")
 
 
+# ---- the shell's view ----------------------------------------------------------------------------------------------
+@peer_test("client/shell/the exit status says whether the peer took what it was sent")
+def exit_status(bench):
+    for code, status in ((1000, 0), (1001, 0), (4000, 0), (1002, 1), (1008, 1), (1009, 1), (1011, 1)):
+        async def scene(ws, code=code):
+            await ws.recv()
+            await ws.close(code, "why")
+
+        tool = bench.connect(Server(scene).url + "/")
+        tool.write_line("one")
+        expect_equal(tool.wait(), status, f"the exit status after a close with {code}")
+        complaint = tool.lines("err")
+        expect(len(complaint) == 1 and str(code) in complaint[0], f"wanted one line with {code}, got {complaint}")
+
+    server = bench.echo("--max-message", "10")
+    tool = bench.connect(server.url)
+    tool.write(b"longer than ten bytes\n")
+    tool.end_input()  # so the tool may have closed by the time it is told
+    expect_equal(tool.wait(), 1, "the exit status of a pipe whose line was refused")
+    expect("1009" in "\n".join(tool.lines("err")), "nothing is said of the refusal")
+
+
+@peer_test("client/shell/a last line without its end is a line")
+def last_line(bench):
+    for given, wanted, complaints in ((b"whole\nlast", ["whole", "last"], 0), (b"whole\n\xff", ["whole"], 1)):
+        heard = []
+
+        async def scene(ws, heard=heard):
+            async for message in ws:
+                heard.append(message)
+
+        server = Server(scene)
+        tool = bench.connect(server.url + "/")
+        tool.write(given)
+        tool.end_input()
+        tool.expect_success()
+        expect_equal(server.end()[0], 1000, "the close code")
+        expect_equal((heard, len(tool.lines("err"))), (wanted, complaints), "what was heard, and lines of complaint")
+
+
+@peer_test("client/shell/closed standard streams become no part of the connection")
+def closed_streams(bench):
+    for streams in ((0,), (1,), (0, 1, 2)):
+        heard = []
+
+        async def scene(ws, heard=heard):
+            await ws.send("must not come back")
+            async for message in ws:
+                heard.append(message)
+
+        server = Server(scene)
+        tool = bench.start(bench.hawser, "connect", server.url + "/",
+                           preexec=lambda streams=streams: [os.close(number) for number in streams])
+        tool.end_input()
+        tool.expect_success()
+        expect_equal((server.end()[0], heard), (1000, []), f"what the server heard with {streams} closed")
+
+
+@peer_test("client/shell/output that cannot be written ends it with status 1")
+def full_disk(bench):
+    server = Server(echo)
+    tool = bench.start("/bin/sh", "-c", '"$0" connect "$1" >/dev/full', bench.hawser, server.url + "/")
+    tool.write_line("lost")
+    expect_equal(tool.wait(), 1, "the exit status")
+    expect_equal(len(tool.lines("err")), 1, f"lines of complaint in {tool.lines('err')}")
+    expect_equal(server.end()[0], 1001, "the close code")
+
+
+def feed(stdin):
+    try:
+        for _ in range(40):
+            stdin.write(b"x" * (1 << 20) + b"\n")
+    except OSError:
+        pass  # the tool has ended, as it should
+
+
+@peer_test("client/shell/Ctrl-C ends it while it waits for an answer or for a reader")
+def interrupted(bench):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+        tool = bench.connect(url)
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1)  # the request is here, and stays without an answer
+            tool.process.send_signal(signal.SIGINT)
+            expect_equal(tool.wait(), -signal.SIGINT, "the exit status before the connection was open")
+
+        tool = bench.connect(url, "-v")
+        connection, _ = listener.accept()
+        with connection:
+            data = connection.recv(65536)
+            while b"\r\n\r\n" not in data:
+                data += connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                               b"Sec-WebSocket-Accept: " + accept_of(wire.split_head(data)[0]).encode() + b"\r\n\r\n")
+            tool.find("connected", "err")
+            # More than the tool keeps, so that a line waits for a peer that never reads.
+            threading.Thread(target=feed, args=(tool.process.stdin,), daemon=True).start()
+            connection.recv(1)
+            tool.process.send_signal(signal.SIGINT)
+            expect_equal(tool.wait(), 1, "the exit status of a close that nobody answered")
+
+
 # ---- wrong from the start ------------------------------------------------------------------------------------------
 @peer_test("client/usage/mistakes end with status 2 and one line, unreachable hosts with 1")
 def mistakes(bench):
@@ -318,6 +423,11 @@ BAD_RESPONSES = {
 }
 
 
+def accept_of(head):
+    key = head.one("Sec-WebSocket-Key").encode()
+    return base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
+
+
 def answer_with(listener, changes, witness):
     """Answers one handshake with a spoilt response, then keeps what the client still sends."""
     connection, _ = listener.accept()
@@ -325,8 +435,7 @@ def answer_with(listener, changes, witness):
     while b"\r\n\r\n" not in data:
         data += connection.recv(65536)
     head, _ = wire.split_head(data)
-    key = head.one("Sec-WebSocket-Key")
-    accept = base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
+    accept = accept_of(head)
     lines = {**GOOD, **changes}
     accept_line = lines["accept"] and lines["accept"].replace("%s", accept.swapcase() if changes.get("swap") else accept)
     chosen = [lines["status"], lines["upgrade"], lines["connection"], accept_line, lines.get("more")]

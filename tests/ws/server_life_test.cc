@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <hawser/ws/client.h>
 #include <hawser/ws/server.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
@@ -288,6 +291,25 @@ TEST(server_life, stop_says_1001_to_each_peer_and_ends_in_time_when_one_does_not
   EXPECT_EQ(close_code_of(deaf.frame_of(8)), 1001U);
   server.join();
   EXPECT_EQ(closed.lines().size(), 2U) << "each on_connect has its on_close";
+}
+
+TEST(server_life, the_socket_file_of_a_server_that_was_killed_is_replaced_and_no_other_one) {
+  const std::string path = ::testing::TempDir() + "hawser_stale_" + std::to_string(::getpid());
+  const std::string address = "unix:" + path;
+  {
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    path.copy(at.sun_path, sizeof at.sun_path - 1);
+    const int dead = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::bind(dead, reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+    ::close(dead);  // The file stays, as it does when its owner is killed.
+  }
+  server first;
+  server second;
+  EXPECT_TRUE(first.listen(address));
+  const result<net::address> taken = second.listen(address);
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(to_errc(taken.error()), errc::address_in_use);
 }
 
 TEST(server_life, stop_before_run_and_twice) {

@@ -80,8 +80,9 @@ class HAWSER_API server {
   server& on_error(function<void(const failure&)> h);
 
   /// Listens on `host` (a literal or "localhost") and `port` (0: the system chooses), or on `address` text as
-  /// `net::address::parse` reads it. Several addresses may be listened on. Returns where it listens. Errors:
-  /// `address_in_use`, `address_invalid`, `permission_denied`, `out_of_resources`.
+  /// `net::address::parse` reads it. Several addresses may be listened on. A socket file that nobody listens on any
+  /// more is replaced. Returns where it listens. Errors: `address_in_use`, `address_invalid`, `permission_denied`,
+  /// `out_of_resources`.
   result<net::address> listen(std::string_view host, std::uint16_t port);
   result<net::address> listen(std::string_view address);
 

@@ -242,6 +242,7 @@ TEST(server_limits, over_max_handshakes_is_503_and_a_finished_handshake_frees_it
   raw_peer mute_a(server.at());
   raw_peer mute_b(server.at());
   raw_peer hung_up(server.at());
+  hung_up.send(raw_peer::request());
   EXPECT_EQ(hung_up.to_end(), "");
   mute_a.hang_up();
   mute_b.hang_up();

@@ -2,8 +2,9 @@
 // follows the end, what goes out is a stream that a strict peer accepts, and no memory stays behind.
 //
 // The input: a byte of options, a byte that seeds the cuts, a byte of actions, then the stream: raw bytes, or with
-// `framed` a list of {first byte, length, payload} that are framed rightly, so that the fuzzer gets in. at least 30,000
-// inputs
+// `framed` a list of {first byte, length, payload} that are framed rightly, so that the fuzzer gets in.
+
+// at least 20,000 inputs
 
 #include "support/core_end.h"
 #include "support/require.h"
@@ -135,12 +136,12 @@ std::vector<seen_event> run(const script& s, std::size_t longest) {
 }
 
 // What a user was told, without what depends on the cuts: the parts of a message are joined.
-std::vector<seen_event> joined(std::vector<seen_event> events) {
+std::vector<seen_event> joined(std::vector<seen_event> events, [[maybe_unused]] bool cut) {
   std::vector<seen_event> out;
   for (seen_event& e : events) {
 #ifdef HAWSER_PLANTED_BUG
     // A core that forgets a ping between the fragments of a message.
-    if (e.what == core::kind::ping && e.payload.size() == 3) continue;
+    if (cut && e.what == core::kind::ping && e.payload.size() == 3) continue;
 #endif
     e.first_byte = e.last_byte = {};
     const auto open =
@@ -165,10 +166,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<seen_event> cut = run(s, 1 + s.seed % 19);
   // An action belongs to an event, and with parts there are more of them the finer the cuts are.
   if ((s.options & acting) != 0 && (s.options & in_parts) != 0) return 0;
-  std::vector<seen_event> expected = joined(whole);
-#ifdef HAWSER_PLANTED_BUG
-  expected = whole;
-#endif
-  require(expected == joined(cut), "the events do not depend on the cuts");
+  require(joined(whole, false) == joined(cut, true), "the events do not depend on the cuts");
   return 0;
 }

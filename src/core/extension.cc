@@ -28,19 +28,22 @@ void context::disarm() noexcept { arm(no_deadline); }
 bool context::emit_control(std::uint8_t opcode, byte_view payload) noexcept {
   core::pipeline::state& s = *owner_->state_;
   if (s.over || s.failed || !s.opened) return false;
-  if (opcode < 8 || !bit_of(s.slots[stage_].own_opcodes, opcode)) {
-    s.breach(stage_, "emit_control of opcode " + std::to_string(opcode) + ", which it did not claim");
-    return false;
-  }
-  if (payload.size() > max_control) {
-    s.breach(stage_, "emit_control of " + std::to_string(payload.size()) + " bytes; a control frame holds at most 125");
-    return false;
-  }
-  if (s.closing || s.works.size() >= s.limits.work) return false;
-  buffer body = s.pool->take(payload.size());
-  std::copy(payload.begin(), payload.end(), body.span().begin());
-  s.works.push_back({core::pipeline::work::kind::control, opcode, direction::out, stage_, {}, std::move(body)});
-  return true;
+  return s.attempt(stage_, [&] {
+    if (opcode < 8 || !bit_of(s.slots[stage_].own_opcodes, opcode)) {
+      s.breach(stage_, "emit_control of opcode " + std::to_string(opcode) + ", which it did not claim");
+      return false;
+    }
+    if (payload.size() > max_control) {
+      s.breach(stage_,
+               "emit_control of " + std::to_string(payload.size()) + " bytes; a control frame holds at most 125");
+      return false;
+    }
+    if (s.closing || s.works.size() >= s.limits.work) return false;
+    buffer body = s.pool->take(payload.size());
+    std::copy(payload.begin(), payload.end(), body.span().begin());
+    s.works.push_back({core::pipeline::work::kind::control, opcode, direction::out, stage_, {}, std::move(body)});
+    return true;
+  });
 }
 
 bool context::forward(direction way, const head& h, buffer body) noexcept {
@@ -62,17 +65,22 @@ bool context::forward(direction way, const head& h, buffer body) noexcept {
   head going = h;
   going.sized = 1;
   going.size = body.size();
-  std::size_t& room = s.queue_room[static_cast<std::size_t>(way)];
-  room -= std::min(room, body.size());
-  s.works.push_back({core::pipeline::work::kind::forward, h.opcode, way, stage_, going, std::move(body)});
-  return true;
+  return s.attempt(stage_, [&] {
+    s.works.push_back({core::pipeline::work::kind::forward, h.opcode, way, stage_, going, std::move(body)});
+    std::size_t& room = s.queue_room[static_cast<std::size_t>(way)];
+    room -= std::min(room, static_cast<std::size_t>(going.size));
+    return true;
+  });
 }
 
 void context::fail(close_code code, std::string_view why) noexcept {
   core::pipeline::state& s = *owner_->state_;
   if (s.over || s.failed) return;
   if (code == close_code::mandatory_extension || !may_send(static_cast<std::uint16_t>(code), s.side)) {
-    s.breach(stage_, "fail with code " + std::to_string(static_cast<unsigned>(code)) + ", which may not be sent");
+    s.attempt(stage_, [&] {
+      s.breach(stage_, "fail with code " + std::to_string(static_cast<unsigned>(code)) + ", which may not be sent");
+      return true;
+    });
     return;
   }
   errc error = errc::extension_failed;

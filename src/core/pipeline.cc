@@ -64,16 +64,15 @@ const char* fault_of(const verdict& v, const stage_table& hooks) noexcept {
   return missing ? "its begin gave a verdict that it has no hook for" : nullptr;
 }
 
-// A close reason: at most 123 bytes, no half characters. RFC 6455, 5.5 and 7.1.6.
-std::string close_reason(std::string_view why) {
+// Puts a close reason into `text`, which has the room: at most 123 bytes, no half characters. RFC 6455, 5.5 and 7.1.6.
+void set_close_reason(std::string& text, std::string_view why) noexcept {
   std::size_t size = std::min(why.size(), max_close_reason);
   while (size > 0 && size < why.size() && (static_cast<unsigned char>(why[size]) & 0xC0U) == 0x80U)
     --size;
-  std::string text(why.substr(0, size));
+  text.assign(why.substr(0, size));
   if (!valid_utf8(as_bytes(text)))
     std::replace_if(
         text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80U; }, '?');
-  return text;
 }
 
 }  // namespace
@@ -89,6 +88,7 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
   limits.max_message_out = std::min(limits.max_message_out, most_bytes);
   limits.step = std::max<std::size_t>(limits.step, 1);
   queue_room.fill(static_cast<std::size_t>(most_bytes));
+  reason.reserve(max_close_reason);  // A failure must not need memory.
 }
 
 pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits)
@@ -348,22 +348,31 @@ void pipeline::set_room(direction way, std::size_t bytes) noexcept {
 
 // ---- failure
 
-void pipeline::state::fail(std::size_t stage, close_code why_code, errc what, std::string_view why) {
+void pipeline::state::fail(std::size_t stage, close_code why_code, errc what, std::string_view why) noexcept {
   if (failed || over) return;
   failed = true;
   failed_stage = static_cast<std::uint32_t>(stage);
   code = why_code;
   error = what;
-  reason = close_reason(why);
+  set_close_reason(reason, why);
   works.clear();
   earliest = no_deadline;
 }
 
-void pipeline::state::breach(std::size_t stage, std::string_view what) {
+void pipeline::state::breach(std::size_t stage, std::string_view what) noexcept {
   ++breaches;
-  last_breach = agreed[stage].name;
-  last_breach.append(": ").append(what);
-  fail(stage, close_code::internal_error, errc::extension_threw, last_breach);
+  const bool said = guarded([&] {
+    last_breach = agreed[stage].name;
+    last_breach.append(": ").append(what);
+  });
+  fail(stage, close_code::internal_error, errc::extension_threw, said ? std::string_view(last_breach) : what);
+}
+
+void pipeline::state::threw(std::size_t stage, std::string_view hook) noexcept {
+  attempt(stage, [&] {
+    breach(stage, std::string("its ").append(hook).append(" threw"));
+    return true;
+  });
 }
 
 bool pipeline::failed() const noexcept { return state_->failed; }

@@ -94,13 +94,19 @@ struct pipeline::state {
   pulled run(direction way, byte_span& bytes, bool& fin);
   void save(lane& l);
 
-  // ---- failure
+  // ---- failure. None of these needs memory to fail the connection.
   /// The first one wins.
-  void fail(std::size_t stage, close_code code, errc error, std::string_view why);
+  void fail(std::size_t stage, close_code code, errc error, std::string_view why) noexcept;
   /// A stage did what it must not: 1011, and a sentence for its author.
-  void breach(std::size_t stage, std::string_view what);
-  void threw(std::size_t stage, std::string_view hook) {
-    breach(stage, std::string("its ").append(hook).append(" threw"));
+  void breach(std::size_t stage, std::string_view what) noexcept;
+  void threw(std::size_t stage, std::string_view hook) noexcept;
+  /// Runs what a stage asked for: 1011 when there is no memory for it.
+  template <class F>
+  bool attempt(std::size_t stage, F&& act) noexcept {
+    bool done = false;
+    if (guarded([&] { done = act(); })) return done;
+    fail(stage, close_code::internal_error, errc::out_of_resources, "no memory for what an extension asked");
+    return false;
   }
   /// After a hook returned: false when it threw or failed.
   bool ran(bool returned, std::size_t stage, std::string_view hook) {

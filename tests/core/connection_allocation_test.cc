@@ -1,5 +1,7 @@
-// What a connection costs: its size, and no allocation for a message once it runs.
+// What a connection costs: its size, and no allocation for a message once it runs. What happens when there is no
+// memory.
 #include "core/connection_kit.h"
+#include "core/scripted_stage.h"
 
 #include <gtest/gtest.h>
 
@@ -8,12 +10,15 @@
 
 namespace {
 std::size_t allocations = 0;
-}
+bool no_memory = false;
+}  // namespace
 
 // Replaced for the whole program; sanitizers have their own and are left alone.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define ALLOCATIONS_ARE_OURS
 [[gnu::noinline]] void* operator new(std::size_t n) {
   ++allocations;
+  if (no_memory) throw std::bad_alloc();
   if (void* p = std::malloc(n == 0 ? 1 : n)) return p;
   throw std::bad_alloc();
 }
@@ -67,6 +72,89 @@ TEST(connection_allocation, an_echo_allocates_nothing_in_steady_state) {
     }
   }
 }
+
+#if defined(ALLOCATIONS_ARE_OURS)
+/// While it lives nothing can be allocated.
+struct famine {
+  famine() { no_memory = true; }
+  ~famine() { no_memory = false; }
+  famine(const famine&) = delete;
+  famine& operator=(const famine&) = delete;
+};
+
+using no_memory_test = test::scripted_test;
+
+TEST_F(no_memory_test, a_forward_without_memory_is_1011_and_nothing_was_taken) {
+  bool taken = true;
+  a->open = [&](context& c) {
+    buffer body = c.take_buffer(3);
+    const famine none;
+    taken = c.forward(direction::out, test::head_of("own"), std::move(body));
+  };
+  make();
+  EXPECT_FALSE(taken);
+  EXPECT_TRUE(p->failed());
+  EXPECT_EQ(p->fail_code(), close_code::internal_error);
+  EXPECT_EQ(p->fail_error(), errc::out_of_resources);
+  EXPECT_EQ(p->fail_extension(), "x-a");
+  EXPECT_EQ(p->breaches(), 0U);
+  p->closed(close_code::internal_error, test::at_time(2));
+  EXPECT_EQ(pool.used_bytes(), 0U);
+}
+
+TEST_F(no_memory_test, a_control_frame_without_memory_is_1011) {
+  uses.opcodes = 1U << 11;
+  bool taken = true;
+  a->open = [&](context& c) {
+    const famine none;
+    taken = c.emit_control(11, as_bytes("acknowledged"));
+  };
+  make();
+  EXPECT_FALSE(taken);
+  EXPECT_EQ(p->fail_code(), close_code::internal_error);
+  EXPECT_EQ(p->fail_error(), errc::out_of_resources);
+  EXPECT_FALSE(p->has_work());
+}
+
+TEST_F(no_memory_test, a_stage_can_fail_the_connection_without_memory) {
+  const std::string why(200, 'w');
+  a->open = [&](context& c) {
+    const famine none;
+    c.fail(close_code::invalid_payload, why);
+  };
+  make();
+  EXPECT_EQ(p->fail_code(), close_code::invalid_payload);
+  EXPECT_EQ(p->fail_reason(), why.substr(0, 123));
+}
+
+TEST_F(no_memory_test, a_breach_without_memory_is_1011) {
+  const std::vector<std::function<void(context&)>> breaches = {
+      [](context& c) { c.charge(-1); },
+      [](context& c) { c.fail(close_code::mandatory_extension, "not for stages"); },
+      [](context& c) { c.emit_control(11, {}); },
+      [](context& c) { static_cast<void>(c.forward(direction::out, test::head_of("x", 9), {})); },
+  };
+  for (const auto& one : breaches) {
+    a->open = [&](context& c) {
+      const famine none;
+      one(c);
+    };
+    make();
+    EXPECT_TRUE(p->failed());
+    EXPECT_EQ(p->fail_code(), close_code::internal_error);
+  }
+}
+
+TEST_F(no_memory_test, a_hook_that_throws_for_lack_of_memory_is_1011) {
+  a->open = [&](context& c) {
+    const famine none;
+    c.take_buffer(100'000).resize(0);
+  };
+  make();
+  EXPECT_EQ(p->fail_code(), close_code::internal_error);
+  EXPECT_EQ(p->breaches(), 1U);
+}
+#endif
 
 }  // namespace
 }  // namespace hawser

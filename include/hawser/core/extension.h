@@ -127,6 +127,7 @@ class pipeline;
 
 /// A stage's way to act, handed to every hook; valid until the hook returns, cheap to copy within it. Nothing happens
 /// inside the call: actions are put on a bounded list and carried out after the hook, so they are safe from any hook.
+/// When there is no memory for one, the call answers false and the connection fails with 1011 (`out_of_resources`).
 class HAWSER_API context {
  public:
   context(core::pipeline& owner, std::uint32_t stage) noexcept : owner_(&owner), stage_(stage) {}

@@ -53,6 +53,9 @@ constexpr entry entries[] = {
      "order."},
     {errc::not_supported, fault::caller_mistake,
      "This build or this system cannot do that. Build with the option that it needs, or do without it."},
+    {errc::too_many_subscriptions, fault::limit,
+     "The connection is subscribed to limits.max_subscriptions topics already. Unsubscribe from one, or raise the "
+     "limit."},
     {errc::closed, fault::closed,
      "The connection is closed, and nothing was sent. Connect again if it is still needed."},
     {errc::cancelled, fault::cancelled, "The operation was cancelled by its owner before it finished."},

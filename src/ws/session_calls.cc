@@ -182,8 +182,7 @@ errc session::resume() {
 errc session::subscribe(std::string_view name) {
   if (!is_open()) return errc::closed;
   if (core_.side() == role::client) return errc::wrong_state;
-  worker_->subscribe(*this, name);
-  return errc::ok;
+  return worker_->subscribe(*this, name, core_.obeys().bounds.max_subscriptions);
 }
 
 errc session::unsubscribe(std::string_view name) {

@@ -24,11 +24,17 @@ class failure;
 /// Whether `name` can name a topic: 1 to 255 bytes (D10).
 constexpr bool names_topic(std::string_view name) noexcept { return !name.empty() && name.size() <= 255; }
 
+/// One subscriber of a topic.
+struct subscriber {
+  session* who = nullptr;
+  std::uint32_t at = 0;  // Which of its subscriptions this is.
+};
+
 /// A topic of one loop. Frames of a batch are collected once and shared by all subscribers. Each takes what it has not
 /// had yet in its own turn at the end of the batch, or before something is sent to it directly.
 struct topic {
   std::string name;
-  std::vector<session*> subscribers;
+  std::vector<subscriber> subscribers;
   buffer frames;               // Of this batch, framed for clients: unmasked.
   std::uint32_t messages = 0;  // In `frames`.
   std::uint32_t batch = 0;     // Which `frames` these are.
@@ -98,7 +104,8 @@ class worker final : public net::dirty {
   }
   /// The same for any loops, from any thread while they live.
   static errc post_publication(const std::vector<worker*>& to, std::string_view name, opcode op, byte_view payload);
-  void subscribe(session& s, std::string_view name);
+  /// `too_many_subscriptions` when `s` has `most` already.
+  errc subscribe(session& s, std::string_view name, std::size_t most);
   void unsubscribe(session& s, std::string_view name);
   void unsubscribe_all(session& s) noexcept;
   /// Sends to the subscribers of `name` on this loop, except one.
@@ -120,6 +127,8 @@ class worker final : public net::dirty {
   void end_topics();
   void make_room(topic& t, std::size_t need);
   void pass_on(session& s, subscription& sub);
+  static subscription* find_subscription(session& s, topic& t) noexcept;
+  void leave(session& s, std::size_t at);
   void drop_if_empty(topic& t);
   void destroy(session& s) noexcept;
 

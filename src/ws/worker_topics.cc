@@ -16,44 +16,78 @@ namespace {
 constexpr std::size_t small_batch = 4096;
 constexpr std::size_t large_batch = std::size_t{64} << 10;
 
+// Room for one more, so that adding it cannot fail.
+template <class T>
+void make_place(std::vector<T>& in) {
+  if (in.size() == in.capacity()) in.reserve(std::max<std::size_t>(2 * in.size(), 1));
+}
+
 }  // namespace
 
-void worker::subscribe(session& s, std::string_view name) {
+errc worker::subscribe(session& s, std::string_view name, std::size_t most) {
+  auto& subs = s.subscriptions();
   auto found = topics_.find(name);
+  if (found != topics_.end() && find_subscription(s, *found->second) != nullptr) return errc::ok;
+  if (subs.size() >= most) return errc::too_many_subscriptions;
+  // Whatever allocates comes first: when it throws nothing has changed but what is found empty later.
+  make_place(subs);
   if (found == topics_.end()) {
     auto made = std::make_unique<topic>();
     made->name = name;
+    make_place(made->subscribers);
     found = topics_.emplace(made->name, std::move(made)).first;
   }
   topic& t = *found->second;
-  for (const subscription& sub : s.subscriptions())
-    if (sub.to == &t) return;
+  make_place(t.subscribers);
   // What was published before is not for it.
-  s.subscriptions().push_back({&t, t.subscribers.size(), t.frames.size(), t.messages, t.batch});
-  t.subscribers.push_back(&s);
+  const auto at = static_cast<std::uint32_t>(subs.size());
+  subs.push_back({&t, t.subscribers.size(), t.frames.size(), t.messages, t.batch});
+  t.subscribers.push_back({&s, at});
+  return errc::ok;
 }
 
 void worker::unsubscribe(session& s, std::string_view name) {
-  if (!s.has_subscriptions()) return;
-  auto& subs = s.subscriptions();
-  const auto it = std::find_if(subs.begin(), subs.end(), [&](const subscription& sub) { return sub.to->name == name; });
-  if (it == subs.end()) return;
-  // What was published before still is.
-  pass_on(s, *it);
-  topic& t = *it->to;
-  session* last = t.subscribers.back();
-  t.subscribers[it->place] = last;
-  t.subscribers.pop_back();
-  if (last != &s)
-    for (subscription& sub : last->subscriptions())
-      if (sub.to == &t) sub.place = it->place;
-  subs.erase(it);
-  drop_if_empty(t);
+  const auto found = topics_.find(name);
+  if (found == topics_.end()) return;
+  if (const subscription* sub = find_subscription(s, *found->second))
+    leave(s, static_cast<std::size_t>(sub - s.subscriptions().data()));
 }
 
 void worker::unsubscribe_all(session& s) noexcept {
   while (s.has_subscriptions())
-    unsubscribe(s, s.subscriptions().back().to->name);
+    leave(s, s.subscriptions().size() - 1);
+}
+
+// The subscription of `s` to `t`, or null: looked for on the side that has fewer.
+subscription* worker::find_subscription(session& s, topic& t) noexcept {
+  if (!s.has_subscriptions()) return nullptr;
+  auto& subs = s.subscriptions();
+  if (subs.size() <= t.subscribers.size()) {
+    const auto it = std::find_if(subs.begin(), subs.end(), [&](const subscription& sub) { return sub.to == &t; });
+    return it == subs.end() ? nullptr : &*it;
+  }
+  const auto it =
+      std::find_if(t.subscribers.begin(), t.subscribers.end(), [&](const subscriber& who) { return who.who == &s; });
+  return it == t.subscribers.end() ? nullptr : &subs[it->at];
+}
+
+// Ends the subscription at `at`. On both sides the last one takes the place that becomes free, and is told.
+void worker::leave(session& s, std::size_t at) {
+  auto& subs = s.subscriptions();
+  // What was published before still is for it.
+  pass_on(s, subs[at]);
+  topic& t = *subs[at].to;
+  const std::size_t place = subs[at].place;
+  const subscriber last = t.subscribers.back();
+  last.who->subscriptions()[last.at].place = place;
+  t.subscribers[place] = last;
+  t.subscribers.pop_back();
+  if (at + 1 != subs.size()) {
+    subs[at] = subs.back();
+    subs[at].to->subscribers[subs[at].place].at = static_cast<std::uint32_t>(at);
+  }
+  subs.pop_back();
+  drop_if_empty(t);
 }
 
 void worker::drop_if_empty(topic& t) {
@@ -64,13 +98,11 @@ void worker::publish(std::string_view name, opcode op, byte_view payload, sessio
   const auto found = topics_.find(name);
   if (found == topics_.end() || found->second->subscribers.empty()) return;
   topic& t = *found->second;
-  subscription* own = nullptr;
-  if (except != nullptr && except->has_subscriptions()) {
-    for (subscription& sub : except->subscriptions())
-      if (sub.to == &t) own = &sub;
-  }
+  make_place(touched_topics_);
+  make_place(dirty_topics_);
   const std::size_t header = core::frame_header_size(payload.size(), false);
   make_room(t, header + payload.size());
+  subscription* own = except == nullptr ? nullptr : find_subscription(*except, t);
   if (own != nullptr) pass_on(*except, *own);
   std::byte* to = t.frames.data() + t.frames.size();
   core::write_frame_header(to, static_cast<std::uint8_t>(0x80U | static_cast<unsigned>(op)), payload.size());
@@ -91,9 +123,8 @@ void worker::make_room(topic& t, std::size_t need) {
   if (t.frames && t.frames.back_room() >= need) return;
   const bool first = !t.frames;
   if (!first) {
-    for (session* s : t.subscribers)
-      for (subscription& sub : s->subscriptions())
-        if (sub.to == &t) pass_on(*s, sub);
+    for (const subscriber& to : t.subscribers)
+      pass_on(*to.who, to.who->subscriptions()[to.at]);
   }
   t.frames = resources_.pool().take(0, std::max(need, first ? small_batch : large_batch));
   t.messages = 0;
@@ -118,8 +149,8 @@ errc worker::post_publication(const std::vector<worker*>& to, std::string_view n
 void worker::mark_subscribers() {
   for (std::size_t i = 0; i < dirty_topics_.size(); ++i) {
     dirty_topics_[i]->dirty = false;
-    for (session* s : dirty_topics_[i]->subscribers)
-      s->worker_mark();
+    for (const subscriber& to : dirty_topics_[i]->subscribers)
+      to.who->worker_mark();
   }
   dirty_topics_.clear();
 }

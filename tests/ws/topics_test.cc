@@ -8,7 +8,10 @@
 #include <hawser/ws/server.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <memory>
+#include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -254,6 +257,125 @@ TEST(topics, joining_and_leaving_between_publications_cuts_where_it_stands) {
   EXPECT_EQ(late.frame().payload, "end");
   for (const char* expected : {"too early", "heard", "too late"})
     EXPECT_EQ(always->frame().payload, expected);
+}
+
+// A connection whose topics are chosen by its peer costs a bounded amount, unless the owner asks for more.
+TEST(topics, a_connection_joins_no_more_topics_than_the_limit) {
+  const auto name = [](int i) { return "topic " + std::to_string(i); };
+  running_server server;
+  server->route("/").on_message([&](connection c, const message&) {
+    for (int i = 0; i < 128; ++i)
+      EXPECT_EQ(c.subscribe(name(i)), errc::ok);
+    EXPECT_EQ(c.subscribe(name(128)), errc::too_many_subscriptions);
+    EXPECT_EQ(c.subscribe(name(127)), errc::ok) << "it is there already";
+    EXPECT_EQ(c.unsubscribe(name(5)), errc::ok);
+    EXPECT_EQ(c.subscribe(name(128)), errc::ok);
+    EXPECT_EQ(c.subscribe(name(5)), errc::too_many_subscriptions);
+    EXPECT_EQ(server->publish(name(5), "of the one that it left"), errc::ok);
+    EXPECT_EQ(server->publish(name(128), "of the last one"), errc::ok);
+  });
+  server.start();
+  raw_peer peer(server.at());
+  peer.upgrade();
+  peer.text("go");
+  EXPECT_EQ(peer.frame().payload, "of the last one");
+}
+
+TEST(topics, the_name_of_a_topic_has_1_to_255_bytes) {
+  const std::string longest(255, 'n');
+  running_server server;
+  server->route("/").on_message([&](connection c, const message&) {
+    for (const std::string& bad : {std::string(), longest + 'n'}) {
+      EXPECT_EQ(c.subscribe(bad), errc::invalid_argument);
+      EXPECT_EQ(c.unsubscribe(bad), errc::invalid_argument);
+      EXPECT_EQ(c.publish(bad, "x"), errc::invalid_argument);
+      EXPECT_EQ(server->publish(bad, "x"), errc::invalid_argument);
+    }
+    EXPECT_EQ(c.subscribe(longest), errc::ok);
+    EXPECT_EQ(server->publish(longest, "long"), errc::ok);
+  });
+  server.start();
+  raw_peer peer(server.at());
+  peer.upgrade();
+  peer.text("go");
+  EXPECT_EQ(peer.frame().payload, "long");
+}
+
+// Joining and leaving in any order, compared with sets: whoever is in hears it, and nobody else.
+TEST(topics, who_joined_and_left_at_random_is_known_exactly) {
+  constexpr std::size_t listeners = 6;
+  constexpr std::size_t topics = 9;
+  const auto name = [](std::size_t i) { return std::string(1, static_cast<char>('a' + i)); };
+  std::vector<connection> all;  // Of the loop's thread.
+  running_server server;
+  server->route("/").on_connect([&](connection c, const handshake&) {
+    all.push_back(c);
+    c.send("in");
+  });
+  server.start();
+  peers others;
+  for (std::size_t i = 0; i < listeners; ++i) {
+    others.push_back(std::make_unique<raw_peer>(server.at()));
+    others.back()->upgrade();
+    ASSERT_EQ(others.back()->frame().payload, "in");
+  }
+  std::minstd_rand random(71);
+  std::vector<std::set<std::size_t>> joined(listeners);
+  for (int round = 0; round < 60; ++round) {
+    on_loop(server.it(), [&](worker&) {
+      for (int i = 0; i < 10; ++i) {
+        const std::size_t who = random() % listeners;
+        const std::size_t topic = random() % topics;
+        if (random() % 2 != 0) {
+          EXPECT_EQ(all[who].subscribe(name(topic)), errc::ok);
+          joined[who].insert(topic);
+        } else {
+          EXPECT_EQ(all[who].unsubscribe(name(topic)), errc::ok);
+          joined[who].erase(topic);
+        }
+      }
+      return true;
+    });
+    for (std::size_t topic = 0; topic < topics; ++topic)
+      ASSERT_EQ(server->publish(name(topic), name(topic)), errc::ok);
+    for (std::size_t who = 0; who < listeners; ++who) {
+      ASSERT_EQ(on_loop(server.it(), [&](worker&) { return all[who].send("end"); }), errc::ok);
+      std::multiset<std::string> heard;
+      for (std::string m = others[who]->frame().payload; m != "end" && !m.empty(); m = others[who]->frame().payload)
+        heard.insert(m);
+      std::multiset<std::string> expected;
+      for (const std::size_t topic : joined[who])
+        expected.insert(name(topic));
+      ASSERT_EQ(heard, expected) << "round " << round << ", peer " << who;
+    }
+  }
+}
+
+// As many as no search could be done for each: the peers' patience would be over.
+TEST(topics, leaving_very_many_topics_at_once_takes_no_search_for_each) {
+  constexpr std::size_t many = 100'000;
+  server_options options;
+  options.bounds.max_subscriptions = many;
+  std::atomic<int> open{0};
+  running_server server(options);
+  server->route("/")
+      .on_connect([&](connection c, const handshake&) {
+        for (std::size_t i = 0; i < many; ++i)
+          c.subscribe("topic " + std::to_string(i));
+        ++open;
+        c.send("in");
+      })
+      .on_close([&](connection, close_code, std::string_view) { --open; });
+  server.start();
+  raw_peer one(server.at());
+  one.upgrade();
+  EXPECT_EQ(one.frame().payload, "in");
+  raw_peer two(server.at());
+  two.upgrade();
+  EXPECT_EQ(two.frame().payload, "in");
+  one.reset();
+  two.reset();
+  EXPECT_TRUE(comes_true(server.it(), [&](worker& w) { return open == 0 && w.sessions().empty(); }));
 }
 
 }  // namespace

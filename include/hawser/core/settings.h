@@ -24,6 +24,7 @@ struct limits {
   std::uint64_t min_rate = 1024;   ///< Bytes a second that an unfinished message must keep up ...
   ticks rate_grace = std::chrono::seconds(30);          ///< ... after this long; else 1008.
   std::size_t extension_memory = std::size_t{8} << 20;  ///< What the stages of one connection may charge; over it 1008.
+  std::size_t max_subscriptions = 128;  ///< Topics that a server's connection may be subscribed to at a time.
 };
 
 /// When silence means death.

@@ -58,7 +58,7 @@ class HAWSER_API connection {
   errc terminate() const;
 
   /// Joins or leaves a topic of this server. Errors: `invalid_argument` for a name that is empty or over 255 bytes,
-  /// `wrong_state` for a client's connection.
+  /// `wrong_state` for a client's connection, `too_many_subscriptions` beyond `limits.max_subscriptions`.
   errc subscribe(std::string_view topic) const;
   errc unsubscribe(std::string_view topic) const;
   /// Sends to every other subscriber of `topic` on this server. Errors: as `subscribe`, `invalid_utf8`, `would_block`

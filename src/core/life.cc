@@ -23,9 +23,6 @@ std::string_view cut_text(std::string_view text, std::size_t n) noexcept {
   return text.substr(0, n);
 }
 
-// `when + by`, or never: durations may be as long as their type allows.
-tick later(tick when, ticks by) noexcept { return when > no_deadline - by ? no_deadline : when + by; }
-
 // The time that so many bytes may take.
 ticks time_for(std::uint64_t bytes, const limits& l) noexcept {
   constexpr std::uint64_t a_year = 366 * 24 * 3600;

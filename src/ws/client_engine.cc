@@ -145,7 +145,7 @@ void client_engine::begin_attempt() {
   step_ = step::connecting;
   failed_ = final_ = false;
   retry_after_ = {};
-  const tick deadline = loop_->now() + plan_.options.connect_timeout;
+  const tick deadline = later(loop_->now(), plan_.options.connect_timeout);
   auto done = [this](result<int> handle, const net::address& peer) { on_handle(std::move(handle), peer); };
   if (plan_.unix_path.empty()) {
     connector_ = std::make_unique<net::connector>(*loop_, url_.host, url_.port, deadline, std::move(done));
@@ -174,7 +174,7 @@ void client_engine::on_handle(result<int> handle, const net::address& peer) {
   current_.store(s->handle().id(), std::memory_order_release);
   auto how = std::make_unique<client_opening>(*this);
   client_opening& opens = *how;
-  s->start(*handle, std::move(how), loop_->now() + plan_.options.handshake_timeout);
+  s->start(*handle, std::move(how), later(loop_->now(), plan_.options.handshake_timeout));
   opens.begin(*s);
 }
 
@@ -213,7 +213,7 @@ void client_engine::attempt_over(bool was_open) {
   d.will_retry = !stopping_ && !final_ && count_.may_retry();
   if (d.will_retry) d.retry_after = count_.next_wait(random_number(loop_->random()), retry_after_);
   step_ = d.will_retry ? step::waiting : step::over;
-  if (d.will_retry) loop_->timers().schedule(*this, loop_->now() + d.retry_after);
+  if (d.will_retry) loop_->timers().schedule(*this, later(loop_->now(), d.retry_after));
   call(handlers_.disconnected, d);
   if (step_ == step::over) loop_->stop();
 }
@@ -232,7 +232,7 @@ void client_engine::stop_here() {
   stopping_ = true;
   loop_->timers().cancel(*this);
   if (step_ == step::session) {
-    loop_->timers().schedule(*this, loop_->now() + plan_.options.close_timeout);
+    loop_->timers().schedule(*this, later(loop_->now(), plan_.options.close_timeout));
     const std::vector<session*> all = work_->sessions();
     for (session* s : all)
       s->shut_down(close_code::going_away);

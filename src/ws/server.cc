@@ -44,7 +44,7 @@ class listener final : public net::acceptor {
     auto* s = new (worker_) session(worker_, role::server, shared_.settings, none_);
     s->admitted_by(ticket);
     s->start(handle, std::make_unique<server_opening>(shared_, policy_, peer, !admitted),
-             worker_.loop().now() + shared_.options.handshake_timeout);
+             later(worker_.loop().now(), shared_.options.handshake_timeout));
   }
 
   void on_exhausted() override {
@@ -86,8 +86,8 @@ struct unit final : net::timed {
       s->shut_down(code);
     if (work->sessions().empty()) return loop->stop();
     // A little later than the sessions' own timers, which know better how they ended.
-    loop->timers().schedule(*this,
-                            loop->now() + all.front()->core().obeys().close_timeout + 2 * net::timer_wheel::granule);
+    loop->timers().schedule(
+        *this, later(later(loop->now(), all.front()->core().obeys().close_timeout), 2 * net::timer_wheel::granule));
   }
 
   // The peers' time is over.

@@ -14,6 +14,12 @@ namespace {
 // After a failed write: how long what the peer sent before may take to come out of the system.
 constexpr ticks last_words_time = std::chrono::seconds(1);
 
+// How long the system may hold bytes that the peer does not acknowledge: a little longer than a pong may take, so that
+// the keepalive, which knows more, judges first.
+constexpr ticks dead_after(ticks pong_timeout) noexcept {
+  return pong_timeout > ticks::max() / 2 ? ticks::max() : pong_timeout + pong_timeout / 2;
+}
+
 }  // namespace
 
 session::session(worker& w, role side, const core::settings& obey, route_handlers& handlers)
@@ -46,7 +52,7 @@ void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
   io.adopt(*this, handle);
   io.start_reading(*this);
   const keepalive& alive = core_.obeys().alive;
-  if (alive.ping_interval < no_keepalive / 2) io.set_user_timeout(*this, alive.pong_timeout + alive.pong_timeout / 2);
+  if (alive.ping_interval < no_keepalive / 2) io.set_user_timeout(*this, dead_after(alive.pong_timeout));
   worker_->loop().timers().schedule(*this, deadline);
 }
 
@@ -275,7 +281,7 @@ void session::linger() {
   net::loop& loop = worker_->loop();
   loop.io().start_reading(*this);
   loop.timers().cancel(*this);
-  loop.timers().schedule(*this, loop.now() + core_.obeys().close_timeout);
+  loop.timers().schedule(*this, later(loop.now(), core_.obeys().close_timeout));
 }
 
 // Calls a handler; one that throws closes this connection with 1011 and harms nothing else.
@@ -336,7 +342,7 @@ void session::write_failed(errc why) {
     core_.transport_failed(why, worker_->loop().now());
     worker_mark();
   } else {
-    worker_->loop().timers().schedule(*this, worker_->loop().now() + last_words_time);
+    worker_->loop().timers().schedule(*this, later(worker_->loop().now(), last_words_time));
   }
 }
 

@@ -201,9 +201,11 @@ kind connection::next_slow() {
     // After the peer's close the messages that stages held still go to the application; after a failure nothing does.
     if (pipeline_ && !(state_ == state::ending && end_error_ != errc::ok)) {
       if (settle_stages_) settle_stages();
-      found = assembly_ != nullptr && assembly_->pulling ? pull_pieces() : next_work();
+      const bool pulls = assembly_ != nullptr && assembly_->pulling;
+      found = pulls ? pull_pieces() : next_work();
       if (found != kind::none) break;
-      if (assembly_ != nullptr && assembly_->pulling) continue;
+      // What one stage handed on, the next may have taken away, and left as work.
+      if (pulls || (assembly_ != nullptr && assembly_->pulling)) continue;
     }
     if (state_ == state::ending) {
       found = deliver_end();

@@ -89,6 +89,13 @@ struct keeper {
   void closed(close_code, context&) { ++log->closed; }
 };
 
+/// Takes every message away and hands it on at once.
+struct relay {
+  static constexpr unsigned hooks = hook::whole;
+  verdict begin(direction, head&, context&) { return verdict::whole; }
+  void whole(direction way, const head& h, buffer body, context& c) { EXPECT_TRUE(c.forward(way, h, std::move(body))); }
+};
+
 claims inverting() {
   claims c;
   c.rsv = 2;
@@ -103,6 +110,19 @@ claims keeping() {
 core_end& with_keeper(core_end& end, diary& log) {
   end->attach(stage_list().add("x-keep", keeping(), keeper{&log}).take(), end.now);
   return end;
+}
+
+// What the network's stage hands on, the application's takes away again: all of it in the turn that brought it.
+TEST(connection_stage, two_stages_that_take_messages_away_hand_them_on_in_one_turn) {
+  for (const role side : both_roles) {
+    core_end end(side);
+    end->attach(stage_list().add("x-app", {}, relay{}).add("x-net", {}, relay{}).take(), end.now);
+    end.receive(frame_writer(other(side)).text("one").text("two").take());
+    EXPECT_EQ(end.events, (std::vector{seen_message("one"), seen_message("two")}));
+    end.turn([](core::connection& c) { EXPECT_EQ(c.send(opcode::text, as_bytes("three")), errc::ok); });
+    EXPECT_EQ(end.sent().frames.size(), 1U);
+    EXPECT_EQ(end.parts().pool.used_bytes(), 0U);
+  }
 }
 
 // F-11, N-11: whole and in parts, every size, both directions, and no memory is held between messages.

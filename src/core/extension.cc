@@ -14,7 +14,7 @@ bool bit_of(std::uint16_t set, std::uint8_t opcode) noexcept { return opcode < 1
 
 role context::side() const noexcept { return owner_->state_->side; }
 tick context::now() const noexcept { return owner_->state_->now; }
-std::uint64_t context::limit(direction way) const noexcept { return owner_->state_->limit(way); }
+std::uint64_t context::limit(direction way) const noexcept { return owner_->state_->limit_behind(stage_, way); }
 
 void context::arm(tick when) noexcept {
   core::pipeline::state& s = *owner_->state_;
@@ -57,7 +57,7 @@ bool context::forward(direction way, const head& h, buffer body) noexcept {
     s.breach(stage_, "forward of a message with an opcode or RSV bit that is not its own");
     return false;
   }
-  if (body.size() > s.limit(way)) {
+  if (body.size() > s.limit_behind(stage_, way)) {
     s.fail(stage_, close_code::message_too_big, errc::message_too_big, "message over the size limit");
     return false;
   }

@@ -22,7 +22,15 @@ slot slot_of(const agreed_extension& e) {
           .own_opcodes = uses.opcodes,
           .rsv = uses.rsv,
           .trim_max = uses.trim_max,
-          .in_needs_rsv = uses.in_needs_rsv};
+          .in_needs_rsv = uses.in_needs_rsv,
+          .adds_max = uses.adds_max,
+          .slack = 0};
+}
+
+// The most bytes that a stage could take off a message inwards.
+std::uint64_t most_taken_off(const slot& s) noexcept {
+  const std::size_t edges = (s.table->prefix != nullptr ? max_edge : 0) + (s.table->suffix != nullptr ? max_edge : 0);
+  return edges + s.adds_max;
 }
 
 interest interest_of(const std::vector<slot>& slots) {
@@ -83,6 +91,8 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
   slots.reserve(agreed.size());
   for (const agreed_extension& e : agreed)
     slots.push_back(slot_of(e));
+  for (std::size_t i = 1; i < slots.size(); ++i)
+    slots[i].slack = slots[i - 1].slack + most_taken_off(slots[i - 1]);
   wants = interest_of(slots);
   limits.max_message_in = std::min(limits.max_message_in, most_bytes);
   limits.max_message_out = std::min(limits.max_message_out, most_bytes);
@@ -172,8 +182,26 @@ bool pipeline::state::start(direction way, head& h, std::size_t from) {
   if (way == direction::in && l.whole_ahead)
     for (std::size_t i = 0; i < l.links[l.count - 1].stage; ++i)
       h.rsv = static_cast<std::uint8_t>(h.rsv & ~slots[i].rsv);
-  if (l.count == 0) l.active = false;  // Nothing is half-way in here: see `occupy`.
+  if (l.count == 0)
+    l.active = false;  // Nothing is half-way in here: see `occupy`.
+  else
+    bound(way, l);
   return true;
+}
+
+// What may leave each stage. Inwards a message of exactly the limit still carries what the stages to come take off.
+void pipeline::state::bound(direction way, lane& l) {
+  std::uint64_t most = limit(way);
+  if (way == direction::in && l.whole_ahead) most = limit_behind(l.links[l.count - 1].stage, way);
+  for (std::size_t i = l.count; i > 0; --i) {
+    link& k = l.links[i - 1];
+    k.most = most;
+    if (way == direction::out) continue;
+    // A message that is taken away is judged as it comes in, with what this stage has yet to take off.
+    const std::uint64_t adds = slots[k.stage].adds_max;
+    if (k.what == verdict::kind::whole) k.most += adds;
+    most += k.prefix_size + std::uint64_t{k.suffix_size} + adds;
+  }
 }
 
 bool pipeline::state::ask(direction way, std::size_t stage, head& h) {

@@ -57,13 +57,13 @@ class pipeline::state::step_of {
   /// Gives a piece on that is not the last.
   bool give(byte_span bytes) {
     out_.bytes = bytes;
-    return s_.count(way_, k_, bytes.size());
+    return s_.count(k_, bytes.size());
   }
   /// Gives the last piece on.
   bool finish(byte_span bytes) {
     out_.bytes = bytes;
     out_.fin = true;
-    if (!s_.count(way_, k_, bytes.size())) return false;
+    if (!s_.count(k_, bytes.size())) return false;
     s_.end_link(way_, k_);
     return !s_.failed;
   }
@@ -194,7 +194,7 @@ class pipeline::state::step_of {
   bool accumulate() {
     lane& l = s_.at(way_);
     const byte_span chunk = take_input();
-    if (k_.what == verdict::kind::whole && !s_.count(way_, k_, chunk.size())) return false;
+    if (k_.what == verdict::kind::whole && !s_.count(k_, chunk.size())) return false;
     if (k_.what == verdict::kind::whole && k_.fin && !k_.store && is_all_of(chunk, l.owned)) {
       k_.store = std::move(l.owned);
       return true;
@@ -249,7 +249,7 @@ class pipeline::state::step_of {
   // ---- transform
   bool transform() {
     const std::uint8_t trim_max = s_.slots[k_.stage].trim_max;
-    const std::uint64_t allowed = s_.limit(way_) + trim_max + 1;
+    const std::uint64_t allowed = k_.most + trim_max + 1;
     if (!k_.store)
       k_.store = s_.pool->take(static_cast<std::size_t>(std::min<std::uint64_t>(s_.limits.step, allowed)) + trim_max);
     if (k_.back != 0) std::memmove(k_.store.data(), k_.store.data() + k_.given, k_.back);
@@ -304,9 +304,9 @@ class pipeline::state::step_of {
   piece& out_;
 };
 
-bool pipeline::state::count(direction way, link& k, std::size_t bytes) {
+bool pipeline::state::count(link& k, std::size_t bytes) {
   k.made += bytes;
-  if (k.made <= limit(way)) [[likely]]
+  if (k.made <= k.most) [[likely]]
     return true;
   fail(k.stage, close_code::message_too_big, errc::message_too_big, "message over the size limit");
   return false;

@@ -25,6 +25,8 @@ struct slot {
   std::uint8_t rsv;
   std::uint8_t trim_max;
   bool in_needs_rsv;
+  std::uint16_t adds_max;
+  std::uint64_t slack;  // Inwards: the most that the stages nearer to the application may take off.
   tick deadline = no_deadline;
   std::size_t charged = 0;
 };
@@ -52,6 +54,7 @@ struct link {
   byte_span in;            // Input not yet worked in.
   std::size_t given = 0;   // Transform: bytes of `store` given on by the last step.
   std::uint64_t made = 0;  // Bytes that left this stage.
+  std::uint64_t most = 0;  // Bytes that may leave it.
   head h;                  // Whole and retain: what they are told.
   buffer store;            // Transform: its output. Whole and retain: the message so far.
   buffer stash;            // Input whose memory would have gone.
@@ -115,11 +118,15 @@ struct pipeline::state {
     threw(stage, hook);
     return false;
   }
-  bool count(direction way, link& l, std::size_t bytes);
+  void bound(direction way, lane& l);
+  bool count(link& l, std::size_t bytes);
 
   [[nodiscard]] lane& at(direction way) noexcept { return lanes[static_cast<std::size_t>(way)]; }
   [[nodiscard]] std::uint64_t limit(direction way) const noexcept {
     return way == direction::in ? limits.max_message_in : limits.max_message_out;
+  }
+  [[nodiscard]] std::uint64_t limit_behind(std::size_t stage, direction way) const noexcept {
+    return limit(way) + (way == direction::in ? slots[stage].slack : 0);
   }
   void refresh_deadline() noexcept;
 

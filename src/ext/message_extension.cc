@@ -67,6 +67,12 @@ void message_stage::whole(direction way, const head& h, buffer body, context& c)
 message_extension::message_extension(std::string name, rsv bit)
     : name_(std::move(name)), bit_(static_cast<std::uint8_t>(bit)) {}
 
+message_extension message_extension::adds(std::uint16_t bytes) const {
+  message_extension with = *this;
+  with.adds_ = bytes;
+  return with;
+}
+
 std::optional<accepted<detail::message_stage>> message_extension::accept(const std::vector<params>& all) const {
   for (const params& offer : all)
     if (offer.empty()) return confirm(offer);
@@ -78,6 +84,7 @@ std::optional<accepted<detail::message_stage>> message_extension::confirm(const 
   claims uses;
   uses.rsv = bit_;
   uses.in_needs_rsv = bit_ != 0;
+  uses.adds_max = adds_;
   return accepted<detail::message_stage>{answer, uses, {bit_, encode_, decode_}};
 }
 

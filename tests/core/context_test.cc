@@ -145,6 +145,20 @@ TEST_F(context_test, a_forward_over_the_limit_is_1009) {
   EXPECT_EQ(p->fail_extension(), "x-a");
 }
 
+TEST_F(context_test, inwards_a_forward_may_be_longer_by_what_nearer_stages_can_take_off_P_22) {
+  limits.max_message_in = 10;
+  uses.adds_max = 3;
+  for (const std::size_t over : {0U, 1U}) {
+    b->open = [over](context& c) {
+      EXPECT_EQ(c.limit(direction::out), std::uint64_t{1} << 62);
+      EXPECT_EQ(c.limit(direction::in), 10U + 32 + 32 + 3);
+      EXPECT_EQ(c.forward(direction::in, head_of("x"), c.take_buffer(77 + over)), over == 0);
+    };
+    a->open = [](context& c) { EXPECT_EQ(c.limit(direction::in), 10U); };
+    EXPECT_EQ(make(true).failed(), over != 0);
+  }
+}
+
 TEST_F(context_test, a_forward_with_a_foreign_bit_or_opcode_is_a_breach) {
   uses.rsv = 2;
   for (const auto& [opcode, rsv, good] : {std::tuple{2, 2, true},

@@ -113,6 +113,30 @@ struct doubler {
   }
 };
 
+/// Takes messages away and lets them go when `batch` of them are here, the last first.
+struct holder {
+  static constexpr unsigned hooks = hook::whole | hook::done;
+  std::size_t batch = 1;
+  notes* log = nullptr;
+  std::vector<std::pair<head, buffer>> held = {};
+
+  verdict begin(direction, head&, context&) {
+    if (log != nullptr) ++log->begins;
+    return verdict::whole;
+  }
+  void whole(direction way, const head& h, buffer body, context& c) {
+    held.emplace_back(h, std::move(body));
+    if (held.size() < batch) return;
+    while (!held.empty()) {
+      EXPECT_TRUE(c.forward(way, held.back().first, std::move(held.back().second)));
+      held.pop_back();
+    }
+  }
+  void done(direction, context&) {
+    if (log != nullptr) ++log->dones;
+  }
+};
+
 std::string doubled(std::string_view text) {
   std::string out;
   for (const char c : text)
@@ -406,6 +430,34 @@ TEST_F(pipeline_test, the_limit_holds_after_each_stage_in_both_directions) {
   }
 }
 
+TEST_F(pipeline_test, inwards_a_stage_may_give_on_what_the_next_ones_take_off_and_no_byte_more_P_22) {
+  limits.max_message_in = 20;
+  claims says_five;
+  says_five.adds_max = 5;
+  const auto first_to_fail = [&](std::size_t bytes, auto&& add_stages) {
+    stage_list stages;
+    add_stages(stages);
+    pipeline& run = make(stages);
+    std::string text = std::string(3, '<') + std::string(bytes - 5, 'a') + std::string(2, '>');
+    const passed in = send(run, direction::in, text, {.chunk = 7});
+    return in.failed ? std::string(run.fail_extension()) : in.fin ? std::string("arrived") : "gone";
+  };
+  const auto edges_of_a = [&](stage_list& to) {
+    to.add("x-a", plain, watcher{&log, 3, 2}).add("x-b", plain, watcher{&log});
+  };
+  EXPECT_EQ(first_to_fail(25, edges_of_a), "arrived");  // Behind x-b 25 are allowed, behind x-a 20.
+  EXPECT_EQ(first_to_fail(26, edges_of_a), "x-b");
+  const auto claim_of_a = [&](stage_list& to) { to.add("x-a", says_five, doubler{}).add("x-b", plain, watcher{&log}); };
+  EXPECT_EQ(first_to_fail(25, claim_of_a), "x-a");  // Half of them are no pairs: judged by x-a, not by the limit.
+  EXPECT_EQ(first_to_fail(26, claim_of_a), "x-b");
+  // Nobody knows yet what x-a will ask for: it has both edges, so 64 bytes more; x-b itself gets no more than that.
+  const auto before_a_whole = [&](stage_list& to) {
+    to.add("x-a", plain, watcher{&log, 3, 2}).add("x-b", plain, holder{2}).add("x-c", plain, watcher{&log});
+  };
+  EXPECT_EQ(first_to_fail(84, before_a_whole), "gone");
+  EXPECT_EQ(first_to_fail(85, before_a_whole), "x-c");
+}
+
 // ---- trim
 
 /// Puts "TAIL" after each message and takes it back: outwards nothing changes.
@@ -497,30 +549,6 @@ TEST_F(pipeline_test, a_retained_message_streams_on_and_is_kept_as_it_was) {
     end();
   }
 }
-
-/// Takes messages away and lets them go when `batch` of them are here, the last first.
-struct holder {
-  static constexpr unsigned hooks = hook::whole | hook::done;
-  std::size_t batch = 1;
-  notes* log = nullptr;
-  std::vector<std::pair<head, buffer>> held = {};
-
-  verdict begin(direction, head&, context&) {
-    if (log != nullptr) ++log->begins;
-    return verdict::whole;
-  }
-  void whole(direction way, const head& h, buffer body, context& c) {
-    held.emplace_back(h, std::move(body));
-    if (held.size() < batch) return;
-    while (!held.empty()) {
-      EXPECT_TRUE(c.forward(way, held.back().first, std::move(held.back().second)));
-      held.pop_back();
-    }
-  }
-  void done(direction, context&) {
-    if (log != nullptr) ++log->dones;
-  }
-};
 
 TEST_F(pipeline_test, a_held_message_goes_on_behind_its_stage) {
   for (const std::size_t chunk : {0U, 1U, 4U}) {

@@ -37,6 +37,9 @@ struct claims {
   layer at = layer::message;
   std::uint8_t ext_data_max = 0;  ///< Frame stages: the most extension data a frame carries, at most 16 bytes.
   std::uint8_t trim_max = 0;      ///< The most bytes `step::trim` ever takes back at the end of a message, at most 8.
+  /// The most bytes by which this stage makes a message longer outwards and shorter inwards, besides the edges of its
+  /// verdict: a message of exactly the limit may be so much longer until it has passed this stage.
+  std::uint16_t adds_max = 0;
   bool per_frame =
       false;  ///< Needs frame boundaries kept, or uses extension data per frame: never before a compressor (P-06).
   bool reorders = false;  ///< May let messages out in another order than they came in.
@@ -135,7 +138,9 @@ class HAWSER_API context {
   [[nodiscard]] role side() const noexcept;
   /// The time of the event that caused this hook.
   [[nodiscard]] tick now() const noexcept;
-  /// The most bytes that a message may have in this direction; held after each stage.
+  /// The most bytes that a message may have behind this stage. Outwards the same for all stages. Inwards the limit of
+  /// what the application gets, and room for what the stages nearer to it may still take off: 32 for a prefix, 32 for a
+  /// suffix, and `claims::adds_max`.
   [[nodiscard]] std::uint64_t limit(direction way) const noexcept;
 
   /// One timer a stage: `timer()` is called at or after `when`, once. `arm` replaces, `disarm` forgets.

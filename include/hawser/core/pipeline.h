@@ -23,8 +23,12 @@ namespace core {
 
 /// Bounds of a pipeline.
 struct pipeline_limits {
-  std::uint64_t max_message_in = 1 << 20;  ///< Bytes of a message, held after each stage inwards (1009).
-  std::uint64_t max_message_out = std::uint64_t{1} << 62;  ///< The same outwards.
+  /// Bytes of a message inwards, held after each stage (1009). Behind the last stage it is exact; before, a message may
+  /// be longer by what the stages still to come take off: the edges of their verdicts and `claims::adds_max`, and,
+  /// where a stage took the message away before they gave one, the most that they could ask for. A message that all
+  /// stages bypass is not looked at.
+  std::uint64_t max_message_in = 1 << 20;
+  std::uint64_t max_message_out = std::uint64_t{1} << 62;  ///< Outwards, of what leaves each stage.
   std::size_t memory = std::size_t{8} << 20;  ///< Bytes that all stages of the connection may charge (1008).
   std::size_t step = 16 * 1024;               ///< The most output room a transform gets at once.
   std::size_t work = 64;                      ///< Actions of stages that may wait; more are refused.

@@ -128,6 +128,10 @@ class HAWSER_API message_extension {
     return with;
   }
 
+  /// Says that `encode` makes a message longer by at most `bytes`. With it, a message of exactly the limit also passes
+  /// when another extension stands between this one and the network.
+  [[nodiscard]] message_extension adds(std::uint16_t bytes) const;
+
   // What every factory has: see `hawser::factory`.
   [[nodiscard]] std::string_view name() const noexcept HAWSER_LIFETIME_BOUND { return name_; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
@@ -137,6 +141,7 @@ class HAWSER_API message_extension {
  private:
   std::string name_;
   std::uint8_t bit_;
+  std::uint16_t adds_ = 0;
   std::shared_ptr<const detail::coder> encode_;
   std::shared_ptr<const detail::coder> decode_;
 };

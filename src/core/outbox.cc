@@ -205,6 +205,19 @@ void outbox::append_raw(turn_block& block, buffer_pool& pool, byte_view bytes) {
   }
 }
 
+void outbox::append_rest(buffer_pool& pool, const buffer& frames, std::size_t done, bool copy) {
+  buffer rest = frames.slice(done, frames.size() - done);
+  if (copy) {
+    buffer own = pool.take(rest.size());
+    std::memcpy(own.data(), rest.data(), rest.size());
+    rest = std::move(own);
+  }
+  queue& q = need_queue();
+  const byte_view all = frames.view();
+  q.begun = left_of_begun({&all, 1}, 0, done);
+  q.append(std::move(rest));
+}
+
 bool outbox::overtake(buffer_pool& pool, byte_view frame) {
   queue& q = need_queue();
   if (q.lane.size() + frame.size() > lane_limit) return false;

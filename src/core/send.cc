@@ -142,6 +142,13 @@ errc connection::send_frames(const buffer& frames, std::uint32_t messages) {
   return errc::ok;
 }
 
+void connection::frames_written(const buffer& frames, std::size_t from, std::size_t done, std::uint32_t messages) {
+  messages_out_ += messages;
+  bytes_out_ += done;
+  const std::size_t rest = frames.size() - from - done;
+  if (rest > 0) out_.append_rest(res_->pool_, frames.slice(from, done + rest), done, rest < copy_below);
+}
+
 errc connection::ping(byte_view payload) {
   if (state_ != state::open) return errc::closed;
   if (payload.size() > 125) return errc::invalid_argument;

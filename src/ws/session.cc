@@ -320,13 +320,23 @@ void session::flush() {
   while (!write_pending_ && phase_ != phase::dead && core_.pending() > 0) {
     const net::write_result r = io.write(*this, core_.output());
     core_.sent(r.done);
-    if (r.error != errc::ok) return write_failed(r.error);
-    if (r.pending) {
-      write_pending_ = true;
-      core_.output_blocked(true);
-      note_backlog();
-    }
+    note_write(r);
   }
+}
+
+void session::write_frames(const buffer& frames, std::size_t from, std::uint32_t messages) {
+  const byte_view bytes = frames.view().subspan(from);
+  const net::write_result r = worker_->loop().io().write(*this, {&bytes, 1});
+  core_.frames_written(frames, from, r.done, messages);
+  note_write(r);
+}
+
+void session::note_write(const net::write_result& r) {
+  if (r.error != errc::ok) return write_failed(r.error);
+  if (!r.pending) return;
+  write_pending_ = true;
+  core_.output_blocked(true);
+  note_backlog();
 }
 
 // The system will take nothing more. What the peer sent before is still worked in, its close frame included: then the

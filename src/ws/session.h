@@ -91,6 +91,12 @@ class session final : public net::stream {
   errc publish(std::string_view name, opcode op, byte_view payload);
   /// Frames of a topic; a peer that does not read them is closed with 1013.
   void send_frames(const buffer& frames, std::uint32_t messages);
+  /// True when nothing stands in the way of `write_frames` of so many bytes: no turn to come, nothing that waits.
+  [[nodiscard]] bool takes_frames_now(std::size_t size) const noexcept {
+    return !marked_ && phase_ == phase::open && write_error_ == errc::ok && core_.takes_frames_now(size);
+  }
+  /// Writes `frames` from `from` on, without a turn.
+  void write_frames(const buffer& frames, std::size_t from, std::uint32_t messages);
   /// Calls what was posted for this connection, as a handler: a throw closes it with 1011.
   errc run(const function<void()>& posted);
   /// Closes with `code`, if it is open; ends the opening, if it is not.
@@ -176,6 +182,7 @@ class session final : public net::stream {
   void deliver_closed(const core::event& e);
   void go_on_reading(buffer& kept);
   void flush();
+  void note_write(const net::write_result& r);
   void write_failed(errc why);
   void after_flush();
   void note_backlog() noexcept;

@@ -119,7 +119,7 @@ void worker::bury(session& s) {
 // in a further round of the same batch.
 void worker::on_batch_end() {
   while (!dirty_topics_.empty() || !marked_.empty()) {
-    mark_subscribers();
+    serve_subscribers();
     marked_now_.swap(marked_);
     for (session* s : marked_now_)
       s->on_batch_end();

@@ -30,8 +30,8 @@ struct subscriber {
   std::uint32_t at = 0;  // Which of its subscriptions this is.
 };
 
-/// A topic of one loop. Frames of a batch are collected once and shared by all subscribers. Each takes what it has not
-/// had yet in its own turn at the end of the batch, or before something is sent to it directly.
+/// A topic of one loop. Frames of a batch are collected once and shared by all subscribers. Each is given what it
+/// has not had yet at the end of the batch, or before something is sent to it directly.
 struct topic {
   std::string name;
   std::vector<subscriber> subscribers;
@@ -123,7 +123,16 @@ class worker final : public net::dirty {
   };
   using topic_map = std::unordered_map<std::string, std::unique_ptr<topic>, name_hash, std::equal_to<>>;
 
-  void mark_subscribers();
+  struct share {
+    std::size_t from = 0;  // In the topic's frames, to their end.
+    std::uint32_t messages = 0;
+  };
+
+  void serve_subscribers();
+  void serve(topic& t, const subscriber& to);
+  static bool awaits_several(session& s);
+  static share share_of(const subscription& sub) noexcept;
+  static void note_given(subscription& sub) noexcept;
   void end_topics();
   void make_room(topic& t, std::size_t need);
   void pass_on(session& s, subscription& sub);

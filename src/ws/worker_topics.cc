@@ -109,7 +109,7 @@ void worker::publish(std::string_view name, opcode op, byte_view payload, sessio
   if (!payload.empty()) std::memcpy(to + header, payload.data(), payload.size());
   t.frames.resize(t.frames.size() + header + payload.size());
   ++t.messages;
-  if (own != nullptr) *own = {&t, own->place, t.frames.size(), t.messages, t.batch};
+  if (own != nullptr) note_given(*own);
   if (!t.touched) touched_topics_.push_back(&t);
   t.touched = true;
   if (t.dirty) return;
@@ -145,14 +145,33 @@ errc worker::post_publication(const std::vector<worker*>& to, std::string_view n
   return errc::ok;
 }
 
-// Every subscriber has a turn in this round, in which it catches up.
-void worker::mark_subscribers() {
-  for (std::size_t i = 0; i < dirty_topics_.size(); ++i) {
-    dirty_topics_[i]->dirty = false;
-    for (const subscriber& to : dirty_topics_[i]->subscribers)
-      to.who->worker_mark();
-  }
+// Most subscribers have nothing else to do: what is new goes out to them here. All others have a turn in this round, in
+// which they catch up. No handler runs in here.
+void worker::serve_subscribers() {
+  for (topic* t : dirty_topics_)
+    for (const subscriber& to : t->subscribers)
+      serve(*t, to);
+  for (topic* t : dirty_topics_)
+    t->dirty = false;
   dirty_topics_.clear();
+}
+
+void worker::serve(topic& t, const subscriber& to) {
+  session& s = *to.who;
+  subscription& sub = s.subscriptions()[to.at];
+  const share due = share_of(sub);
+  if (due.messages == 0) return;
+  if ((dirty_topics_.size() > 1 && awaits_several(s)) || !s.takes_frames_now(t.frames.size() - due.from))
+    return s.worker_mark();
+  note_given(sub);
+  s.write_frames(t.frames, due.from, due.messages);
+}
+
+// What several topics hold for it goes out in one write.
+bool worker::awaits_several(session& s) {
+  const auto& subs = s.subscriptions();
+  return std::count_if(subs.begin(), subs.end(),
+                       [](const subscription& sub) { return sub.to->dirty && share_of(sub).messages != 0; }) > 1;
 }
 
 void worker::end_topics() {
@@ -172,17 +191,25 @@ void worker::catch_up(session& s) {
     pass_on(s, sub);
 }
 
-// Passes on what the topic holds for `s` beyond what it was given.
-void worker::pass_on(session& s, subscription& sub) {
-  topic& t = *sub.to;
-  const bool had_some = sub.batch == t.batch;
-  const std::size_t from = had_some ? sub.from : 0;
-  const std::uint32_t messages = t.messages - (had_some ? sub.from_messages : 0);
-  if (!t.frames || from == t.frames.size()) return;
+// What the topic holds for a subscriber beyond what it was given.
+worker::share worker::share_of(const subscription& sub) noexcept {
+  const topic& t = *sub.to;
+  return sub.batch == t.batch ? share{sub.from, t.messages - sub.from_messages} : share{0, t.messages};
+}
+
+void worker::note_given(subscription& sub) noexcept {
+  const topic& t = *sub.to;
   sub.batch = t.batch;
   sub.from = t.frames.size();
   sub.from_messages = t.messages;
-  s.send_frames(t.frames.slice(from, t.frames.size() - from), messages);
+}
+
+void worker::pass_on(session& s, subscription& sub) {
+  const share due = share_of(sub);
+  if (due.messages == 0) return;
+  note_given(sub);
+  const buffer& frames = sub.to->frames;
+  s.send_frames(frames.slice(due.from, frames.size() - due.from), due.messages);
 }
 
 HAWSER_END

@@ -361,6 +361,59 @@ TEST(connection_send, shared_frames_are_referenced_and_neighbours_join) {
   EXPECT_EQ(end.sent().frames.size(), 10U);
 }
 
+// The owner may write them itself when nothing stands in the way; what the system did not take of them waits, and a
+// control frame finds the next boundary (D10): at every place where a write may stop.
+TEST(connection_send, shared_frames_written_past_the_connection_go_on_where_the_system_stopped) {
+  for (const std::size_t size : {10U, 3000U}) {
+    core_end any(role::server);
+    const std::size_t one = shared_frames(any, 1, size).size();
+    for (std::size_t done = 0; done <= 2 * one; done += size == 10 ? 1 : 97) {
+      SCOPED_TRACE(testing::Message() << size << " stopped at " << done);
+      core_end end(role::server);
+      {
+        const buffer all = shared_frames(end, 3, size);
+        ASSERT_TRUE(end->takes_frames_now(2 * one));
+        // Not the first one: that was given before.
+        const byte_view taken = all.view().subspan(one, done);
+        end.out.assign(taken.begin(), taken.end());
+        end->frames_written(all, one, done, 2);
+      }
+      EXPECT_EQ(end->backlog(), 2 * one - done);
+      EXPECT_EQ(end->stats().bytes_out, done);
+      EXPECT_EQ(end->stats().messages_out, 2U);
+      if (done < 2 * one) {
+        end->output_blocked(end.blocked = true);
+        EXPECT_FALSE(end->takes_frames_now(1));
+      }
+      end.receive(frame_writer(role::client).ping("p").take());
+      end.writable();
+      std::vector<raw_frame> want(2, raw_frame{0x81, content(size)});
+      want.insert(want.begin() + static_cast<std::ptrdiff_t>((done + one - 1) / one), raw_frame{0x8A, "p"});
+      EXPECT_EQ(end.sent().frames, want);
+    }
+  }
+}
+
+TEST(connection_send, shared_frames_do_not_pass_what_stands_in_the_way) {
+  settings short_frames;
+  short_frames.bounds.max_outgoing_frame = 20;
+  EXPECT_TRUE(core_end(role::server, short_frames)->takes_frames_now(20));
+  EXPECT_FALSE(core_end(role::server, short_frames)->takes_frames_now(21));
+  core_end end(role::server);
+  end.turn([](core::connection& c) { EXPECT_FALSE(c.takes_frames_now(1)) << "its turn sends them"; });
+  end->begin_message(opcode::text);
+  EXPECT_FALSE(end->takes_frames_now(1)) << "RFC 6455, 5.4";
+  end.turn([](core::connection& c) { c.send_part({}, true); });
+  EXPECT_TRUE(end->takes_frames_now(1));
+  end->send(opcode::text, as_bytes("waits"));
+  EXPECT_FALSE(end->takes_frames_now(1));
+  end.writable();
+  EXPECT_TRUE(end->takes_frames_now(1));
+  end->close(close_code::normal, {}, end.now);
+  end.writable();
+  EXPECT_FALSE(end->takes_frames_now(1)) << "nothing follows a close frame";
+}
+
 // More chunks than are offered at once: all go out in one turn, in order, without a detour over the backlog.
 TEST(connection_send, more_chunks_than_are_offered_at_once) {
   for (const bool blocked : {false, true}) {

@@ -132,6 +132,39 @@ TEST(topics, a_burst_in_one_handler_costs_one_send_for_each_other_subscriber) {
   EXPECT_EQ(cost.receives, 1U);
 }
 
+// Several topics at once still cost one send, also for one that hears only some of them.
+TEST(topics, publications_of_several_topics_cost_one_send_for_each_subscriber) {
+  running_server server;
+  server->route("/both").on_connect([](connection c, const handshake&) {
+    c.subscribe("a");
+    c.subscribe("b");
+    c.subscribe("silent");
+    c.send("in");
+  });
+  server->route("/one").on_connect([](connection c, const handshake&) {
+    c.subscribe("b");
+    c.send("in");
+  });
+  server.start();
+  raw_peer both(server.at());
+  both.upgrade("/both");
+  EXPECT_EQ(both.frame().payload, "in");
+  raw_peer one(server.at());
+  one.upgrade("/one");
+  EXPECT_EQ(one.frame().payload, "in");
+  const io_counts before = counts_of(server.it());
+  on_loop(server.it(), [&](worker&) {
+    for (const char* topic : {"a", "b", "a", "b"})
+      EXPECT_EQ(server->publish(topic, topic), errc::ok);
+    return true;
+  });
+  for (const char* expected : {"a", "a", "b", "b"})
+    EXPECT_EQ(both.frame().payload, expected);
+  for (const char* expected : {"b", "b"})
+    EXPECT_EQ(one.frame().payload, expected);
+  EXPECT_EQ(since(before, server.it()).sends, 2U);
+}
+
 // Subscribers with stages cannot share the plain frames, but get the same messages in the same order.
 TEST(topics, subscribers_with_an_extension_get_the_same_messages_encoded) {
   topic_server server;

@@ -180,6 +180,14 @@ class HAWSER_API connection {
   /// Frames made elsewhere by the same rules, shared by many connections. Errors: `would_block` when the backlog is at
   /// its hard limit.
   errc send_frames(const buffer& frames, std::uint32_t messages);
+  /// True when frames of so many bytes that were made elsewhere may go to the system past this connection: it is open
+  /// and plain, outside a turn and a message in parts, and nothing waits. Then `frames_written` tells of it.
+  [[nodiscard]] bool takes_frames_now(std::size_t size) const noexcept {
+    return state_ == state::open && !pipeline_ && !sending_parts_ && out_.idle(res_->block_) &&
+           size <= settings_->bounds.max_outgoing_frame;
+  }
+  /// Of `frames` from `from` on the owner has written the first `done` bytes; the rest goes to the backlog.
+  void frames_written(const buffer& frames, std::size_t from, std::size_t done, std::uint32_t messages);
   /// Errors: `invalid_argument` over 125 bytes, `would_block` when the lane is full.
   errc ping(byte_view payload);
   errc pong(byte_view payload);

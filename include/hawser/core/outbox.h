@@ -81,6 +81,10 @@ class HAWSER_API outbox {
   /// Appends bytes that are not frames: an HTTP response. Only in front of everything else.
   void append_raw(turn_block& block, buffer_pool& pool, byte_view bytes);
 
+  /// Appends frames of which the system has taken the first `done` bytes already; copies the rest when told to. Only
+  /// when `idle`.
+  void append_rest(buffer_pool& pool, const buffer& frames, std::size_t done, bool copy);
+
   // ---- the control lane
   /// True while the system takes nothing: set by the owner after a short write, cleared when it may write again.
   void set_blocked(bool blocked) noexcept { blocked_ = blocked; }
@@ -104,6 +108,10 @@ class HAWSER_API outbox {
   [[nodiscard]] std::size_t pending(const turn_block& block) const noexcept {
     if (block.holder_ == this) return block.size_ + block.referenced_ - block.sent_;
     return queue_ == nullptr ? 0 : queued();
+  }
+  /// True outside a turn, when nothing waits.
+  [[nodiscard]] bool idle(const turn_block& block) const noexcept {
+    return queue_ == nullptr && !blocked_ && block.holder_ != this;
   }
   /// Bytes in the backlog.
   [[nodiscard]] std::size_t backlog() const noexcept { return queue_ == nullptr ? 0 : backlog_bytes(); }

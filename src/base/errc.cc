@@ -56,8 +56,7 @@ constexpr entry entries[] = {
     {errc::too_many_subscriptions, fault::limit,
      "The connection is subscribed to limits.max_subscriptions topics already. Unsubscribe from one, or raise the "
      "limit."},
-    {errc::closed, fault::closed,
-     "The connection is closed, and nothing was sent. Connect again if it is still needed."},
+    {errc::closed, fault::closed, "The connection is closed. Connect again if it is still needed."},
     {errc::cancelled, fault::cancelled, "The operation was cancelled by its owner before it finished."},
     {errc::name_not_found, fault::transport,
      "The host name has no address. Check the spelling and the name server, or try again later."},

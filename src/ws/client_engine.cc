@@ -35,6 +35,14 @@ std::uint32_t random_number(random_source& random) noexcept {
   return number;
 }
 
+// Whom an attempt was for, in words; `peer` is the address that was tried last.
+std::string named(const url& to, const net::address& peer) {
+  using kind = net::address::kind;
+  if (peer.family() == kind::none) return to.authority();
+  if (peer.family() == kind::unix_path || peer.host() == to.host) return peer.text();
+  return to.authority() + " (" + peer.text() + ")";
+}
+
 }  // namespace
 
 result<void> client_engine::check(client_plan& plan, url& to, std::string& why) {
@@ -161,9 +169,7 @@ void client_engine::on_handle(result<int> handle, const net::address& peer) {
   const std::unique_ptr<net::connector> ended = std::move(connector_);
   if (!handle) {
     const errc code = to_errc(handle.error());
-    std::string text = "cannot connect to " + url_.authority();
-    if (peer.family() != net::address::kind::none) text += " (" + peer.text() + ")";
-    text += ": ";
+    std::string text = "cannot connect to " + named(url_, peer) + ": ";
     text += describe(code);
     opening_failed(code, text, false);
     return attempt_over(false);

@@ -2,6 +2,7 @@
 
 #include "commands.h"
 #include "extensions.h"
+#include "target.h"
 #include "terminal.h"
 
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -35,13 +37,13 @@ class printer {
  public:
   explicit printer(bool terminal) : terminal_(terminal) {}
 
-  void prompt() const {
-    if (!terminal_) return;
-    std::fputs("> ", stdout);
-    std::fflush(stdout);
+  void prompt() {
+    const std::lock_guard guard(lock_);
+    show_prompt();
   }
-  // False when it cannot be written.
-  [[nodiscard]] bool print(const hawser::message& m) const {
+  // False, after a line about it, when it cannot be written.
+  [[nodiscard]] bool print(const hawser::message& m) {
+    const std::lock_guard guard(lock_);
     if (terminal_) {
       const std::string shown = m.is_text() ? "\r< " + shown_text(m.text()) : "\r< (binary) " + shown_bytes(m.bytes());
       std::fputs(shown.c_str(), stdout);
@@ -49,13 +51,35 @@ class printer {
       std::fwrite(m.bytes().data(), 1, m.size(), stdout);
     }
     std::fputc('\n', stdout);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return false;
-    prompt();
+    if (!flush_output()) return false;
+    show_prompt();
     return true;
+  }
+  // No more prompts: ends the line of the last one.
+  void finish() {
+    const std::lock_guard guard(lock_);
+    if (!prompting_) return;
+    std::fputc('\n', stdout);
+    std::fflush(stdout);
+    prompting_ = false;
+  }
+  // Tells a person why nothing happens when there is still nothing on `over` a second after the close went out.
+  void explain_wait(int over) {
+    finish();
+    pollfd wait{over, POLLIN, 0};
+    if (terminal_ && ::poll(&wait, 1, 1000) == 0) say("waiting for the peer to close, for 5 s at most; Ctrl-C ends it");
   }
 
  private:
-  bool terminal_;
+  void show_prompt() const {
+    if (!prompting_) return;
+    std::fputs("> ", stdout);
+    std::fflush(stdout);
+  }
+
+  std::mutex lock_;
+  const bool terminal_;
+  bool prompting_ = terminal_;
 };
 
 // Why reading of lines ended.
@@ -67,7 +91,7 @@ void send_line(hawser::blocking_connection& ws, const std::string& line) {
 }
 
 // Sends each line of standard input, until it ends or the connection does.
-lines_end send_lines(hawser::blocking_connection& ws, int over, const printer& out) {
+lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out) {
   std::string line;
   std::array<char, 65536> piece;
   for (;;) {
@@ -108,17 +132,19 @@ void post(int event) {
   [[maybe_unused]] const ssize_t n = ::write(event, &one, sizeof one);
 }
 
-// While it lives, SIGINT and SIGTERM close the connection in place of cutting it, also while a line waits for the peer
-// to read. A second one ends the program as ever.
+// SIGINT and SIGTERM close the connection in place of cutting it, also while a line waits for the peer to read. A
+// second one, or one after `leave`, ends the program as ever.
 class closing_on_signal {
  public:
-  explicit closing_on_signal(hawser::connection c) {
+  closing_on_signal(hawser::connection c, printer& out) {
     came = ::eventfd(0, EFD_CLOEXEC);
-    waiter_ = std::thread([this, c] {
+    waiter_ = std::thread([this, c, &out] {
       std::array<pollfd, 2> wait{{{came.load(), POLLIN, 0}, {stop_, POLLIN, 0}}};
       while (::poll(wait.data(), wait.size(), -1) < 0 && errno == EINTR) {
       }
-      if (wait[0].revents != 0) c.close(hawser::close_code::going_away);
+      if (wait[0].revents == 0) return;
+      c.close(hawser::close_code::going_away);
+      out.explain_wait(stop_);
     });
     for (const int number : {SIGINT, SIGTERM})
       listen_to(number);
@@ -130,18 +156,26 @@ class closing_on_signal {
     waiter_.join();
     ::close(stop_);
   }
+  static void leave() {
+    for (const int number : {SIGINT, SIGTERM}) {
+      struct sigaction now {};
+      ::sigaction(number, nullptr, &now);
+      if (now.sa_handler == on_signal) ::signal(number, SIG_DFL);
+    }
+  }
 
  private:
+  static void on_signal(int) {
+    const int saved = errno;
+    post(came.load());
+    errno = saved;
+  }
   static void listen_to(int number) {
     struct sigaction before {};
     ::sigaction(number, nullptr, &before);
     if (before.sa_handler == SIG_IGN) return;
     struct sigaction action {};
-    action.sa_handler = [](int) {
-      const int saved = errno;
-      post(came.load());
-      errno = saved;
-    };
+    action.sa_handler = on_signal;
     action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
     ::sigaction(number, &action, nullptr);
   }
@@ -172,7 +206,7 @@ bool split_header(const std::string& text, hawser::headers& to, std::string& why
 }
 
 // Prints what comes until nothing more does. False when it could not be written.
-bool print_all(hawser::blocking_connection& ws, const printer& out, std::error_code& ended) {
+bool print_all(hawser::blocking_connection& ws, printer& out, std::error_code& ended) {
   bool written = true;
   for (;;) {
     const hawser::result<hawser::message> m = ws.receive(for_ever);
@@ -181,7 +215,6 @@ bool print_all(hawser::blocking_connection& ws, const printer& out, std::error_c
       return written;
     }
     if (!written || out.print(*m)) continue;
-    say(std::string("standard output cannot be written: ") + std::strerror(errno));
     written = false;
     ws.handle().close(hawser::close_code::going_away);
   }
@@ -189,13 +222,13 @@ bool print_all(hawser::blocking_connection& ws, const printer& out, std::error_c
 
 // Lines out, messages in, until either end has had enough. Returns the exit status.
 int converse(hawser::blocking_connection& ws, bool verbose) {
-  const printer out(::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
+  printer out(::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
   const int over = ::eventfd(0, EFD_CLOEXEC);
   std::error_code ended;
   bool written = true;
   lines_end why_ended = lines_end::input;
   {
-    const closing_on_signal interrupts(ws.handle());
+    const closing_on_signal interrupts(ws.handle(), out);
     out.prompt();
     std::thread reader([&] {
       written = print_all(ws, out, ended);
@@ -203,10 +236,15 @@ int converse(hawser::blocking_connection& ws, bool verbose) {
     });
     why_ended = send_lines(ws, over, out);
     // Not `ws.close`, which drops what nobody reads: the reader goes on until the peer has answered, and prints it all.
-    if (why_ended == lines_end::input) ws.handle().close();
+    if (why_ended == lines_end::input) {
+      closing_on_signal::leave();
+      ws.handle().close();
+      out.explain_wait(over);
+    }
     reader.join();
   }
   ::close(over);
+  out.finish();
   const hawser::result<hawser::close_code> code = ws.close();  // It is over already: this says how.
   const bool good = ended == hawser::errc::closed && code && peaceful(*code);
   if (verbose || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
@@ -230,7 +268,13 @@ int connect(const connect_args& args) {
     say(why);
     return usage;
   }
-  hawser::result<hawser::blocking_connection> made = hawser::connect(args.url, options, extensions, headers, &why);
+  target to;
+  if (!read_target(args.url, to, why)) {
+    say(why);
+    return usage;
+  }
+  options.unix_path = to.unix_path;
+  hawser::result<hawser::blocking_connection> made = hawser::connect(to.url, options, extensions, headers, &why);
   if (!made) {
     say(why);
     return made.error() == hawser::fault::caller_mistake ? usage : failed;

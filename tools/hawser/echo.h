@@ -1,10 +1,15 @@
 // Sending back what came, without losing a message to back-pressure.
 #pragma once
 
+#include <hawser/core/settings.h>
 #include <hawser/ws/connection.h>
 #include <hawser/ws/message.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace hawser_tool {
@@ -22,6 +27,18 @@ inline void echo_waiting(hawser::connection c) {
   if (waiting != nullptr && c.send(*waiting) == hawser::errc::would_block) return;
   c.set_data(std::unique_ptr<hawser::message>());
   c.resume();
+}
+
+/// Allows `most` frames a message. Who asks for more than is usual means frames of any size, several such messages in a
+/// row too, so the score of tiny frames must not end the connection first.
+inline void set_fragments(hawser::limits& bounds, std::optional<std::uint32_t> most) {
+  if (!most) return;
+  if (*most > bounds.max_fragments) {
+    const std::uint64_t score = std::uint64_t{*most} * 16;
+    bounds.max_glitches = static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(score, bounds.max_glitches, std::numeric_limits<std::uint32_t>::max()));
+  }
+  bounds.max_fragments = *most;
 }
 
 }  // namespace hawser_tool

@@ -3,15 +3,14 @@
 #include "commands.h"
 #include "echo.h"
 #include "extensions.h"
+#include "signals.h"
+#include "terminal.h"
 
 #include <hawser/hawser.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <cstdio>
 #include <string>
 #include <system_error>
-#include <thread>
 
 namespace hawser_tool {
 
@@ -25,39 +24,11 @@ constexpr std::string_view page =
 #include "echo_page.inc"
     ;
 
-// Blocks SIGINT and SIGTERM in every thread that is made from now on, and lets one thread wait for them.
-class signal_waiter {
- public:
-  signal_waiter() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  void start(hawser::server& server) {
-    thread_ = std::thread([this, &server] {
-      int got = 0;
-      sigwait(&set_, &got);
-      if (got != SIGUSR1) server.stop();
-    });
-  }
-  ~signal_waiter() {
-    if (!thread_.joinable()) return;
-    pthread_kill(thread_.native_handle(), SIGUSR1);
-    thread_.join();
-  }
-
- private:
-  sigset_t set_{};
-  std::thread thread_;
-};
-
 hawser::server_options options_of(const echo_args& args) {
   hawser::server_options o;
   o.threads = args.threads;
   if (args.max_message) o.bounds.max_message = *args.max_message;
-  if (args.max_fragments) o.bounds.max_fragments = *args.max_fragments;
+  set_fragments(o.bounds, args.max_fragments);
   o.close_timeout = std::chrono::seconds(4);
   if (args.max_per_ip) o.max_per_host = *args.max_per_ip;
   if (args.accept_rate) o.accept_rate = *args.accept_rate;
@@ -104,13 +75,16 @@ int echo_server(const echo_args& args) {
     all.on_message(echo).on_drain(echo_waiting);
   }
   server.page("/", "text/html; charset=utf-8", page);
+  if (args.listen.find("://") != std::string::npos)
+    return refuse(args.listen, "write HOST:PORT, such as 127.0.0.1:9001, without ws://", usage);
   const hawser::result<net_address> asked = net_address::parse(args.listen, &why);
   if (!asked) return refuse(args.listen, why, usage);
   const hawser::result<net_address> at = server.listen(args.listen);
   if (!at) return refuse(args.listen, *asked, at.error());
-  std::printf("listening on ws://%s\n", at->text().c_str());
-  std::fflush(stdout);
-  signals.start(server);
+  const bool file = at->family() == net_address::kind::unix_path;
+  std::printf("listening on %s%s\n", file ? "ws+" : "ws://", at->text().c_str());
+  if (!flush_output()) return failed;
+  signals.start([&server](int) { server.stop(); });
   return server.run() ? done : failed;
 }
 

@@ -20,8 +20,12 @@ constexpr known all[] = {
 };
 
 bool add_one(const std::string& spec, hawser::extension_list& list, std::string& why) {
-  const auto parsed = hawser::core::parse_extensions(spec, &why);
-  if (!parsed) return false;
+  std::string wrong;
+  const auto parsed = hawser::core::parse_extensions(spec, &wrong);
+  if (!parsed) {
+    why = "--extension '" + spec + "' is not NAME[;param[=value]]...: " + wrong;
+    return false;
+  }
   for (const hawser::core::extension_element& element : *parsed) {
     const known* found = nullptr;
     for (const known& k : all)
@@ -34,6 +38,11 @@ bool add_one(const std::string& spec, hawser::extension_list& list, std::string&
     }
     if (!element.parameters.empty()) {
       why = element.name + " takes no parameters";
+      return false;
+    }
+    for (const hawser::any_factory& there : list.all()) {
+      if (there.name() != element.name) continue;
+      why = "--extension " + element.name + " is given twice";
       return false;
     }
     list.add(found->make());

@@ -1,15 +1,18 @@
 // The command line, read and explained.
 
 #include "commands.h"
+#include "terminal.h"
 
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <hawser/base/config.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
+#include <iostream>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -32,52 +35,84 @@ CLI::Validator counts_to(std::uint64_t most) {
   return {check, ""};
 }
 
+// What an option takes, in the help and in complaints; nothing else is said of its kind.
+CLI::Option* takes(CLI::Option* option, const std::string& what) { return option->type_name(what)->option_text(what); }
+
 // An option that may be given several times, with one value each time: what follows is not taken for another value.
-void add_repeated(CLI::App& app, const std::string& name, std::vector<std::string>& to, const std::string& text) {
-  app.add_option(name, to, text + "; may be given several times")->take_all()->allow_extra_args(false);
+void add_repeated(CLI::App& app, const std::string& name, std::vector<std::string>& to, const std::string& what,
+                  const std::string& text) {
+  takes(app.add_option(name, to, text + "; may be given several times"), what)->take_all()->allow_extra_args(false);
 }
 
 void describe_extension(CLI::App& app, std::vector<std::string>& to) {
-  add_repeated(app, "--extension", to, "Offer this extension: NAME[;param[=value]]...");
+  add_repeated(app, "--extension", to, "NAME", "Speak x-rot13 or x-checksum");
+}
+
+void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* client) {
+  takes(app.add_option("--listen", args.listen,
+                       "HOST:PORT, [V6]:PORT or unix:PATH; port 0 lets the system\nchoose (127.0.0.1:9001)"),
+        "ADDRESS")
+      ->excludes(client);
+  takes(app.add_option("--threads", args.threads, "Event loops, each on a thread of its own, 1 to 256 (1)"), "N")
+      ->check(CLI::Range(1U, 256U))
+      ->excludes(client);
+  app.add_flag("--broadcast", args.broadcast, "Send each message to every connection")
+      ->option_text(" ")
+      ->excludes(client);
+  takes(app.add_option("--max-per-ip", args.max_per_ip,
+                       "Most connections from one address, loopback included (256\nwithout loopback)"),
+        "N")
+      ->check(counts_to(largest_count))
+      ->excludes(client);
+  takes(app.add_option("--accept-rate", args.accept_rate,
+                       "Most new connections a second, loopback included (1000\nwithout loopback)"),
+        "N")
+      ->check(counts_to(largest_count))
+      ->excludes(client);
 }
 
 void describe_echo(CLI::App& app, hawser_tool::echo_args& args, std::string& client_url) {
-  CLI::Option* client = app.add_option(
-      "--client", client_url, "Drive the fuzzing server at this URL instead: run each of its cases, echo its messages");
-  app.add_option("--listen", args.listen, "HOST:PORT, [V6]:PORT or unix:PATH; port 0 lets the system choose")
-      ->capture_default_str()
-      ->excludes(client);
-  app.add_option("--threads", args.threads, "Event loops, each on a thread of its own")
-      ->check(CLI::Range(1U, 256U))
-      ->capture_default_str()
-      ->excludes(client);
+  CLI::Option* client =
+      takes(app.add_option("--client", client_url,
+                           "Be the client of the fuzzing server at URL: run each of its\ncases, echo every message"),
+            "URL");
+  describe_server(app, args, client);
   describe_extension(app, args.extensions);
-  app.add_option("--max-message", args.max_message,
-                 "Longest message in bytes; a longer one closes with 1009 (1048576; with --client 67108864)")
+  takes(app.add_option("--max-message", args.max_message,
+                       "Longest message; a longer one closes with 1009 (1048576; with\n--client 67108864)"),
+        "BYTES")
       ->check(counts_to(longest_message));
-  app.add_option("--max-fragments", args.max_fragments,
-                 "Most frames of one message; more close with 1008 (1024; with --client 1048576)")
+  takes(app.add_option("--max-fragments", args.max_fragments,
+                       "Most frames of one message, of any size; more close with 1008\n"
+                       "(1024, fewer when tiny; with --client 1048576)"),
+        "N")
       ->check(counts_to(largest_count));
-  app.add_option("--max-per-ip", args.max_per_ip,
-                 "Most connections from one address, loopback included (256 without loopback)")
-      ->check(counts_to(largest_count))
-      ->excludes(client);
-  app.add_option("--accept-rate", args.accept_rate,
-                 "Most new connections a second, loopback included (1000 without loopback)")
-      ->check(counts_to(largest_count))
-      ->excludes(client);
-  app.add_option("--driver", args.driver, "The way to the system")
-      ->check(CLI::IsMember({"auto", "epoll"}))
-      ->capture_default_str();
-  app.add_flag("--broadcast", args.broadcast, "Send each message to every connection")->excludes(client);
+  takes(app.add_option("--driver", args.driver, "The way to the system: auto or epoll (auto)"), "NAME")
+      ->check(CLI::IsMember({"auto", "epoll"}));
+  app.footer(
+      "A conformance suite sends up to 16 MiB, also in 65,536 fragments, which a server takes with\n"
+      "  hawser echo --max-message 67108864 --max-fragments 1048576");
 }
 
 void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
-  app.add_option("url", args.url, "ws://HOST[:PORT][/PATH]")->required();
-  add_repeated(app, "-H,--header", args.headers, "Add a header to the request: 'Name: value'");
-  add_repeated(app, "--subprotocol", args.subprotocols, "Offer this subprotocol");
+  app.add_option("URL", args.url, "ws://HOST[:PORT][/PATH], or ws+unix:SOCKET[:/PATH]")->option_text(" ")->required();
+  add_repeated(app, "-H,--header", args.headers, "'NAME: VALUE'", "Add a header to the request");
+  add_repeated(app, "--subprotocol", args.subprotocols, "NAME", "Offer this subprotocol");
   describe_extension(app, args.extensions);
   app.add_flag("-v,--verbose", args.verbose, "Say what was negotiated, on standard error");
+  app.footer("Exit status: 0 after a clean end, 1 after a failure, 2 for a wrong call.");
+}
+
+// What was wrong with the command line, in a line.
+std::string complaint(const CLI::App& app, const CLI::Error& e, int argc, char** argv) {
+  const std::vector<CLI::App*> commands = app.get_subcommands();
+  if (!commands.empty())
+    return "hawser: " + std::string(e.what()) + " (hawser " + commands.front()->get_name() + " --help tells more)\n";
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  const char* kind = word.starts_with('-') ? "option" : "command";
+  const std::string wrong =
+      argc > 1 ? "no " + std::string(kind) + " is called '" + std::string(word) + "'" : "no command";
+  return "hawser: " + wrong + "; 'hawser echo' serves, 'hawser connect URL' connects (hawser --help tells more)\n";
 }
 
 // A closed standard stream must not become a socket that messages are printed into.
@@ -90,12 +125,15 @@ void open_standard_streams() {
 
 int main(int argc, char** argv) {
   open_standard_streams();
-  CLI::App app{"hawser: a WebSocket client and server with extensions of your own"};
+  signal(SIGPIPE, SIG_IGN);  // Output that nobody reads is an error like any other.
+  CLI::App app{"A WebSocket client and server with extensions of your own.", "hawser"};
   app.set_version_flag("--version", "hawser " + std::string(hawser::version()));
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App*, const CLI::Error& e) {
-    return "hawser: " + std::string(e.what()) + " (hawser --help tells more)\n";
-  });
+  app.failure_message([argc, argv](const CLI::App* a, const CLI::Error& e) { return complaint(*a, e, argc, argv); });
+  app.footer(
+      "Try it out, in two terminals:\n"
+      "  hawser echo --extension x-rot13\n"
+      "  hawser connect -v --extension x-rot13 ws://127.0.0.1:9001");
 
   hawser_tool::echo_args echo;
   std::string client_url;
@@ -108,7 +146,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? hawser_tool::done : hawser_tool::usage;
+    if (app.exit(e) != 0) return hawser_tool::usage;
+    std::cout.flush();
+    return hawser_tool::flush_output() && std::cout ? hawser_tool::done : hawser_tool::failed;
   }
   if (connect_command->parsed()) return hawser_tool::connect(connect);
   if (!client_url.empty()) return hawser_tool::echo_client(client_url, echo);

@@ -1,5 +1,9 @@
 #include "terminal.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
 namespace hawser_tool {
 
 namespace {
@@ -45,6 +49,12 @@ std::string shown_bytes(hawser::byte_view bytes) {
       escape(out, c);
   }
   return out;
+}
+
+bool flush_output() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  std::fprintf(stderr, "hawser: standard output cannot be written: %s\n", std::strerror(errno));
+  return false;
 }
 
 }  // namespace hawser_tool

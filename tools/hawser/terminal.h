@@ -1,4 +1,4 @@
-// What a peer sent, made fit for a terminal.
+// Standard output: what a peer sent, made fit for a terminal, and what cannot be written.
 #pragma once
 
 #include <hawser/base/bytes.h>
@@ -13,5 +13,8 @@ namespace hawser_tool {
 std::string shown_text(std::string_view text);
 /// `bytes` with everything but printable ASCII as \xHH.
 std::string shown_bytes(hawser::byte_view bytes);
+
+/// Writes what waits for standard output. False, after a line on standard error, when it cannot be written.
+[[nodiscard]] bool flush_output();
 
 }  // namespace hawser_tool

@@ -1,0 +1,289 @@
+"""The tool as its users meet it: one line for each mistake, limits that do what their flags say, Ctrl-C, Unix sockets,
+streams that cannot be written, a terminal.
+
+    command_test.py usage|limits|interrupt|unix|streams|terminal HAWSER
+"""
+
+import os
+import pathlib
+import pty
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "peers"))
+
+from kit import raw, wire  # noqa: E402
+from kit.children import EchoServer, Program  # noqa: E402
+from kit.registry import expect, expect_equal  # noqa: E402
+
+WATCHDOG = 30.0  # seconds; only a failure meets it
+HAWSER = sys.argv[2]
+
+
+def run(*words):
+    """Status, standard output and standard error of the tool with nothing to read."""
+    made = subprocess.run([HAWSER, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=WATCHDOG)
+    return made.returncode, made.stdout.decode(), made.stderr.decode()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+# ---- usage
+def usage():
+    """Each mistake is one line that says what was wrong and what to do; a wrong call ends with 2, all else with 1."""
+    nobody = f"127.0.0.1:{free_port()}"
+    table = [
+        ([], 2, "no command", "echo", "connect"),
+        (["ecko"], 2, "'ecko'", "echo", "connect"),
+        (["--verbose"], 2, "--verbose"),
+        (["connect"], 2, "URL"),
+        (["connect", f"ws://{nobody}", "--verbos"], 2, "--verbos"),
+        (["connect", "a", "b"], 2, "b"),
+        (["connect", "localhost:9001"], 2, "ws://"),
+        (["connect", "wss://127.0.0.1"], 2, "TLS"),
+        (["connect", "ws://::1:9001"], 2, "brackets", "[::1]"),
+        (["connect", "ws://h/a b"], 2, "%20"),
+        (["connect", f"ws://{nobody}"], 1, f"cannot connect to {nobody}: "),
+        (["connect", "ws://no-such-host.invalid"], 1, "no-such-host.invalid", "name"),
+        (["connect", "unix:/no/such/socket"], 1, "cannot connect to unix:/no/such/socket: "),
+        (["connect", "unix:"], 2, "path"),
+        (["echo", "--client"], 2, "--client", "URL"),
+        (["echo", "--client", f"ws://{nobody}?x=1"], 2, "?"),
+        (["echo", "--listen", "ws://127.0.0.1:0"], 2, "HOST:PORT", "without ws://"),
+        (["echo", "--driver", "uring"], 2, "uring", "auto", "epoll"),
+        (["echo", "--threads", "0"], 2, "--threads", "1"),
+        (["echo", "--max-message", "1k"], 2, "--max-message", "1k"),
+        (["echo", "--extension", "x-rot31"], 2, "x-rot31", "x-rot13"),
+        (["echo", "--extension", "x-rot13;a=1"], 2, "x-rot13", "no parameters"),
+        (["echo", "--extension", "x-rot13;"], 2, "--extension", "'x-rot13;'"),
+        (["echo", "--extension", ""], 2, "--extension", "''"),
+        (["echo", "--extension", "x-rot13", "--extension", "x-rot13"], 2, "x-rot13", "twice"),
+    ]
+    for words, status, *said in table:
+        got, out, err = run(*words)
+        expect_equal((got, out), (status, ""), f"status and output of {words}, which said {err!r}")
+        expect_equal((err.count("\n"), err[:8]), (1, "hawser: "), f"lines of complaint of {words}: {err!r}")
+        for word in said:
+            expect(word in err, f"{words} should say {word!r}, not {err!r}")
+        expect(err.count(nobody) <= 1, f"{words} says the address twice: {err!r}")
+    for words in (["--help"], ["echo", "--help"], ["connect", "--help"]):
+        got, out, err = run(*words)
+        expect_equal((got, err), (0, ""), f"status and complaints of {words}")
+        expect("Usage: hawser" in out and "Excludes" not in out and "TEXT" not in out, f"{words} prints {out}")
+        expect(max(map(len, out.splitlines())) <= 100, f"{words} prints lines of over 100 columns")
+    expect("echo" in run("--help")[1] and "--max-fragments N" in run("echo", "--help")[1], "what the help names")
+
+
+# ---- limits
+def fragments(count, piece):
+    frames = [bytes([0x02, len(piece)]) + piece] + [bytes([0x00, len(piece)]) + piece] * (count - 2)
+    return [*frames, bytes([0x80, len(piece)]) + piece]
+
+
+def limits():
+    """--max-fragments counts for fragments of any size: the score of tiny frames follows it (D20)."""
+    server = EchoServer(HAWSER, "--max-fragments", "65536")
+    for _ in range(2):
+        client = raw.RawClient(server.port)
+        client.send_frames(*fragments(65536, b"tiny"))
+        expect_equal(len(client.next_frame().payload), 4 * 65536, "bytes of the message of 65,536 tiny fragments")
+        client.send_frames(*fragments(65536, b""))
+        expect_equal(client.next_frame().payload, b"", "the message of 65,536 empty fragments")
+        client.send_frames(*fragments(65537, b"tiny"))
+        client.expect_close(1008, "one fragment more")
+    server.stop()
+    server = EchoServer(HAWSER)
+    client = raw.RawClient(server.port)
+    client.send_frames(*fragments(1024, b"tiny"))
+    client.expect_close(1008, "1,024 tiny fragments within the default limits")
+    server.stop()
+
+
+# ---- interrupt
+class FuzzingServer:
+    """Gives three cases; in the second it says nothing. Keeps the targets that it was asked for."""
+
+    def __init__(self, answers_close):
+        self.targets, self.closes, self.in_case = [], [], threading.Event()
+        self._answers_close = answers_close
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            peer, _ = self._listener.accept()
+            with peer:
+                self._one(peer)
+
+    def _one(self, peer):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += peer.recv(4096)
+        head, data = wire.split_head(data)
+        target = head.first.split(" ")[1]
+        self.targets.append(target)
+        peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     b"Sec-WebSocket-Accept: " + raw.accept_of(head.one("Sec-WebSocket-Key")).encode() + b"\r\n\r\n")
+        silent = "case=2" in target
+        if silent:
+            self.in_case.set()
+        else:
+            peer.sendall(b"\x81\x013" if "Count" in target else bytes.fromhex("880203e8"))
+        while True:
+            closes = [f.close_code for f in wire.frames(data)[0] if f.opcode == wire.CLOSE]
+            if closes:
+                self.closes += closes
+                if not silent or self._answers_close:
+                    if silent or "Count" in target:
+                        peer.sendall(bytes.fromhex("880203e9" if silent else "880203e8"))
+                    return
+            more = peer.recv(4096)
+            if not more:
+                return
+            data += more
+
+
+def interrupt():
+    """Ctrl-C ends the run of `echo --client`, not only the case in hand; a second one does not wait for the server."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        server = FuzzingServer(answers_close=True)
+        tool = Program([HAWSER, "echo", "--client", server.url])
+        expect(server.in_case.wait(WATCHDOG), "the second case never came")
+        tool.process.send_signal(number)
+        expect_equal(tool.wait(), 128 + number, f"the exit status after signal {number}")
+        expect_equal(tool.lines("err"), ["hawser: interrupted in case 2 of 3"], "what it said")
+        expect_equal(len(server.targets), 3, f"connections, which asked for {server.targets}")
+        expect_equal(server.closes[-1], 1001, "the code of the last close")
+    server = FuzzingServer(answers_close=False)
+    tool = Program([HAWSER, "echo", "--client", server.url])
+    expect(server.in_case.wait(WATCHDOG), "the second case never came")
+    tool.process.send_signal(signal.SIGINT)
+    tool.find("interrupted", "err")
+    tool.process.send_signal(signal.SIGINT)
+    expect_equal(tool.wait(), -signal.SIGINT, "the exit status after the second Ctrl-C")
+
+
+# ---- Unix sockets
+def unix():
+    """The line that `echo` prints can be pasted behind `connect`, and behind `echo --client`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "socket")
+        server = Program([HAWSER, "echo", "--listen", f"unix:{path}"])
+        url = server.find(r"^listening on (\S+)$").group(1)
+        expect_equal(url, f"ws+unix:{path}", "the URL that it prints")
+        for form in (url, f"unix:{path}", f"{url}:/a/path?with=query"):
+            tool = Program([HAWSER, "connect", "-v", form])
+            tool.write_line("over a file")
+            tool.end_input()
+            tool.expect_success()
+            expect_equal(tool.lines(), ["over a file"], f"what came back over {form}")
+            expect(f"connected to {form}" in tool.lines("err")[0], f"what it said: {tool.lines('err')}")
+        status, _, err = run("echo", "--client", url)  # An echo server says nothing by itself.
+        expect_equal(status, 1, "the exit status of --client against an echo server")
+        expect("number of cases" in err, f"what it said: {err}")
+        server.terminate()
+        server.expect_success()
+
+
+# ---- streams
+def streams():
+    """What cannot be written ends it with status 1 and a line; nothing dies of a signal."""
+    server = EchoServer(HAWSER)
+    for target in ("/dev/full", "a closed pipe"):
+        if target == "/dev/full":
+            out = os.open(target, os.O_WRONLY)
+        else:
+            end, out = os.pipe()
+            os.close(end)
+        for words, lines in ((["connect", server.url], b"hello\n"), (["--help"], b""), (["--version"], b""),
+                             (["echo", "--listen", "127.0.0.1:0"], b"")):
+            made = subprocess.run([HAWSER, *words], input=lines, stdout=out, stderr=subprocess.PIPE, timeout=WATCHDOG)
+            said = made.stderr.decode()
+            expect_equal((made.returncode, said.count("\n")), (1, 1), f"status and lines of {words} into {target}: {said}")
+            expect("cannot be written" in said, f"{words} into {target} said {said}")
+        os.close(out)
+
+    tool = Program([HAWSER, "connect", server.url])
+    long_line = b"x" * 1048576
+    tool.write(b"a\0b\n\xff\xfe\n" + long_line + b"\n\xe4\xbd\xa0\r\n")
+    tool.end_input()
+    tool.expect_success()
+    expect_equal(tool.raw(), b"a\0b\n" + long_line + b"\n\xe4\xbd\xa0\r\n", "what came back")
+    expect_equal(tool.lines("err"), ["hawser: this line is not UTF-8 and was not sent"], "what it said")
+    server.stop()
+
+
+# ---- a terminal
+class Terminal:
+    """The tool on a pseudo-terminal, and all that a person would have seen."""
+
+    def __init__(self, *words):
+        self.seen = b""
+        self.child, self.end = pty.fork()
+        if self.child == 0:
+            os.execv(HAWSER, [HAWSER, *words])
+
+    def type(self, data):
+        os.write(self.end, data)
+
+    def find(self, wanted):
+        until = time.monotonic() + WATCHDOG
+        while wanted not in self.seen:
+            expect(self._read(until), f"wanted {wanted} on the terminal, saw {self.seen}")
+
+    def finish(self):
+        until = time.monotonic() + WATCHDOG
+        while self._read(until):
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
+
+    def _read(self, until):
+        if not select.select([self.end], [], [], max(0.0, until - time.monotonic()))[0]:
+            os.kill(self.child, signal.SIGKILL)
+            return False
+        try:
+            data = os.read(self.end, 65536)
+        except OSError:  # the child's end is closed
+            return False
+        self.seen += data
+        return bool(data)
+
+
+def terminal():
+    """A person at a terminal: a prompt, the echo marked, and a line that is finished whichever way it ends."""
+    server = EchoServer(HAWSER)
+    for key, title in ((b"\x04", "Ctrl-D"), (b"\x03", "Ctrl-C")):
+        tool = Terminal("connect", server.url)
+        tool.find(b"> ")
+        tool.type(b"hello\n")
+        tool.find(b"< hello")
+        tool.find(b"\n> ")
+        tool.type(key)
+        expect_equal(tool.finish(), 0, f"exit status after {title}")
+        expect(tool.seen.endswith(b"\n"), f"{title} leaves an unfinished line: {tool.seen}")
+        expect(not tool.seen.endswith(b"\n\r\n"), f"{title} leaves an empty line: {tool.seen}")
+
+    # A peer that never answers a close: the person hears what it waits for, and a second Ctrl-C does not wait.
+    silent = FuzzingServer(answers_close=False)
+    tool = Terminal("connect", silent.url + "/case=2")
+    tool.find(b"> ")
+    tool.type(b"\x04")
+    tool.find(b"waiting for the peer")
+    tool.type(b"\x03")
+    expect_equal(tool.finish(), -signal.SIGINT, "exit status after a Ctrl-C while it waits")
+    server.stop()
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()

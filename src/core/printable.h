@@ -1,4 +1,4 @@
-// Private to core: bytes of a peer, made fit for a line that a person reads.
+// Not installed: bytes of a peer and words of others, made fit for a line that a person reads. The one place that does.
 #pragma once
 
 #include <hawser/base/config.h>
@@ -10,30 +10,19 @@
 HAWSER_BEGIN
 namespace detail {
 
-/// `c` as a person can read it: itself, or \xHH for control bytes, backslash and everything beyond ASCII.
-inline void append_printable(std::string& out, char c) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  if (c >= ' ' && c <= '~' && c != '\\') {
-    out += c;
-    return;
-  }
-  const auto value = static_cast<unsigned char>(c);
-  out += "\\x";
-  out += digits[value >> 4U];
-  out += digits[value & 15U];
-}
+/// Appends `c` as a person can read it: itself, or \xHH for control bytes, backslash and everything beyond ASCII.
+void append_printable(std::string& out, char c);
 
 /// `text` escaped, cut after `most` bytes of it: a log line can neither be forged nor flooded by a peer.
-inline std::string printable(std::string_view text, std::size_t most = 64) {
-  std::string out;
-  for (const char c : text.substr(0, most))
-    append_printable(out, c);
-  if (text.size() > most) out += "...";
-  return out;
-}
+std::string printable(std::string_view text, std::size_t most = 64);
 
 /// `text` escaped and in quotes.
 inline std::string quoted(std::string_view text) { return '"' + printable(text) + '"'; }
+
+/// A sentence that others had a hand in (what an exception says, the reason of a stage or of a peer's close) as one
+/// line for people and logs: what no terminal takes for a command or a line end stays as it is, every other byte is
+/// \xHH. Escaping twice changes nothing. Cut after `most` bytes of `text`, between characters.
+HAWSER_API std::string one_line(std::string_view text, std::size_t most = 1024);
 
 }  // namespace detail
 HAWSER_END

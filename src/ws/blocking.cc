@@ -1,3 +1,4 @@
+#include "core/printable.h"
 #include "ws/client_engine.h"
 #include "ws/quiet_thread.h"
 
@@ -23,19 +24,6 @@ template <class Predicate>
 bool wait_for(std::condition_variable& cv, std::unique_lock<std::mutex>& lock, ticks timeout, Predicate ready) {
   constexpr ticks year = std::chrono::hours(24 * 365);
   return cv.wait_for(lock, std::min(timeout, year), ready);
-}
-
-// Text of the peer, which is UTF-8, fit for one line.
-std::string without_controls(std::string_view text) {
-  std::string fit;
-  for (const char c : text) {
-    const auto value = static_cast<unsigned char>(c);
-    if (!fit.empty() && fit.back() == '\xC2' && value < 0xA0)
-      fit.back() = '?';  // U+0080 to U+009F: terminals obey them too.
-    else
-      fit += value < 0x20 || value == 0x7F ? '?' : c;
-  }
-  return fit;
 }
 
 }  // namespace
@@ -235,7 +223,7 @@ std::string blocking_connection::farewell() const {
   std::string text = "closed: " + std::to_string(static_cast<unsigned>(*s.peer_code));
   if (const std::string_view words = describe(*s.peer_code); !words.empty())
     text.append(" (").append(words).append(")");
-  if (!s.peer_reason.empty()) text.append(", ").append(without_controls(s.peer_reason));
+  if (!s.peer_reason.empty()) text.append(", ").append(detail::one_line(s.peer_reason));
   return text;
 }
 

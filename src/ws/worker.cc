@@ -1,7 +1,9 @@
 #include "ws/worker.h"
 
+#include "core/printable.h"
 #include "ws/session.h"
 
+#include <new>
 #include <utility>
 
 #if defined(__has_feature)
@@ -55,7 +57,12 @@ void worker::report(const failure& what) noexcept {
 }
 
 void worker::log(log_level level, std::string_view line) noexcept {
-  if (loop_.log() != nullptr && !muted_) loop_.log()->write(level, line);
+  if (loop_.log() == nullptr || muted_) return;
+  try {
+    loop_.log()->write(level, detail::one_line(line));
+  } catch (const std::bad_alloc&) {
+    loop_.log()->write(level, "no memory is left for a line of the log");
+  }
 }
 
 // ---- sessions

@@ -20,7 +20,8 @@ class HAWSER_API failure {
   [[nodiscard]] std::error_code code() const noexcept { return make_error_code(code_); }
   [[nodiscard]] errc error() const noexcept { return code_; }
   [[nodiscard]] hawser::fault fault() const noexcept { return fault_of(code_); }
-  /// One line, without a line end; bytes of the peer are escaped.
+  /// One line, without a line end, whoever had a hand in it: control characters and what is not UTF-8 stand as \xHH,
+  /// and after 1,024 bytes of detail it is cut.
   [[nodiscard]] const std::string& what() const& noexcept HAWSER_LIFETIME_BOUND { return text_; }
   const std::string& what() const&& = delete;
 

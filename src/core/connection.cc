@@ -1,51 +1,13 @@
 #include "core/assembly.h"
+#include "core/fast_path.h"
 
 #include <hawser/core/connection.h>
-#include <hawser/core/mask.h>
-#include <hawser/core/utf8.h>
 
 #include <algorithm>
 #include <cstring>
 
 HAWSER_BEGIN
 namespace core {
-
-namespace {
-
-std::uint64_t big_endian(const std::uint8_t* p, std::size_t n) noexcept {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < n; ++i)
-    value = value << 8 | p[i];
-  return value;
-}
-
-// The header of a plain frame: final, text or binary, complete with its payload, masked as it must be.
-struct plain_frame {
-  std::size_t header = 0;  // 0: not plain.
-  std::size_t length = 0;
-};
-
-plain_frame read_plain(byte_view in, bool masked) noexcept {
-  if (in.size() < 2) return {};
-  const auto* p = reinterpret_cast<const std::uint8_t*>(in.data());
-  const unsigned op = p[0] ^ 0x80U;
-  if (op - 1 > 1 || (p[1] >> 7 != 0) != masked) return {};
-  std::uint64_t length = p[1] & 0x7FU;
-  std::size_t header = 2;
-  if (length >= 126) {
-    const std::size_t extra = length == 126 ? 2 : 8;
-    if (in.size() < 2 + extra) return {};
-    const std::uint64_t least = length == 126 ? 126 : 65536;
-    length = big_endian(p + 2, extra);
-    if (length < least) return {};
-    header += extra;
-  }
-  if (masked) header += 4;
-  if (in.size() < header || length > in.size() - header) return {};
-  return {header, static_cast<std::size_t>(length)};
-}
-
-}  // namespace
 
 // What is reserved here lets the end of a connection happen without an allocation.
 resources::resources(buffer_pool& pool, random_source& random) : pool_(pool), keys_(random) {
@@ -156,35 +118,7 @@ void connection::refresh_hot() noexcept {
                   (!pipeline_ || !(pipeline_->has_work() || pipeline_->failed()));
 }
 
-// The fast path: whole plain messages that no stage cares for, and nothing half-way. Everything else, and everything
-// that is wrong, is left untouched for next_slow, which judges and explains it.
-kind connection::next_plain() {
-  byte_span& in = res_->in_;
-  const plain_frame f = read_plain(in, side_ == role::server);
-  if (f.header == 0) return kind::none;
-  const auto op = static_cast<opcode>(std::to_integer<std::uint8_t>(in[0]) & 0x0FU);
-  if ((in_opcodes_ >> static_cast<unsigned>(op) & 1U) != 0) return kind::none;
-  if (f.length > settings_->bounds.max_message || f.length > settings_->bounds.max_frame) return kind::none;
-  const byte_span payload = in.subspan(f.header, f.length);
-  if (side_ == role::server) {
-    std::uint32_t key;
-    std::memcpy(&key, in.data() + f.header - 4, 4);
-    mask(payload, key);
-  }
-  in = in.subspan(f.header + f.length);
-  if (op == opcode::text && !valid_utf8(payload)) {
-    end(errc::bad_utf8, close_code::invalid_payload, {});
-    return kind::none;
-  }
-  ++messages_in_;
-  event& e = res_->event_;
-  e.payload = payload;
-  e.owner = nullptr;
-  e.first_byte = e.last_byte = res_->now_;
-  e.op = op;
-  e.first = e.fin = true;
-  return settings_->in_parts ? kind::part : kind::message;
-}
+kind connection::next() { return fast_path::next(*this); }
 
 kind connection::next_slow() {
   kind found = kind::none;

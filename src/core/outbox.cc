@@ -134,8 +134,7 @@ void outbox::begin_turn(turn_block& block) noexcept {
 void outbox::end_turn(turn_block& block, buffer_pool& pool) {
   if (block.holder_ != this) return;
   if (pending(block) > 0) return spill(block, pool, block.sent_);
-  reset(block);
-  block.holder_ = nullptr;
+  block.holder_ = nullptr;  // Empty: `sent` has reset it.
 }
 
 outbox::queue& outbox::need_queue() {
@@ -272,6 +271,10 @@ void outbox::view_queue(turn_block& block) const {
 
 std::span<const byte_view> outbox::gather(turn_block& block, buffer_pool& pool) {
   if (block.holder_ == this) {
+    if (block.references_.empty()) {
+      block.whole_ = {block.bytes_.get() + block.sent_, block.size_ - block.sent_};
+      return {&block.whole_, block.whole_.empty() ? 0U : 1U};
+    }
     view_block(block);
   } else if (queue_ != nullptr) {
     queue_->admit_lane(pool);
@@ -310,7 +313,7 @@ void outbox::sent(turn_block& block, buffer_pool& pool, std::size_t n) {
 
 void outbox::reset(turn_block& block) noexcept {
   block.size_ = block.referenced_ = block.raw_ = block.sent_ = 0;
-  block.references_.clear();
+  if (!block.references_.empty()) block.references_.clear();
 }
 
 // Moves what follows the first `from` bytes of the block into the queue and gives the block back: counted bytes by

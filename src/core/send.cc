@@ -1,6 +1,7 @@
 // Messages out: through the stages, into frames, into the outbox. RFC 6455, 5 and 6.1.
 
 #include "core/assembly.h"
+#include "core/fast_path.h"
 
 #include <hawser/core/connection.h>
 #include <hawser/core/frame.h>
@@ -15,7 +16,7 @@ namespace core {
 
 namespace {
 
-constexpr std::size_t copy_below = 2048;                         // Shorter payloads are copied behind their header.
+constexpr std::size_t copy_below = fast_path::copy_below;
 constexpr std::size_t block_copy_limit = std::size_t{64} << 10;  // Longer copies get a buffer of their own.
 constexpr std::uint8_t fin_bit = 0x80;
 
@@ -49,24 +50,23 @@ errc connection::check_message(opcode op) const {
   return own ? errc::ok : errc::invalid_argument;
 }
 
-// The fast path: a short plain message of a server into the block that is ours this turn. Nothing waits then, so there
-// is nothing to ask. Everything else goes the long way, which also explains what is wrong.
-bool connection::send_plain(opcode op, byte_view payload) noexcept {
-  const auto first = static_cast<std::uint8_t>(op);
+// The rest of `fast_path::send` for a client.
+bool connection::send_masked(opcode op, byte_view payload) noexcept {
   const std::size_t size = payload.size();
-  if (state_ != state::open || first - 1U > 1U || pipeline_ || sending_parts_ || side_ != role::server) return false;
   if (size >= copy_below || size > settings_->bounds.max_outgoing_frame) return false;
-  std::byte* to = out_.block_room(res_->block_, size + 4);
+  std::byte* to = out_.block_room(res_->block_, size + max_frame_header);
   if (to == nullptr) return false;
-  const std::size_t header = write_frame_header(to, static_cast<std::uint8_t>(first | fin_bit), size);
-  if (size > 0) std::memcpy(to + header, payload.data(), size);
+  const std::uint32_t key = res_->keys_.next();
+  const auto first = static_cast<std::uint8_t>(fin_bit | static_cast<std::uint8_t>(op));
+  const std::size_t header = write_frame_header(to, first, size, key);
+  mask_copy(to + header, payload, key);
   out_.commit_block(res_->block_, header + size);
   ++messages_out_;
   return true;
 }
 
 errc connection::send(opcode op, byte_view payload) {
-  if (send_plain(op, payload)) return errc::ok;
+  if (fast_path::send(*this, op, payload)) return errc::ok;
   const errc e = admit_message(op, payload.size());
   return e == errc::ok ? send_promised(op, payload) : e;
 }

@@ -20,6 +20,8 @@ class timer_link {
   timer_link(const timer_link&) = delete;
   timer_link& operator=(const timer_link&) = delete;
 
+  [[nodiscard]] bool scheduled() const noexcept { return back_ != nullptr; }
+
  protected:
   ~timer_link() { unlink(); }
 

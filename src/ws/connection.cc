@@ -12,6 +12,7 @@ namespace {
 
 // Sends at once on the connection's own loop; from elsewhere a copy goes there.
 errc send_bytes(connection c, opcode op, byte_view payload) {
+  if (session* s = session::speaker(c); s != nullptr && s->send_at_once(op, payload)) return errc::ok;
   if (session* s = session::here(c)) return s->send(op, payload);
   return session::send_from_elsewhere(c, op, payload);
 }
@@ -34,6 +35,7 @@ errc connection::send(std::string_view text) const {
 errc connection::send(byte_view data) const { return send_bytes(*this, opcode::binary, data); }
 
 errc connection::send(const message& m) const {
+  if (session* s = session::speaker(*this); s != nullptr && s->send_at_once(m.op_, m.payload_)) return errc::ok;
   if (session* s = session::here(*this)) return s->send(m);
   return send_bytes(*this, m.op_, m.payload_);
 }

@@ -71,6 +71,7 @@ void session::established(route_handlers& handlers, std::string_view response,
   begin_turn();
   if (!response.empty()) core_.send_raw(as_bytes(response));
   core_.attach(std::move(stages), worker_->loop().now());
+  worker_->loop().timers().schedule(*this, core_.deadline());
   call(handlers_->connect, handle(), agreed);
   core_.receive(rest, worker_->loop().now());
   pump();
@@ -192,8 +193,9 @@ void session::finish_turn() {
   if (phase_ == phase::dead) return;
   core_.end_turn();
   in_turn_ = false;
-  after_flush();
-  if (phase_ != phase::open) return;
+  if (phase_ != phase::open) return after_flush();
+  // `established` has set the deadline, and nothing has moved it.
+  if (core::fast_path::settled(core_) && scheduled()) return;
   net::loop& loop = worker_->loop();
   std::size_t offset = 0;
   std::size_t room = 0;
@@ -202,11 +204,43 @@ void session::finish_turn() {
   loop.timers().schedule(*this, core_.deadline());
 }
 
+// Calls a handler; one that throws closes this connection with 1011 and harms nothing else.
+template <class Handler, class... Args>
+void session::call(const Handler& h, Args&&... args) {
+  if (!h) return;
+  try {
+    h(std::forward<Args>(args)...);
+  } catch (const std::exception& e) {
+    threw(e.what());
+  } catch (...) {
+    threw({});
+  }
+}
+
+inline void session::deliver_message(core::event& e) {
+  message m;
+  m.payload_ = e.payload;
+  m.lent_owner_ = e.owner;
+  m.pool_ = &worker_->loop().pool();
+  m.first_byte_ = e.first_byte;
+  m.last_byte_ = e.last_byte;
+  m.op_ = e.op;
+  m.first_ = e.first;
+  m.last_ = e.fin;
+  call(handlers_->message, handle(), std::as_const(m));
+}
+
 void session::pump() {
-  for (core::kind k; (k = core_.next()) != core::kind::none;) {
-    deliver(k);
+  const speaking mine(worker_->box(), *this);
+  for (core::kind k; (k = core::fast_path::next(core_)) != core::kind::none;) {
+    if (k == core::kind::message) {
+      deliver_message(core_.current());
+    } else {
+      deliver(k);
+      // What was sent was flushed in time; the answers to pings were not.
+      if (core_.pending() >= core::turn_block::flush_at) flush();
+    }
     if (phase_ != phase::open) return;
-    if (core_.pending() >= core::turn_block::flush_at) flush();
   }
   if (paused_) keep_unconsumed();
 }
@@ -238,22 +272,6 @@ void session::deliver(core::kind k) {
   }
 }
 
-void session::deliver_message(core::event& e) {
-  message m;
-  m.payload_ = e.payload;
-  m.lent_owner_ = e.owner;
-  m.pool_ = &worker_->loop().pool();
-  m.first_byte_ = e.first_byte;
-  m.last_byte_ = e.last_byte;
-  m.op_ = e.op;
-  m.first_ = e.first;
-  m.last_ = e.fin;
-  mailbox& box = worker_->box();
-  session* outer = std::exchange(box.speaker, this);
-  call(handlers_->message, handle(), std::as_const(m));
-  box.speaker = outer;
-}
-
 // The end, told once. While it is told nothing ends the session under its handlers: `terminate` waits for them.
 void session::deliver_closed(const core::event& e) {
   const errc error = e.error;
@@ -282,19 +300,6 @@ void session::linger() {
   loop.io().start_reading(*this);
   loop.timers().cancel(*this);
   loop.timers().schedule(*this, later(loop.now(), core_.obeys().close_timeout));
-}
-
-// Calls a handler; one that throws closes this connection with 1011 and harms nothing else.
-template <class Handler, class... Args>
-void session::call(const Handler& h, Args&&... args) {
-  if (!h) return;
-  try {
-    h(std::forward<Args>(args)...);
-  } catch (const std::exception& e) {
-    threw(e.what());
-  } catch (...) {
-    threw({});
-  }
 }
 
 errc session::run(const function<void()>& posted) {

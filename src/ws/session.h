@@ -1,6 +1,7 @@
 // One connection of a loop: the only place where the stream, the opening handshake and the protocol core meet.
 #pragma once
 
+#include "core/fast_path.h"
 #include "net/driver.h"
 #include "ws/admission.h"
 #include "ws/worker.h"
@@ -17,6 +18,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 HAWSER_BEGIN
@@ -73,6 +75,11 @@ class session final : public net::stream {
   void abandon();
 
   // ---- calls of handles, on the loop's thread
+  /// What a handler sends on its own connection, nearly always: true when it was taken. Otherwise `send` is to be
+  /// asked. That this turn's block has room says that the connection is open and nothing waits in front.
+  bool send_at_once(opcode op, byte_view payload) noexcept {
+    return !worker_->topics_waiting() && core::fast_path::send(core_, op, payload);
+  }
   errc send(opcode op, byte_view payload);
   errc send(const message& m);
   /// What another thread was told would be sent: whatever waits already.
@@ -124,7 +131,15 @@ class session final : public net::stream {
   void admitted_by(admission_ticket ticket) noexcept { ticket_ = ticket; }
 
   /// The session of a handle, when it is alive and belongs to the loop of this thread.
-  static session* here(connection c) noexcept;
+  static session* here(connection c) noexcept {
+    session* s = speaker(c);
+    return s != nullptr ? s : find(c);
+  }
+  /// The same, when it is the one whose messages are being delivered; else null.
+  static session* speaker(connection c) noexcept {
+    session* s = current_mailbox != nullptr ? current_mailbox->speaker : nullptr;
+    return s != nullptr && s->handle() == c && s->phase_ != phase::dead ? s : nullptr;
+  }
   /// The handle that `connection::id` gave the number of.
   static connection unpack(std::uint64_t id) noexcept {
     return {static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(id >> 32)};
@@ -163,7 +178,21 @@ class session final : public net::stream {
     }
   };
 
+  // Makes a session its loop's speaker while it lives.
+  class speaking {
+   public:
+    speaking(mailbox& box, session& who) noexcept : box_(box), outer_(std::exchange(box.speaker, &who)) {}
+    ~speaking() { box_.speaker = outer_; }
+    speaking(const speaking&) = delete;
+    speaking& operator=(const speaking&) = delete;
+
+   private:
+    mailbox& box_;
+    session* outer_;
+  };
+
   ~session();
+  static session* find(connection c) noexcept;
   void on_received(byte_span bytes) override;
   void on_received_into(buffer&& into, std::size_t n) override;
   void on_end() override;
@@ -178,7 +207,7 @@ class session final : public net::stream {
   void pump();
   void keep_unconsumed();
   void deliver(core::kind k);
-  void deliver_message(core::event& e);
+  inline void deliver_message(core::event& e);
   void deliver_closed(const core::event& e);
   void go_on_reading(buffer& kept);
   void flush();

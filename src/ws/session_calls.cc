@@ -225,11 +225,9 @@ std::string session::extensions() const {
 
 // ---- from handles to sessions
 
-session* session::here(connection c) noexcept {
+session* session::find(connection c) noexcept {
   const mailbox* box = current_mailbox;
   if (box == nullptr || c.generation_ == 0) return nullptr;
-  session* speaker = box->speaker;
-  if (speaker != nullptr && speaker->handle() == c && speaker->phase_ != phase::dead) return speaker;
   slot* s = find_slot(c.index_);
   if (s == nullptr || s->box.load(std::memory_order_acquire) != box) return nullptr;
   return s->generation.load(std::memory_order_relaxed) == c.generation_ ? s->who : nullptr;

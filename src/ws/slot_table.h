@@ -77,7 +77,8 @@ class mailbox {
 
   [[nodiscard]] budget& published() noexcept { return published_; }
 
-  /// The session whose handler runs, or null: what its handler sends is found without the table. The loop's thread.
+  /// The session whose messages are being delivered, or null: what its handlers send is found without the table. The
+  /// loop's thread.
   session* speaker = nullptr;
 
  private:
@@ -87,7 +88,8 @@ class mailbox {
 };
 
 /// The mailbox of the loop that runs on this thread, or null.
-inline thread_local mailbox* current_mailbox = nullptr;
+// One load wherever it is inlined, also in a shared library.
+inline constinit thread_local mailbox* current_mailbox __attribute__((tls_model("initial-exec"))) = nullptr;
 
 /// Makes a mailbox the current one of this thread while it lives.
 class mailbox_visit {

@@ -29,6 +29,7 @@ namespace core {
 
 class connection;
 struct assembly;
+struct fast_path;
 
 /// What the connections of one loop share: memory, randomness, the output block, the input of the connection whose turn
 /// it is. One thread. Must outlive its connections.
@@ -45,6 +46,7 @@ class HAWSER_API resources {
 
  private:
   friend class connection;
+  friend struct fast_path;
   buffer_pool& pool_;
   masking_keys keys_;
   turn_block block_;
@@ -138,14 +140,7 @@ class HAWSER_API connection {
 
   // ---- drain
   /// The next event; its details are in `current()`. Iterate until `none`.
-  kind next() {
-    if (in_hot_state_ && res_->turn_ == this) {
-      if (res_->in_.empty()) return kind::none;  // Hot: nothing is half-way and no stage has work.
-      const kind k = next_plain();
-      if (k != kind::none) return k;
-    }
-    return next_slow();
-  }
+  kind next();
   [[nodiscard]] event& current() const noexcept { return res_->event_; }
   /// Input that `next` has not worked in: to be kept and given again when the owner stops before `none`.
   [[nodiscard]] byte_view unconsumed() const noexcept { return res_->turn_ == this ? res_->in_ : byte_view{}; }
@@ -201,9 +196,9 @@ class HAWSER_API connection {
   void send_raw(byte_view bytes) { out_.append_raw(res_->block_, res_->pool_, bytes); }
 
  private:
+  friend struct fast_path;
   enum class state : std::uint8_t { open, close_sent, ending, over };
 
-  kind next_plain();
   kind next_slow();
   void refresh_hot() noexcept;
   [[nodiscard]] byte_span& input() const noexcept { return res_->turn_ == this ? res_->in_ : res_->nothing_; }
@@ -231,7 +226,7 @@ class HAWSER_API connection {
   kind take_close(byte_span payload);
 
   // send.cc
-  bool send_plain(opcode op, byte_view payload) noexcept;
+  bool send_masked(opcode op, byte_view payload) noexcept;
   errc admit(std::size_t size) const noexcept;
   errc admit_message(opcode op, std::size_t size);
   [[nodiscard]] errc check_message(opcode op) const;

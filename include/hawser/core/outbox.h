@@ -42,6 +42,7 @@ class HAWSER_API turn_block {
   std::size_t sent_ = 0;        // Bytes at the front that the system has taken.
   std::vector<reference> references_;
   std::vector<byte_view> gathered_;
+  byte_view whole_;  // `gathered_` where there is no reference.
   outbox* holder_ = nullptr;
 };
 
@@ -64,10 +65,10 @@ class HAWSER_API outbox {
   [[nodiscard]] bool holds(const turn_block& block) const noexcept { return block.holder_ == this; }
 
   // ---- frames in
-  /// Room for `n` bytes in the block, when it is ours and has it; then `commit_block(n)`. Null otherwise: use
-  /// `reserve`.
+  /// Room for `n` bytes in the block, when it is ours and it is not yet time to flush; then `commit_block(n)`. Null
+  /// otherwise: use `reserve`.
   std::byte* block_room(turn_block& block, std::size_t n) noexcept {
-    return block.holder_ == this && block.size_ + n <= turn_block::capacity ? block.bytes_.get() + block.size_
+    return block.holder_ == this && block.size_ + n <= turn_block::flush_at ? block.bytes_.get() + block.size_
                                                                             : nullptr;
   }
   void commit_block(turn_block& block, std::size_t n) noexcept { block.size_ += n; }

@@ -15,7 +15,8 @@ constexpr std::uint64_t most_bytes = std::uint64_t{1} << 62;
 
 slot slot_of(const agreed_extension& e) {
   const claims& uses = e.terms.uses;
-  return {.table = &e.terms.work.table(),
+  return {.begin = e.terms.work.table().begin,
+          .table = &e.terms.work.table(),
           .self = e.terms.work.state(),
           .out_min_size = uses.out_min_size,
           .opcodes_of_interest = uses.opcodes_of_interest,
@@ -47,10 +48,15 @@ interest interest_of(const std::vector<slot>& slots) {
   return all;
 }
 
-bool concerns(const slot& s, direction way, const head& h) noexcept {
+template <direction Way>
+bool concerns(const slot& s, const head& h) noexcept {
   if ((s.opcodes_of_interest >> h.opcode & 1U) == 0) return false;
-  if (way == direction::in) return !s.in_needs_rsv || (h.rsv & s.rsv) != 0;
+  if constexpr (Way == direction::in) return !s.in_needs_rsv || (h.rsv & s.rsv) != 0;
   return h.sized == 0 || h.size >= s.out_min_size;
+}
+
+bool is_bypass(const verdict& v) noexcept {
+  return v.what == verdict::kind::bypass && (v.prefix_size | v.suffix_size) == 0;
 }
 
 // What is wrong with a verdict, for its author; null when nothing is.
@@ -156,37 +162,72 @@ void pipeline::closed(close_code code, tick now) {
 
 bool pipeline::begin(direction way, head& h, tick now) {
   state_->now = now;
-  return state_->start(way, h, way == direction::out ? 0 : state_->slots.size());
+  return way == direction::out ? state_->start<direction::out>(h, 0)
+                               : state_->start<direction::in>(h, state_->slots.size());
 }
 
 bool pipeline::begin_behind(std::size_t stage, direction way, head& h, tick now) {
   state_->now = now;
-  return state_->start(way, h, way == direction::out ? stage + 1 : stage);
+  return way == direction::out ? state_->start<direction::out>(h, stage + 1) : state_->start<direction::in>(h, stage);
 }
 
-bool pipeline::state::start(direction way, head& h, std::size_t from) {
-  if (failed || over) return false;
-  lane& l = at(way);
-  if (l.active) give_up(way);
-  if (failed) return false;
-  settle(l);
-  l.active = true;
-  if (way == direction::out) {
-    for (std::size_t i = from; i < slots.size() && !l.whole_ahead; ++i)
-      if (concerns(slots[i], way, h) && !ask(way, i, h)) return false;
-  } else {
-    for (std::size_t i = from; i > 0 && !l.whole_ahead; --i)
-      if (concerns(slots[i - 1], way, h) && !ask(way, i - 1, h)) return false;
+// Asks each stage that the message concerns. What all of them let be passes here and nowhere else: one call a stage,
+// and nothing is set up that would have to be taken down.
+template <direction Way>
+bool pipeline::state::start(head& h, std::size_t from) {
+  lane& l = at(Way);
+  if ((failed | over | l.active | l.used | (l.count != 0)) && !clear(Way, l)) return false;
+  const std::size_t end = Way == direction::out ? slots.size() : 0;
+  for (std::size_t i = from; i != end; Way == direction::out ? ++i : --i) {
+    const std::size_t stage = Way == direction::out ? i : i - 1;
+    const slot& s = slots[stage];
+    if (!concerns<Way>(s, h)) continue;
+    head mine = h;
+    verdict v;
+    context c(*owner, static_cast<std::uint32_t>(stage));
+    const bool returned = s.begin(s.self, Way, mine, v, c);
+    if (returned && !failed && is_bypass(v) && mine.opcode == h.opcode && mine.rsv == h.rsv) [[likely]]
+      continue;
+    if (!answered(Way, stage, returned, mine, v, h)) return false;
+    if (l.whole_ahead) break;
   }
+  if (l.count != 0) begun(Way, l, h);
+  return true;
+}
+
+// What a stage said to a message, where it is more than a bare bypass. False: failed.
+bool pipeline::state::answered(direction way, std::size_t stage, bool returned, const head& mine, const verdict& v,
+                               head& h) {
+  if (!returned) {
+    threw(stage, "begin");
+    return false;
+  }
+  const auto changed = static_cast<std::uint8_t>(mine.rsv ^ h.rsv);
+  const bool honest = mine.opcode == h.opcode && (changed & ~slots[stage].rsv) == 0 &&
+                      (way == direction::out || (mine.rsv & changed) == 0);
+  h.rsv = mine.rsv;
+  const bool goes_on = is_bypass(v) ? !failed : join(way, stage, v, h);
+  if (honest) return goes_on;
+  breach(stage, "its begin changed the opcode or an RSV bit that is not its own");
+  return false;
+}
+
+// Before a message: ends what was half-way. False: nothing can begin.
+bool pipeline::state::clear(direction way, lane& l) {
+  if (failed || over) return false;
+  if (l.active) give_up(way);
+  settle(l);
+  return !failed;
+}
+
+// After the verdicts of a message that some stage wants.
+void pipeline::state::begun(direction way, lane& l, head& h) {
+  l.active = true;
   // A message that is taken away has yet to meet the other stages: their bits are not left over.
   if (way == direction::in && l.whole_ahead)
     for (std::size_t i = 0; i < l.links[l.count - 1].stage; ++i)
       h.rsv = static_cast<std::uint8_t>(h.rsv & ~slots[i].rsv);
-  if (l.count == 0)
-    l.active = false;  // Nothing is half-way in here: see `occupy`.
-  else
-    bound(way, l);
-  return true;
+  bound(way, l);
 }
 
 // What may leave each stage. Inwards a message of exactly the limit still carries what the stages to come take off.
@@ -202,27 +243,6 @@ void pipeline::state::bound(direction way, lane& l) {
     if (k.what == verdict::kind::whole) k.most += adds;
     most += k.prefix_size + std::uint64_t{k.suffix_size} + adds;
   }
-}
-
-bool pipeline::state::ask(direction way, std::size_t stage, head& h) {
-  const slot& s = slots[stage];
-  head mine = h;
-  verdict v;
-  context c(*owner, static_cast<std::uint32_t>(stage));
-  if (!s.table->begin(s.self, way, mine, v, c)) [[unlikely]] {
-    threw(stage, "begin");
-    return false;
-  }
-  const auto changed = static_cast<std::uint8_t>(mine.rsv ^ h.rsv);
-  const bool honest =
-      mine.opcode == h.opcode && (changed & ~s.rsv) == 0 && (way == direction::out || (mine.rsv & changed) == 0);
-  h.rsv = mine.rsv;
-  const bool joined =
-      v.what == verdict::kind::bypass && v.prefix_size == 0 && v.suffix_size == 0 ? !failed : join(way, stage, v, h);
-  if (honest) [[likely]]
-    return joined;
-  breach(stage, "its begin changed the opcode or an RSV bit that is not its own");
-  return false;
 }
 
 bool pipeline::state::join(direction way, std::size_t stage, const verdict& v, head& h) {

@@ -17,6 +17,7 @@ namespace core {
 
 /// One stage, with what the loops ask of it beside its table.
 struct slot {
+  decltype(stage_table::begin) begin;  // Of the table: called for each message.
   const stage_table* table;
   void* self;
   std::uint64_t out_min_size;
@@ -84,8 +85,11 @@ struct pipeline::state {
         const pipeline_limits& bounds);
 
   // ---- pipeline.cc
-  bool start(direction way, head& h, std::size_t from);
-  bool ask(direction way, std::size_t stage, head& h);
+  template <direction Way>
+  bool start(head& h, std::size_t from);
+  bool answered(direction way, std::size_t stage, bool returned, const head& mine, const verdict& v, head& h);
+  bool clear(direction way, lane& l);
+  void begun(direction way, lane& l, head& h);
   bool join(direction way, std::size_t stage, const verdict& v, head& h);
   void finish(lane& l);
   void give_up(direction way);

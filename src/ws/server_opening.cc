@@ -13,6 +13,17 @@ std::string_view path_of(std::string_view target) noexcept {
   return resource.substr(0, resource.find('?'));
 }
 
+// For who came without an Upgrade header: with a browser's address line, or through a proxy that dropped it. Not the
+// 400 of an upgrade that is malformed: nothing is wrong with the request (RFC 9110, 15.5.22).
+core::refusal only_websocket() {
+  core::refusal made = core::refusal_for(
+      errc::not_an_upgrade,
+      "Here is a WebSocket and no page: open it with a WebSocket client. If there is a proxy in between, it must "
+      "pass on the headers Upgrade and Connection.");
+  made.status = 426;
+  return made;
+}
+
 }  // namespace
 
 route_handlers* server_shared::find_route(std::string_view path) const {
@@ -64,7 +75,7 @@ void server_opening::answer_plain(session& s) {
   const auto found = shared_.pages.find(path_of(head.target));
   if (found == shared_.pages.end()) {
     const bool route = shared_.find_route(path_of(head.target)) != nullptr;
-    return refuse(s, route ? core::refusal_for(errc::not_an_upgrade) : core::refusal_for(errc::not_found));
+    return refuse(s, route ? only_websocket() : core::refusal_for(errc::not_found));
   }
   s.refuse(core::page_response(found->second.content_type, found->second.body));
 }

@@ -102,6 +102,18 @@ def limits():
         client.send_frames(*fragments(65537, b"tiny"))
         client.expect_close(1008, "one fragment more")
     server.stop()
+    # What the help recommends for a conformance suite takes what such suites send.
+    advice = run("echo", "--help")[1].split("  hawser echo ")[1].split()
+    server = EchoServer(HAWSER, *advice)
+    for frames in ([raw.plain(0x82, bytes(16 << 20))], fragments(65536, bytes(64))):
+        client = raw.RawClient(server.port)
+        size = sum(len(frame) for frame in frames) - (10 if len(frames) == 1 else 2 * len(frames))
+        sender = threading.Thread(target=client.send_frames, args=frames)
+        sender.start()
+        expect_equal(len(client.next_frame().payload), size, f"bytes of a message in {len(frames)} frames")
+        sender.join()
+        client.close()
+    server.stop()
     server = EchoServer(HAWSER)
     client = raw.RawClient(server.port)
     client.send_frames(*fragments(1024, b"tiny"))

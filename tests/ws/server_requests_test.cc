@@ -50,7 +50,7 @@ TEST(server_requests, what_is_refused_has_the_status_of_the_table) {
   web server;
   server.start();
   EXPECT_EQ(server.status(get("/nowhere")), "HTTP/1.1 404 Not Found");
-  EXPECT_EQ(server.status(get("/echo")), "HTTP/1.1 400 Bad Request");
+  EXPECT_EQ(server.status(get("/echo")), "HTTP/1.1 426 Upgrade Required");
   EXPECT_EQ(server.status("POST /page HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"), "HTTP/1.1 405 Method Not Allowed");
   EXPECT_EQ(server.status(raw_peer::request("/nowhere")), "HTTP/1.1 404 Not Found");
   EXPECT_EQ(server.status("GET /echo HTTP/1.0\r\n\r\n"), "HTTP/1.1 505 HTTP Version Not Supported");
@@ -60,6 +60,16 @@ TEST(server_requests, what_is_refused_has_the_status_of_the_table) {
   EXPECT_EQ(server.status(get("/page", "X: " + std::string(9000, 'a') + "\r\n")),
             "HTTP/1.1 431 Request Header Fields Too Large");
   EXPECT_EQ(server.errors.lines().size(), 9U) << server.errors.text();
+}
+
+// RFC 9110, 15.5.22: 426 names what to upgrade to, and Upgrade is a connection option (7.8).
+TEST(server_requests, a_plain_get_of_a_websocket_is_told_what_is_spoken_there) {
+  web server;
+  server.start();
+  const std::string all = server.answer(get("/echo"));
+  for (const char* line : {"Upgrade: websocket\r\n", "Connection: close, Upgrade\r\n", "Sec-WebSocket-Version: 13\r\n"})
+    EXPECT_NE(all.find(line), std::string::npos) << all;
+  EXPECT_NE(all.find("\r\n\r\nHere is a WebSocket and no page"), std::string::npos) << all;
 }
 
 TEST(server_requests, the_route_of_the_star_is_for_every_path_without_one) {

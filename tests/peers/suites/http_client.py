@@ -54,6 +54,7 @@ def refusals(bench):
         (405, ["POST / HTTP/1.1", host, "Content-Length: 0"]),
         (405, ["POST / HTTP/1.1", host, *UPGRADE]),
         (426, [get, host, *without("Sec-WebSocket-Version"), "Sec-WebSocket-Version: 8"]),
+        (426, ["GET /socket HTTP/1.1", host]),
         (400, [get, host, *without("Sec-WebSocket-Key")]),
         (400, [get, host, *without("Sec-WebSocket-Key"), "Sec-WebSocket-Key: c2hvcnQ="]),
         (400, [get, host, *UPGRADE, KEY]),

@@ -1,0 +1,97 @@
+// The way of a short whole message, in and out: one piece of straight code that the core and the session share, so that
+// nothing is called between the bytes and the handler. It takes what is plain and right; everything else it leaves
+// untouched for the long way, which judges and explains.
+#pragma once
+
+#include <hawser/core/connection.h>
+#include <hawser/core/frame.h>
+#include <hawser/core/mask.h>
+#include <hawser/core/utf8.h>
+
+#include <cstring>
+
+HAWSER_BEGIN
+namespace core {
+
+struct fast_path {
+  /// Shorter payloads are copied behind their header, which costs less than a reference to them.
+  static constexpr std::size_t copy_below = 2048;
+
+  /// `connection::next`.
+  static kind next(connection& c) {
+    if (c.in_hot_state_ && c.res_->turn_ == &c) {
+      if (c.res_->in_.empty()) return kind::none;  // Hot: nothing is half-way and no stage has work.
+      const kind k = take(c, *c.res_);
+      if (k != kind::none) return k;
+    }
+    return c.next_slow();
+  }
+
+  /// Puts a message into this turn's block. False: not taken, for any reason; the long way is to be asked.
+  static bool send(connection& c, opcode op, byte_view payload) noexcept {
+    const auto number = static_cast<std::uint8_t>(op);
+    const std::size_t size = payload.size();
+    if (c.state_ != connection::state::open || number - 1U > 1U || c.sending_parts_) return false;
+    if (c.pipeline_ && (!c.in_hot_state_ || (c.out_opcodes_ >> number & 1U) != 0)) return false;
+    if (c.side_ != role::server) return c.send_masked(op, payload);
+    if (size >= copy_below || size > c.settings_->bounds.max_outgoing_frame) return false;
+    turn_block& block = c.res_->block_;
+    std::byte* to = c.out_.block_room(block, size + max_frame_header);
+    if (to == nullptr) return false;
+    const std::size_t header = write_frame_header(to, static_cast<std::uint8_t>(0x80U | number), size);
+    c.out_.commit_block(block, header + size);
+    ++c.messages_out_;
+    if (size > 0) std::memcpy(to + header, payload.data(), size);
+    return true;
+  }
+
+  /// True while nothing is half-way that could want a time or a place of its own: neither `deadline` nor
+  /// `receive_buffer` has changed since they were asked last.
+  static bool settled(const connection& c) noexcept {
+    return c.in_hot_state_ && c.state_ == connection::state::open && !c.pipeline_;
+  }
+
+ private:
+  // A final frame of text or binary, complete, below 64 KiB, masked as it must be, within the limits, of no interest to
+  // a stage. RFC 6455, 5.2.
+  static kind take(connection& c, resources& shared) {
+    const byte_span in = shared.in_;
+    if (in.size() < 2) return kind::none;
+    const bool masked = c.side_ == role::server;
+    const auto* p = reinterpret_cast<const std::uint8_t*>(in.data());
+    const unsigned op = p[0] ^ 0x80U;
+    if (op - 1 > 1 || (p[1] >> 7 != 0) != masked || (c.in_opcodes_ >> op & 1U) != 0) return kind::none;
+    std::size_t length = p[1] & 0x7FU;
+    std::size_t header = masked ? 6 : 2;
+    if (length >= 126) {
+      if (length == 127 || in.size() < 4) return kind::none;
+      length = std::size_t{p[2]} << 8 | p[3];
+      if (length < 126) return kind::none;
+      header += 2;
+    }
+    const limits& most = c.settings_->bounds;
+    if (in.size() < header + length || length > most.max_message || length > most.max_frame) return kind::none;
+    const byte_span payload{in.data() + header, length};
+    if (masked) {
+      std::uint32_t key;
+      std::memcpy(&key, payload.data() - sizeof key, sizeof key);
+      mask(payload, key);
+    }
+    shared.in_ = {payload.data() + length, in.size() - header - length};
+    if (op == static_cast<unsigned>(opcode::text) && !valid_utf8(payload)) {
+      c.end(errc::bad_utf8, close_code::invalid_payload, {});
+      return kind::none;
+    }
+    ++c.messages_in_;
+    event& e = shared.event_;
+    e.payload = payload;
+    e.owner = nullptr;
+    e.first_byte = e.last_byte = shared.now_;
+    e.op = static_cast<opcode>(op);
+    e.first = e.fin = true;
+    return c.settings_->in_parts ? kind::part : kind::message;
+  }
+};
+
+}  // namespace core
+HAWSER_END

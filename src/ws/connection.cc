@@ -35,6 +35,7 @@ errc connection::send(std::string_view text) const {
 errc connection::send(byte_view data) const { return send_bytes(*this, opcode::binary, data); }
 
 errc connection::send(const message& m) const {
+  if (!m.may_be_sent()) return errc::invalid_utf8;
   if (session* s = session::speaker(*this); s != nullptr && s->send_at_once(m.op_, m.payload_)) return errc::ok;
   if (session* s = session::here(*this)) return s->send(m);
   return send_bytes(*this, m.op_, m.payload_);
@@ -98,6 +99,7 @@ errc connection::publish(std::string_view topic, byte_view data) const {
 
 errc connection::publish(std::string_view topic, const message& m) const {
   if (!names_topic(topic)) return errc::invalid_argument;
+  if (!m.may_be_sent()) return errc::invalid_utf8;
   return publish_bytes(*this, topic, m.op_, m.payload_);
 }
 

@@ -1,9 +1,12 @@
+#include <hawser/core/utf8.h>
 #include <hawser/ws/message.h>
 
 #include <cstring>
 #include <utility>
 
 HAWSER_BEGIN
+
+bool message::is_utf8() const noexcept { return core::valid_utf8(payload_); }
 
 message message::take() const {
   message owned = *this;

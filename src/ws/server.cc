@@ -332,6 +332,7 @@ errc server::publish(std::string_view topic, std::string_view text) {
 errc server::publish(std::string_view topic, byte_view data) { return publish_bytes(topic, opcode::binary, data); }
 
 errc server::publish(std::string_view topic, const message& m) {
+  if (!m.may_be_sent()) return errc::invalid_utf8;
   return publish_bytes(topic, m.is_text() ? opcode::text : opcode::binary, m.bytes());
 }
 

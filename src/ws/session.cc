@@ -109,7 +109,7 @@ void session::fail_opening(errc why) {
 void session::forget_opening() {
   extras_->how.reset();
   if (extras_->data == nullptr && extras_->subscriptions.empty() && extras_->behind.empty() && !extras_->stash &&
-      extras_->thrown.empty())
+      extras_->thrown.empty() && !extras_->sending_text)
     extras_.reset();
 }
 

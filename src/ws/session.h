@@ -9,6 +9,7 @@
 #include <hawser/base/buffer.h>
 #include <hawser/base/function.h>
 #include <hawser/core/connection.h>
+#include <hawser/core/utf8.h>
 #include <hawser/ws/connection.h>
 #include <hawser/ws/failure.h>
 #include <hawser/ws/handshake.h>
@@ -172,6 +173,8 @@ class session final : public net::stream {
     std::vector<subscription> subscriptions;
     std::vector<held_back> behind;
     std::size_t behind_bytes = 0;
+    core::utf8_validator text_out;  // What was sent so far of a text in parts.
+    bool sending_text = false;
     std::string thrown;  // What a handler threw, in words: for this end only.
     ~extras() {
       if (data != nullptr) data_destroy(data);

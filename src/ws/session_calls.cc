@@ -76,12 +76,29 @@ void session::send_frames(const buffer& frames, std::uint32_t messages) {
 errc session::begin_message(opcode op) {
   if (!is_open()) return errc::closed;
   worker_->catch_up(*this);
-  return settle(core_.begin_message(op));
+  const bool text = op == opcode::text;
+  if (text) need_extras();
+  const errc e = core_.begin_message(op);
+  if (e == errc::ok && extras_) {
+    extras_->sending_text = text;
+    extras_->text_out.reset();
+  }
+  return settle(e);
 }
 
 errc session::send_part(byte_view part, bool last) {
   if (!is_open()) return errc::closed;
+  const bool text = extras_ && extras_->sending_text;
+  core::utf8_validator so_far;
+  if (text) {
+    so_far = extras_->text_out;
+    if (!so_far.feed(part) || (last && !so_far.complete())) return errc::invalid_utf8;
+  }
   const errc e = core_.send_part(part, last);
+  if (e == errc::ok && text) {
+    extras_->text_out = so_far;
+    extras_->sending_text = !last;
+  }
   if (e == errc::ok && last) let_go();
   return settle(e);
 }

@@ -38,12 +38,15 @@ class HAWSER_API connection {
   errc send(const char* text) const { return send(std::string_view(text)); }
   /// Sends a binary message; `data` is copied.
   errc send(byte_view data) const;
-  /// Sends a message on as it is, text or binary: without a copy where it lies in this loop's memory.
+  /// Sends a message on as it is, text or binary: without a copy where it lies in this loop's memory. A part of one
+  /// (see `in_parts`) becomes a message of its own. Errors: as above; `invalid_utf8` for a part of a text that is cut
+  /// inside a character.
   errc send(const message& m) const;
 
   /// Sends a message in parts, each a frame of its own (loop thread); each is copied. The parts of a text must be UTF-8
-  /// together, which is not checked here (RFC 6455, 5.6). Errors: `closed`, `would_block` (not taken), `wrong_state`
-  /// when the calls are out of order, `wrong_thread`.
+  /// together, and may be cut inside a character (RFC 6455, 5.6). Errors: `closed`, `would_block` and `invalid_utf8`
+  /// (the part is not taken, and the message can go on with another one), `wrong_state` when the calls are out of
+  /// order, `wrong_thread`.
   errc begin_text() const;
   errc begin_binary() const;
   errc send_part(byte_view part, bool last) const;

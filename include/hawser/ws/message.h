@@ -41,6 +41,11 @@ class HAWSER_API message {
  private:
   friend class session;
   friend class connection;
+  friend class server;
+
+  /// As a message of its own: not when it is a part of a text that is cut inside a character.
+  [[nodiscard]] bool may_be_sent() const noexcept { return op_ != opcode::text || (first_ && last_) || is_utf8(); }
+  [[nodiscard]] bool is_utf8() const noexcept;
 
   byte_view payload_;
   mutable buffer owner_;          // Not empty: the payload lies in it.

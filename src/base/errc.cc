@@ -56,6 +56,8 @@ constexpr entry entries[] = {
     {errc::too_many_subscriptions, fault::limit,
      "The connection is subscribed to limits.max_subscriptions topics already. Unsubscribe from one, or raise the "
      "limit."},
+    {errc::not_kept, fault::caller_mistake,
+     "The connection does not keep what was asked for. Set keep_request in the options before it opens."},
     {errc::closed, fault::closed, "The connection is closed. Connect again if it is still needed."},
     {errc::cancelled, fault::cancelled, "The operation was cancelled by its owner before it finished."},
     {errc::name_not_found, fault::transport,

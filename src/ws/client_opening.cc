@@ -83,6 +83,7 @@ void client_opening::check(session& s, byte_span rest) {
   h.extensions = std::move(agreed->notes);
   h.remote = engine_.peer();
   h.peer = std::move(head);
+  if (plan.options.keep_request) s.keep_request(h);
   s.established(engine_.session_handlers(), {}, std::move(agreed->agreed), h, rest);
 }
 

@@ -130,6 +130,14 @@ result<net::address> connection::remote_address() const {
   return s->home().loop().io().remote_address(*s);
 }
 
+result<std::shared_ptr<const handshake>> connection::request() const {
+  session* s = session::here(*this);
+  if (s == nullptr) return elsewhere(*this);
+  std::shared_ptr<const handshake> kept = s->request();
+  if (!kept) return errc::not_kept;
+  return kept;
+}
+
 result<std::string> connection::extensions() const {
   session* s = session::here(*this);
   if (s == nullptr) return elsewhere(*this);

@@ -96,6 +96,7 @@ void server_opening::upgrade(session& s, const core::upgrade_request& asked, byt
   h.target = core::resource_name(head.target);
   h.peer = std::move(head);
   h.remote = peer_;
+  if (shared_.options.keep_request) s.keep_request(h);
   s.established(*handlers, response, std::move(agreed->agreed), h, rest);
 }
 

@@ -56,6 +56,8 @@ void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
   worker_->loop().timers().schedule(*this, deadline);
 }
 
+void session::keep_request(const handshake& agreed) { need_extras().agreed = std::make_shared<handshake>(agreed); }
+
 void session::send_opening(std::string_view bytes) {
   core_.send_raw(as_bytes(bytes));
   touch();
@@ -109,7 +111,7 @@ void session::fail_opening(errc why) {
 void session::forget_opening() {
   extras_->how.reset();
   if (extras_->data == nullptr && extras_->subscriptions.empty() && extras_->behind.empty() && !extras_->stash &&
-      extras_->thrown.empty() && !extras_->sending_text)
+      extras_->thrown.empty() && !extras_->sending_text && !extras_->agreed)
     extras_.reset();
 }
 

@@ -66,6 +66,8 @@ class session final : public net::stream {
   /// called, then `rest` is worked in.
   void established(route_handlers& handlers, std::string_view response, std::vector<core::agreed_extension> stages,
                    const handshake& agreed, byte_span rest);
+  /// Keeps a copy for `request`. Before `established`.
+  void keep_request(const handshake& agreed);
   /// Sends bytes that are no frames: the client's request.
   void send_opening(std::string_view bytes);
   /// Sends `response` and closes the connection; no handler is called but `gone`.
@@ -124,6 +126,10 @@ class session final : public net::stream {
   /// True when `close` or `terminate` was called at this end before the connection was over.
   [[nodiscard]] bool ended_here() const noexcept { return ended_here_; }
   [[nodiscard]] std::string extensions() const;
+  /// What `keep_request` kept, or null.
+  [[nodiscard]] std::shared_ptr<const handshake> request() const noexcept {
+    return extras_ ? extras_->agreed : nullptr;
+  }
   [[nodiscard]] std::vector<subscription>& subscriptions();
   [[nodiscard]] bool has_subscriptions() const noexcept { return extras_ && !extras_->subscriptions.empty(); }
   [[nodiscard]] route_handlers& handlers() noexcept { return *handlers_; }
@@ -175,7 +181,8 @@ class session final : public net::stream {
     std::size_t behind_bytes = 0;
     core::utf8_validator text_out;  // What was sent so far of a text in parts.
     bool sending_text = false;
-    std::string thrown;  // What a handler threw, in words: for this end only.
+    std::shared_ptr<const handshake> agreed;  // Shared with whoever asked for it.
+    std::string thrown;                       // What a handler threw, in words: for this end only.
     ~extras() {
       if (data != nullptr) data_destroy(data);
     }

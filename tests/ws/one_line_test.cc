@@ -41,9 +41,7 @@ struct failing_stage {
 struct failing_factory {
   static std::string_view name() { return "x-failing"; }
   static std::vector<params> offers() { return {params{}}; }
-  static std::optional<accepted<failing_stage>> accept(const std::vector<params>&) {
-    return accepted<failing_stage>{};
-  }
+  static std::optional<accepted<failing_stage>> accept(const std::vector<params>&) { return accepted<failing_stage>{}; }
   static std::optional<accepted<failing_stage>> confirm(const params&) { return accepted<failing_stage>{}; }
 };
 

@@ -31,6 +31,7 @@ enum class errc : std::uint8_t {
   extension_conflict = 12,      ///< Two extensions claim the same bit or opcode, or stand in an order that cannot work.
   not_supported = 13,           ///< Left out of this build, or not possible on this system.
   too_many_subscriptions = 14,  ///< The connection has `limits.max_subscriptions` topics already; it did not join.
+  not_kept = 15,                ///< Not kept by this connection; set the option that the call names.
 
   // The connection is over.
   closed = 20,     ///< Already closed, or never was: normal life, for every call, for ever.

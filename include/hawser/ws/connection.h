@@ -8,6 +8,7 @@
 #include <hawser/core/close_code.h>
 #include <hawser/core/connection.h>
 #include <hawser/net/address.h>
+#include <hawser/ws/handshake.h>
 #include <hawser/ws/message.h>
 
 #include <cstdint>
@@ -82,6 +83,12 @@ class HAWSER_API connection {
   [[nodiscard]] result<core::statistics> stats() const;
   [[nodiscard]] result<net::address> local_address() const;
   [[nodiscard]] result<net::address> remote_address() const;
+  /// What was asked and agreed in the opening handshake, as `on_connect` saw it: path, headers, subprotocol. Kept only
+  /// when the options said `keep_request`. Shared, so that it is good for as long as you keep it, on any thread, also
+  /// after the connection has ended; nobody changes it. Errors: `not_kept`, `closed`, `wrong_thread`.
+  ///
+  ///     if (auto r = c.request()) log((*r)->path(), (*r)->peer.fields.find("User-Agent"));
+  [[nodiscard]] result<std::shared_ptr<const handshake>> request() const;
   /// The agreed extensions, as in Sec-WebSocket-Extensions; empty for none.
   [[nodiscard]] result<std::string> extensions() const;
 

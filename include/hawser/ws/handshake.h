@@ -11,7 +11,8 @@
 
 HAWSER_BEGIN
 
-/// The opening handshake as `on_connect` sees it. Valid until the handler returns.
+/// The opening handshake as `on_connect` sees it, valid until the handler returns. To ask for it later see
+/// `connection::request`.
 struct handshake {
   std::string target;       ///< The request target: path and query.
   std::string subprotocol;  ///< Agreed; empty for none.

@@ -38,6 +38,7 @@ struct server_options {
   std::vector<std::string> allowed_origins;  ///< Pages of these origins may connect, beside those of this host (403).
   bool insecure_any_origin = false;          ///< Pages of any site may connect with their users' cookies.
   bool in_parts = false;                     ///< Deliver messages as they come, in parts.
+  bool keep_request = false;                 ///< `connection::request` answers for as long as the connection lives.
   log_sink* log = nullptr;                   ///< Must outlive the server.
 };
 
@@ -67,7 +68,8 @@ struct client_options {
   std::string origin;                     ///< Sent as Origin when not empty.
   bool strict_extensions_header = false;  ///< A response that splits Sec-WebSocket-Extensions fails (RFC 6455, 11.3.2).
   bool in_parts = false;
-  log_sink* log = nullptr;  ///< Must outlive the client.
+  bool keep_request = false;  ///< `connection::request` answers for as long as the connection lives.
+  log_sink* log = nullptr;    ///< Must outlive the client.
 };
 
 HAWSER_END

@@ -22,11 +22,7 @@ connection::connection(resources& shared, const settings& obey, role side, tick 
 }
 
 connection::~connection() {
-  if (res_->turn_ == this) {
-    res_->turn_ = nullptr;
-    res_->in_ = res_->lent_ = {};
-    res_->held_ = {};
-  }
+  if (res_->turn_ == this) res_->end_input();
   state_ = state::over;
   drop_assembly();
   out_.clear(res_->block_);
@@ -48,27 +44,6 @@ void connection::attach(std::vector<agreed_extension> stages, tick now) {
 
 statistics connection::stats() const noexcept {
   return {bytes_in_, bytes_out_, messages_in_, messages_out_, out_.backlog()};
-}
-
-// What was received goes with the turn, unless it is another connection's: a turn may end inside another's.
-void connection::end_turn() {
-  out_.end_turn(res_->block_, res_->pool_);
-  if (res_->turn_ != nullptr && res_->turn_ != this) return;
-  res_->held_ = {};
-  res_->in_ = res_->lent_ = {};
-  res_->turn_ = nullptr;
-}
-
-void connection::receive(byte_span in, tick now) noexcept {
-  last_in_ = now;
-  bytes_in_ += in.size();
-  receive_again(in, now);
-}
-
-void connection::receive_again(byte_span in, tick now) noexcept {
-  res_->turn_ = this;
-  res_->in_ = res_->lent_ = in;
-  res_->now_ = now;
 }
 
 // Where the rest of a large message goes: behind what has come of it. Worth it only when the system can fill a good

@@ -127,16 +127,6 @@ turn_block::~turn_block() = default;
 
 outbox::~outbox() { delete queue_; }
 
-void outbox::begin_turn(turn_block& block) noexcept {
-  if (block.holder_ == nullptr && queue_ == nullptr) block.holder_ = this;
-}
-
-void outbox::end_turn(turn_block& block, buffer_pool& pool) {
-  if (block.holder_ != this) return;
-  if (pending(block) > 0) return spill(block, pool, block.sent_);
-  block.holder_ = nullptr;  // Empty: `sent` has reset it.
-}
-
 outbox::queue& outbox::need_queue() {
   if (queue_ == nullptr) queue_ = new queue;
   return *queue_;
@@ -269,12 +259,8 @@ void outbox::view_queue(turn_block& block) const {
     block.gathered_.push_back(queue_->chunks[queue_->head + i].view());
 }
 
-std::span<const byte_view> outbox::gather(turn_block& block, buffer_pool& pool) {
+std::span<const byte_view> outbox::gather_chunks(turn_block& block, buffer_pool& pool) {
   if (block.holder_ == this) {
-    if (block.references_.empty()) {
-      block.whole_ = {block.bytes_.get() + block.sent_, block.size_ - block.sent_};
-      return {&block.whole_, block.whole_.empty() ? 0U : 1U};
-    }
     view_block(block);
   } else if (queue_ != nullptr) {
     queue_->admit_lane(pool);
@@ -286,11 +272,10 @@ std::span<const byte_view> outbox::gather(turn_block& block, buffer_pool& pool) 
   return all.first(std::min(all.size(), most_chunks));
 }
 
-// A short write ends the use of the block for this turn: what is left waits in the backlog. That not everything was
-// offered at once is no short write.
-void outbox::sent(turn_block& block, buffer_pool& pool, std::size_t n) {
+// Less than everything. A short write ends the use of the block for this turn: what is left waits in the backlog. That
+// not everything was offered at once is no short write.
+void outbox::sent_part(turn_block& block, buffer_pool& pool, std::size_t n) {
   if (block.holder_ == this) {
-    if (n == pending(block)) return reset(block);
     view_block(block);
     std::size_t offered = 0;
     for (std::size_t i = 0; i < std::min(block.gathered_.size(), most_chunks); ++i)
@@ -309,11 +294,6 @@ void outbox::sent(turn_block& block, buffer_pool& pool, std::size_t n) {
     delete queue_;
     queue_ = nullptr;
   }
-}
-
-void outbox::reset(turn_block& block) noexcept {
-  block.size_ = block.referenced_ = block.raw_ = block.sent_ = 0;
-  if (!block.references_.empty()) block.references_.clear();
 }
 
 // Moves what follows the first `from` bytes of the block into the queue and gives the block back: counted bytes by

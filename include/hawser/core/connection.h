@@ -47,6 +47,12 @@ class HAWSER_API resources {
  private:
   friend class connection;
   friend struct fast_path;
+  void end_input() noexcept {
+    if (held_) held_ = {};
+    in_ = lent_ = {};
+    turn_ = nullptr;
+  }
+
   buffer_pool& pool_;
   masking_keys keys_;
   turn_block block_;
@@ -114,14 +120,26 @@ class HAWSER_API connection {
 
   // ---- turns
   void begin_turn() noexcept { out_.begin_turn(res_->block_); }
-  void end_turn();
+  void end_turn() {
+    out_.end_turn(res_->block_, res_->pool_);
+    // What was received goes with the turn, unless it is another connection's: a turn may end inside another's.
+    if (res_->turn_ == this || res_->turn_ == nullptr) res_->end_input();
+  }
 
   // ---- from below
   /// Bytes from the peer. They are unmasked where they lie and must stay until `next` said `none`, or `unconsumed` was
   /// rescued.
-  void receive(byte_span in, tick now) noexcept;
+  void receive(byte_span in, tick now) noexcept {
+    last_in_ = now;
+    bytes_in_ += in.size();
+    receive_again(in, now);
+  }
   /// Bytes that were received before and waited: as `receive`, but counted already.
-  void receive_again(byte_span in, tick now) noexcept;
+  void receive_again(byte_span in, tick now) noexcept {
+    res_->turn_ = this;
+    res_->in_ = res_->lent_ = in;
+    res_->now_ = now;
+  }
   /// When the middle of a large message is awaited: where its next bytes should be put. Empty otherwise: use `receive`.
   [[nodiscard]] byte_span receive_area() noexcept;
   /// The buffer that `receive_area` lies in, for an operation that outlives the call, and the area's offset in it.

@@ -58,9 +58,15 @@ class HAWSER_API outbox {
   // ---- whose turn it is
   /// Takes the block for this connection, when nobody has it and there is no backlog. Without it everything goes to the
   /// backlog.
-  void begin_turn(turn_block& block) noexcept;
+  void begin_turn(turn_block& block) noexcept {
+    if (block.holder_ == nullptr && queue_ == nullptr) block.holder_ = this;
+  }
   /// Gives the block back; what `sent` did not cover has been moved to the backlog.
-  void end_turn(turn_block& block, buffer_pool& pool);
+  void end_turn(turn_block& block, buffer_pool& pool) {
+    if (block.holder_ != this) return;
+    if (pending(block) > 0) return spill(block, pool, block.sent_);
+    block.holder_ = nullptr;  // Empty: `sent` has reset it.
+  }
 
   [[nodiscard]] bool holds(const turn_block& block) const noexcept { return block.holder_ == this; }
 
@@ -101,9 +107,16 @@ class HAWSER_API outbox {
 
   // ---- bytes out
   /// Everything that is to be sent now, at most 64 chunks, in order. Valid until the next call.
-  std::span<const byte_view> gather(turn_block& block, buffer_pool& pool);
+  std::span<const byte_view> gather(turn_block& block, buffer_pool& pool) {
+    if (block.holder_ != this || !block.references_.empty()) return gather_chunks(block, pool);
+    block.whole_ = {block.bytes_.get() + block.sent_, block.size_ - block.sent_};
+    return {&block.whole_, block.whole_.empty() ? 0U : 1U};
+  }
   /// The first `n` bytes of what `gather` gave were taken by the system.
-  void sent(turn_block& block, buffer_pool& pool, std::size_t n);
+  void sent(turn_block& block, buffer_pool& pool, std::size_t n) {
+    if (block.holder_ == this && n == pending(block)) return reset(block);
+    sent_part(block, pool, n);
+  }
 
   /// Bytes to be sent: in the block, when it is ours, and in the backlog.
   [[nodiscard]] std::size_t pending(const turn_block& block) const noexcept {
@@ -124,7 +137,12 @@ class HAWSER_API outbox {
   queue& need_queue();
   [[nodiscard]] std::size_t queued() const noexcept;
   [[nodiscard]] std::size_t backlog_bytes() const noexcept;
-  static void reset(turn_block& block) noexcept;
+  static void reset(turn_block& block) noexcept {
+    block.size_ = block.referenced_ = block.raw_ = block.sent_ = 0;
+    if (!block.references_.empty()) block.references_.clear();
+  }
+  std::span<const byte_view> gather_chunks(turn_block& block, buffer_pool& pool);
+  void sent_part(turn_block& block, buffer_pool& pool, std::size_t n);
   static void view_block(turn_block& block);
   void view_queue(turn_block& block) const;
   void spill(turn_block& block, buffer_pool& pool, std::size_t from);

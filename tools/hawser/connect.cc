@@ -120,7 +120,8 @@ lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out) {
 }
 
 void describe(const hawser::handshake& agreed, const std::string& url) {
-  say("connected to " + url + " (" + agreed.remote.text() + ")");
+  const std::string remote = agreed.remote.text();
+  say("connected to " + url + (url.find(remote) == std::string::npos ? " (" + remote + ")" : ""));
   say(agreed.subprotocol.empty() ? "no subprotocol" : "subprotocol: " + agreed.subprotocol);
   if (agreed.extensions.empty()) say("no extensions");
   for (const hawser::core::negotiation_note& note : agreed.extensions)

@@ -63,7 +63,7 @@ constexpr entry entries[] = {
     {errc::name_not_found, fault::transport,
      "The host name has no address. Check the spelling and the name server, or try again later."},
     {errc::connection_refused, fault::transport,
-     "Nothing listens at that host and port. Start the server or correct the port, then try again."},
+     "Nothing listens there. Start the server or correct the address, then try again."},
     {errc::unreachable, fault::transport,
      "There is no route to the host. Check the network and the address, or try again later."},
     {errc::connect_timeout, fault::transport,

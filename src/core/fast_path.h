@@ -30,19 +30,33 @@ struct fast_path {
   /// Puts a message into this turn's block. False: not taken, for any reason; the long way is to be asked.
   static bool send(connection& c, opcode op, byte_view payload) noexcept {
     const auto number = static_cast<std::uint8_t>(op);
-    const std::size_t size = payload.size();
-    if (c.state_ != connection::state::open || number - 1U > 1U || c.sending_parts_) return false;
-    if (c.pipeline_ && (!c.in_hot_state_ || (c.out_opcodes_ >> number & 1U) != 0)) return false;
-    if (c.side_ != role::server) return c.send_masked(op, payload);
-    if (size >= copy_below || size > c.settings_->bounds.max_outgoing_frame) return false;
-    turn_block& block = c.res_->block_;
-    std::byte* to = c.out_.block_room(block, size + max_frame_header);
+    if (c.pipeline_ && (!c.in_hot_state_ || concerns_stages(c, number, payload.size()))) return false;
+    std::byte* to = room_for(c, number, payload.size());
     if (to == nullptr) return false;
-    const std::size_t header = write_frame_header(to, static_cast<std::uint8_t>(0x80U | number), size);
-    c.out_.commit_block(block, header + size);
+    put(c, to, number, payload);
+    return true;
+  }
+
+  /// True when a stage wants to be asked about a message to be sent.
+  static bool concerns_stages(const connection& c, std::uint8_t number, std::size_t size) noexcept {
+    return (c.out_opcodes_ >> number & 1U) != 0 && size >= c.pipeline_->wants().out_min_size;
+  }
+
+  /// Where `put` may put a short message of this opcode; null: not now, or not this message.
+  static std::byte* room_for(connection& c, std::uint8_t number, std::size_t size) noexcept {
+    if (c.state_ != connection::state::open || number - 1U > 1U || c.sending_parts_) return nullptr;
+    if (size >= copy_below || size > c.settings_->bounds.max_outgoing_frame) return nullptr;
+    return c.out_.block_room(c.res_->block_, size + max_frame_header);
+  }
+
+  /// Frames a message there. `first` is its opcode and the bits of its stages.
+  static void put(connection& c, std::byte* to, std::uint8_t first, byte_view payload) noexcept {
+    if (c.side_ != role::server) return c.put_masked(to, first, payload);
+    const std::size_t size = payload.size();
+    const std::size_t header = write_frame_header(to, static_cast<std::uint8_t>(0x80U | first), size);
+    c.out_.commit_block(c.res_->block_, header + size);
     ++c.messages_out_;
     if (size > 0) std::memcpy(to + header, payload.data(), size);
-    return true;
   }
 
   /// True while nothing is half-way that could want a time or a place of its own: neither `deadline` nor
@@ -52,15 +66,15 @@ struct fast_path {
   }
 
  private:
-  // A final frame of text or binary, complete, below 64 KiB, masked as it must be, within the limits, of no interest to
-  // a stage. RFC 6455, 5.2.
+  // A final frame of text or binary, complete, below 64 KiB, masked as it must be, within the limits, that every stage
+  // lets be. RFC 6455, 5.2.
   static kind take(connection& c, resources& shared) {
     const byte_span in = shared.in_;
     if (in.size() < 2) return kind::none;
     const bool masked = c.side_ == role::server;
     const auto* p = reinterpret_cast<const std::uint8_t*>(in.data());
     const unsigned op = p[0] ^ 0x80U;
-    if (op - 1 > 1 || (p[1] >> 7 != 0) != masked || (c.in_opcodes_ >> op & 1U) != 0) return kind::none;
+    if (op - 1 > 1 || (p[1] >> 7 != 0) != masked) return kind::none;
     std::size_t length = p[1] & 0x7FU;
     std::size_t header = masked ? 6 : 2;
     if (length >= 126) {
@@ -71,6 +85,7 @@ struct fast_path {
     }
     const limits& most = c.settings_->bounds;
     if (in.size() < header + length || length > most.max_message || length > most.max_frame) return kind::none;
+    if ((c.in_opcodes_ >> op & 1U) != 0 && !c.stages_let_be(header, length)) return kind::none;
     const byte_span payload{in.data() + header, length};
     if (masked) {
       std::uint32_t key;

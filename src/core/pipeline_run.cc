@@ -195,8 +195,10 @@ class pipeline::state::step_of {
     lane& l = s_.at(way_);
     const byte_span chunk = take_input();
     if (k_.what == verdict::kind::whole && !s_.count(k_, chunk.size())) return false;
-    if (k_.what == verdict::kind::whole && k_.fin && !k_.store && is_all_of(chunk, l.owned)) {
-      k_.store = std::move(l.owned);
+    if (k_.fin && !k_.store && lies_in(chunk, l.owned) && (k_.what == verdict::kind::whole || !changed_behind(l))) {
+      const auto from = static_cast<std::size_t>(chunk.data() - l.owned.data());
+      k_.store = l.owned.slice(from, chunk.size());
+      if (k_.what == verdict::kind::whole) l.owned = {};
       return true;
     }
     if (!k_.store || k_.store.back_room() < chunk.size()) {
@@ -212,8 +214,15 @@ class pipeline::state::step_of {
     return true;
   }
 
-  static bool is_all_of(byte_span chunk, const buffer& body) {
-    return body && chunk.data() == body.data() && chunk.size() == body.size();
+  static bool lies_in(byte_span chunk, const buffer& body) {
+    return body && !chunk.empty() && chunk.data() >= body.data() &&
+           chunk.data() + chunk.size() <= body.data() + body.size();
+  }
+  /// True when a stage behind this one writes into the bytes that it passes on.
+  bool changed_behind(const lane& l) const {
+    for (const link* k = &k_ + 1; k != l.links.data() + l.count && k->what != verdict::kind::transform; ++k)
+      if (k->what == verdict::kind::in_place) return true;
+    return false;
   }
 
   head told() {

@@ -153,6 +153,31 @@ bool connection::begin_staged(const frame_header& h) {
   return true;
 }
 
+// Asks the stages about the plain message in front of the input: `fast_path`. True: all of them let it be, and nothing
+// has changed. False: its header was worked in and the stages are to get it, or one of them failed.
+bool connection::stages_let_be(std::size_t header, std::size_t length) {
+  byte_span& in = res_->in_;
+  head m;
+  m.opcode = static_cast<std::uint8_t>(std::to_integer<unsigned>(in[0]) & 0x0FU);
+  m.sized = 1;
+  m.size = length;
+  tell_room();
+  if (!pipeline_->begin(direction::in, m, res_->now_)) {
+    end_staged();
+    return false;
+  }
+  if (pipeline_->has_work()) in_hot_state_ = false;
+  if (pipeline_->bypassed(direction::in)) return true;
+  frame_first_ = std::to_integer<std::uint8_t>(in[0]);
+  if (side_ == role::server) std::memcpy(&frame_key_, in.data() + header - sizeof frame_key_, sizeof frame_key_);
+  frame_left_ = length;
+  fragments_ = 1;
+  message_op_ = m.opcode;
+  in_frame_ = staged_ = true;
+  in = in.subspan(header);
+  return false;
+}
+
 // Takes what has come of a data frame's payload.
 kind connection::read_payload() {
   byte_span& in = input();

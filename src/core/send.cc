@@ -50,37 +50,35 @@ errc connection::check_message(opcode op) const {
   return own ? errc::ok : errc::invalid_argument;
 }
 
-// The rest of `fast_path::send` for a client.
-bool connection::send_masked(opcode op, byte_view payload) noexcept {
-  const std::size_t size = payload.size();
-  if (size >= copy_below || size > settings_->bounds.max_outgoing_frame) return false;
-  std::byte* to = out_.block_room(res_->block_, size + max_frame_header);
-  if (to == nullptr) return false;
+// `fast_path::put` for a client.
+void connection::put_masked(std::byte* to, std::uint8_t first, byte_view payload) noexcept {
   const std::uint32_t key = res_->keys_.next();
-  const auto first = static_cast<std::uint8_t>(fin_bit | static_cast<std::uint8_t>(op));
-  const std::size_t header = write_frame_header(to, first, size, key);
+  const std::size_t header = write_frame_header(to, static_cast<std::uint8_t>(fin_bit | first), payload.size(), key);
   mask_copy(to + header, payload, key);
-  out_.commit_block(res_->block_, header + size);
+  out_.commit_block(res_->block_, header + payload.size());
   ++messages_out_;
-  return true;
 }
 
 errc connection::send(opcode op, byte_view payload) {
   if (fast_path::send(*this, op, payload)) return errc::ok;
+  if (pipeline_ && in_hot_state_) {
+    std::byte* to = fast_path::room_for(*this, static_cast<std::uint8_t>(op), payload.size());
+    if (to != nullptr) return send_short(to, op, payload);
+  }
   const errc e = admit_message(op, payload.size());
   return e == errc::ok ? send_promised(op, payload) : e;
 }
 
 errc connection::send_promised(opcode op, byte_view payload) {
   if (const errc e = check_message(op); e != errc::ok) return e;
-  if (pipeline_) return send_staged(op, payload);
+  if (pipeline_) return send_staged(op, payload, nullptr);
   put_message(static_cast<std::uint8_t>(op), payload, true);
   return errc::ok;
 }
 
 errc connection::send(opcode op, buffer payload) {
-  if (pipeline_) return send(op, payload.view());
   if (const errc e = admit_message(op, payload.size()); e != errc::ok) return e;
+  if (pipeline_) return send_staged(op, payload.view(), &payload);
   put_message(static_cast<std::uint8_t>(op), std::move(payload), true);
   return errc::ok;
 }
@@ -93,10 +91,7 @@ errc connection::begin_message(opcode op) {
     drain_out();
     tell_room();
     if (state_ != state::open) return errc::closed;
-    if ((out_opcodes_ >> h.opcode & 1U) != 0 && !pipeline_->begin(direction::out, h, res_->now_)) {
-      end_staged();
-      return errc::closed;
-    }
+    if ((out_opcodes_ >> h.opcode & 1U) != 0 && !begin_out(h)) return errc::closed;
     parts_staged_ = (out_opcodes_ >> h.opcode & 1U) != 0 && !pipeline_->bypassed(direction::out);
     if (!parts_staged_) pipeline_->occupy(direction::out, true);
   }

@@ -1,6 +1,7 @@
 // Messages out through the stages of extensions, and what stages ask for of themselves.
 
 #include "core/assembly.h"
+#include "core/fast_path.h"
 
 #include <hawser/core/connection.h>
 
@@ -24,8 +25,38 @@ void connection::tell_room() noexcept {
   pipeline_->set_room(direction::out, state_ == state::open ? most - std::min(most, waiting) : 0);
 }
 
-// Sends a whole message on a connection with stages. What they held goes first.
-errc connection::send_staged(opcode op, byte_view payload) {
+// Asks the stages about a message to be sent. False: one of them failed.
+bool connection::begin_out(head& h) {
+  tell_room();
+  const bool goes_on = pipeline_->begin(direction::out, h, res_->now_);
+  if (!goes_on) end_staged();
+  if (pipeline_->has_work()) in_hot_state_ = false;
+  return goes_on;
+}
+
+// A short message for which there is room in the block, at a time when stages have nothing else to do.
+errc connection::send_short(std::byte* to, opcode op, byte_view payload) {
+  head h;
+  h.opcode = static_cast<std::uint8_t>(op);
+  h.sized = 1;
+  h.size = payload.size();
+  if (!begin_out(h)) return errc::closed;
+  send_first_ = first_byte(h);
+  if (!pipeline_->bypassed(direction::out)) return push_staged(payload, true);
+  fast_path::put(*this, to, send_first_, payload);
+  return errc::ok;
+}
+
+void connection::put_whole(std::uint8_t first, byte_view payload, buffer* owner) {
+  if (owner != nullptr)
+    put_message(first, std::move(*owner), true);
+  else
+    put_message(first, payload, true);
+}
+
+// Sends a whole message on a connection with stages. What they held goes first. `owner`, when there is one, is the
+// payload's and may be taken.
+errc connection::send_staged(opcode op, byte_view payload, buffer* owner) {
   drain_out();
   if (state_ != state::open) return errc::closed;
   head h;
@@ -33,18 +64,18 @@ errc connection::send_staged(opcode op, byte_view payload) {
   h.sized = 1;
   h.size = payload.size();
   if ((out_opcodes_ >> h.opcode & 1U) == 0 || payload.size() < pipeline_->wants().out_min_size) {
-    put_message(h.opcode, payload, true);
+    put_whole(h.opcode, payload, owner);
     return errc::ok;
   }
-  tell_room();
-  if (!pipeline_->begin(direction::out, h, res_->now_)) {
-    end_staged();
-    return errc::closed;
-  }
+  if (!begin_out(h)) return errc::closed;
   send_first_ = first_byte(h);
-  if (!pipeline_->bypassed(direction::out)) return push_staged(payload, true);
-  put_message(send_first_, payload, true);
-  return errc::ok;
+  if (pipeline_->bypassed(direction::out)) {
+    put_whole(send_first_, payload, owner);
+    return errc::ok;
+  }
+  if (owner == nullptr) return push_staged(payload, true);
+  pipeline_->push_owned(direction::out, std::move(*owner), res_->now_);
+  return put_staged();
 }
 
 // Pushes bytes through the stages; those that write get a copy.
@@ -127,7 +158,7 @@ kind connection::next_work() {
 void connection::forward_out(pipeline::work& w) {
   if (state_ != state::open || !pipeline_->begin_behind(w.stage, direction::out, w.message, res_->now_)) return;
   send_first_ = first_byte(w.message);
-  if (pipeline_->bypassed(direction::out)) return put_message(send_first_, w.body.view(), true);
+  if (pipeline_->bypassed(direction::out)) return put_message(send_first_, std::move(w.body), true);
   pipeline_->push_owned(direction::out, std::move(w.body), res_->now_);
   put_staged();
 }
@@ -146,13 +177,7 @@ kind connection::forward_in(pipeline::work& w) {
     pipeline_->push_owned(direction::in, std::move(w.body), res_->now_);
     return kind::none;
   }
-  // The application may change what it gets; the stage may have kept it.
-  if (w.body && !w.body.sole_owner()) {
-    a.body = res_->pool_.take(w.body.size());
-    std::copy(w.body.view().begin(), w.body.view().end(), a.body.data());
-  } else {
-    a.body = std::move(w.body);
-  }
+  a.body = std::move(w.body);
   return take_piece(a.body.span(), true);
 }
 

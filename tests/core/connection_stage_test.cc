@@ -112,6 +112,108 @@ core_end& with_keeper(core_end& end, diary& log) {
   return end;
 }
 
+/// Keeps what was sent, for ever.
+struct retainer {
+  static constexpr unsigned hooks = hook::retained;
+  std::vector<buffer>* kept;
+  verdict begin(direction way, head&, context&) { return way == direction::out ? verdict::retain : verdict::bypass; }
+  void retained(direction, const head&, buffer body, context&) { kept->push_back(std::move(body)); }
+};
+
+// A message that owns its bytes is kept by a reference, and what goes out is the same whoever else refers to it.
+TEST(connection_stage, what_is_sent_and_owned_is_retained_without_a_copy) {
+  for (const role side : both_roles) {
+    for (const std::size_t size : {1U, 3000U, 100'000U}) {
+      core_end end(side);
+      std::vector<buffer> kept;
+      end->attach(stage_list().add("x-keep", {}, retainer{&kept}).take(), end.now);
+      const std::string text = content(size);
+      buffer body = end.parts().pool.take(size);
+      std::copy_n(as_bytes(text).begin(), size, body.data());
+      const std::byte* at = body.data();
+      end.turn([&](core::connection& c) {
+        EXPECT_EQ(c.send(opcode::text, body), errc::ok);
+        EXPECT_EQ(c.send(opcode::text, std::move(body)), errc::ok);
+        EXPECT_EQ(c.send(opcode::text, as_bytes(text)), errc::ok);
+      });
+      ASSERT_EQ(kept.size(), 3U);
+      EXPECT_EQ(kept[0].data(), at);
+      EXPECT_EQ(kept[1].data(), at);
+      EXPECT_NE(kept[2].data(), at);
+      const auto wire = end.sent();
+      ASSERT_EQ(wire.frames.size(), 3U);
+      for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(test::text_of(kept[i].view()), text);
+        EXPECT_EQ(wire.frames[i].payload, text);
+      }
+    }
+  }
+}
+
+/// Lets every message be, and sends a control frame of its own for each.
+struct herald {
+  static constexpr unsigned hooks = hook::control;
+  verdict begin(direction, head& h, context& c) {
+    EXPECT_TRUE(c.emit_control(0xB, as_bytes(h.opcode == 1 ? "text" : "binary")));
+    return verdict::bypass;
+  }
+  void control(std::uint8_t, byte_view, context&) {}
+};
+
+// What a stage asks for while it lets a message be goes out in the same turn, whoever sent the message.
+TEST(connection_stage, a_stage_may_act_on_a_message_that_it_bypasses) {
+  claims uses;
+  uses.opcodes = 1U << 0xB;
+  for (const role side : both_roles) {
+    core_end end(side);
+    end->attach(stage_list().add("x-herald", uses, herald{}).take(), end.now);
+    end.turn([](core::connection& c) { EXPECT_EQ(c.send(opcode::text, as_bytes("out")), errc::ok); });
+    EXPECT_EQ(end.sent().frames.size(), 2U);
+    end.turn([](core::connection& c) {
+      EXPECT_EQ(c.begin_message(opcode::binary), errc::ok);
+      EXPECT_EQ(c.send_part(as_bytes("parts"), true), errc::ok);
+    });
+    EXPECT_EQ(end.sent().frames.size(), 4U);
+    end.receive(frame_writer(other(side)).text("in").text("two").take());
+    EXPECT_EQ(end.events, (std::vector{seen_message("in"), seen_message("two")}));
+    EXPECT_EQ(end.sent().frames.size(), 6U);
+  }
+}
+
+/// Takes what begins with a given opcode, and lets the rest be.
+struct chooser {
+  static constexpr unsigned hooks = hook::in_place;
+  verdict begin(direction, head& h, context&) { return h.opcode == 2 ? verdict::in_place : verdict::bypass; }
+  void in_place(direction, byte_span chunk, bool, context&) {
+    for (std::byte& b : chunk)
+      b = ~b;
+  }
+};
+
+// The short way asks the stages once, whatever they answer, in any cut.
+TEST(connection_stage, messages_that_are_let_be_and_others_in_turn) {
+  for (const role side : both_roles) {
+    const std::string low = "low";
+    std::string high = low;
+    for (char& c : high)
+      c = static_cast<char>(~c);
+    const test::byte_string wire = frame_writer(other(side)).text("a").binary(as_bytes(high)).text("b").take();
+    for (std::size_t cut = 0; cut <= wire.size(); ++cut) {
+      core_end end(side);
+      end->attach(stage_list().add("x-choose", {}, chooser{}).take(), end.now);
+      end.receive(byte_view(wire).first(cut));
+      end.receive(byte_view(wire).subspan(cut));
+      EXPECT_EQ(end.events, (std::vector{seen_message("a"), seen_message(low, opcode::binary), seen_message("b")}));
+      end.turn([&](core::connection& c) {
+        EXPECT_EQ(c.send(opcode::text, as_bytes("a")), errc::ok);
+        EXPECT_EQ(c.send(opcode::binary, as_bytes(low)), errc::ok);
+      });
+      ASSERT_EQ(end.sent().frames.size(), 2U);
+      EXPECT_EQ(end.sent().frames[1].payload, high);
+    }
+  }
+}
+
 // What the network's stage hands on, the application's takes away again: all of it in the turn that brought it.
 TEST(connection_stage, two_stages_that_take_messages_away_hand_them_on_in_one_turn) {
   for (const role side : both_roles) {

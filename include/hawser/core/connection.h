@@ -228,6 +228,7 @@ class HAWSER_API connection {
   bool accept_data(const frame_header& h);
   bool accept_size(const frame_header& h);
   bool begin_staged(const frame_header& h);
+  bool stages_let_be(std::size_t header, std::size_t length);
   kind read_payload();
   kind store(byte_span masked, bool fin);
   kind pull_pieces();
@@ -244,7 +245,7 @@ class HAWSER_API connection {
   kind take_close(byte_span payload);
 
   // send.cc
-  bool send_masked(opcode op, byte_view payload) noexcept;
+  void put_masked(std::byte* to, std::uint8_t first, byte_view payload) noexcept;
   errc admit(std::size_t size) const noexcept;
   errc admit_message(opcode op, std::size_t size);
   [[nodiscard]] errc check_message(opcode op) const;
@@ -256,7 +257,10 @@ class HAWSER_API connection {
   bool put_control(std::uint8_t op, byte_view payload);
 
   // send_staged.cc
-  errc send_staged(opcode op, byte_view payload);
+  bool begin_out(head& h);
+  errc send_short(std::byte* to, opcode op, byte_view payload);
+  errc send_staged(opcode op, byte_view payload, buffer* owner);
+  void put_whole(std::uint8_t first, byte_view payload, buffer* owner);
   errc push_staged(byte_view payload, bool fin);
   errc put_staged();
   void append_to(buffer& made, byte_view piece);

@@ -27,7 +27,7 @@ enum class kind : std::uint8_t {
 
 /// The details of the event that `next` returned. Valid until the next call on the connection.
 struct event {
-  byte_span payload;        ///< May be changed by the owner.
+  byte_span payload;        ///< May be changed by the owner, where no stages are at work: those may have kept it.
   buffer* owner = nullptr;  ///< When not null the payload is the content of this buffer, which may be moved away.
   tick first_byte{};        ///< When the first and the last byte of the message were received.
   tick last_byte{};

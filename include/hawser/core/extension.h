@@ -85,7 +85,8 @@ struct verdict {
 
   static const verdict bypass;     ///< Not interested: no further call for this message, no cost per byte.
   static const verdict observe;    ///< Sees chunks as they pass: `observe()`. No copy.
-  static const verdict retain;     ///< Observes nothing, but gets a reference to the finished message: `retained()`.
+  static const verdict retain;     ///< Observes nothing, but gets the finished message: `retained()`. A reference when
+                                   ///< the message owns its bytes and no stage behind writes into them, else a copy.
   static const verdict in_place;   ///< Changes bytes where they lie, size stays: `in_place()`.
   static const verdict transform;  ///< Between two buffers, like zlib: `transform()`.
   static const verdict whole;      ///< Takes the complete message away: `whole()`; `context::forward` lets it go on.

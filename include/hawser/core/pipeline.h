@@ -86,8 +86,9 @@ class HAWSER_API pipeline {
   /// `more`. The bytes must stay until `pull` says `more` again, or `stash` was called.
   void push(direction way, byte_span chunk, bool fin, tick now);
   /// Gives the whole message at once and keeps its bytes alive until it is over: for forwarded messages. A body that
-  /// has other owners is copied when a stage would write into it; `whole` gets it without a copy where nothing is
-  /// before it.
+  /// has other owners is copied when a stage would write into it; `whole` and `retain` get it, or the part of it that
+  /// came to them, without a copy where it comes as it is and no stage behind a `retain` writes into it. So the caller
+  /// must not write into the pieces that it pulls of it.
   void push_owned(direction way, buffer body, tick now);
 
   enum class pulled : std::uint8_t {

@@ -110,8 +110,10 @@ void loop::batch(tick deadline) {
 }
 
 void loop::call_posted() {
+  bool rung = false;
   {
     const std::lock_guard lock(posted_lock_);
+    rung = rung_ != nullptr;
     calling_.swap(posted_);
     has_posted_.store(false, std::memory_order_release);
   }
@@ -120,6 +122,21 @@ void loop::call_posted() {
     // Destroyed with what it captured before the next one runs.
     const function<void()> mine = std::move(call);
     mine();
+  }
+  if (rung) answer_bells();
+}
+
+void loop::answer_bells() {
+  for (;;) {
+    bell_link* next = nullptr;
+    {
+      const std::lock_guard lock(posted_lock_);
+      next = rung_;
+      if (next == nullptr) return;
+      rung_ = next->next_rung_ == next ? nullptr : next->next_rung_;
+      next->next_rung_ = nullptr;
+    }
+    static_cast<bell*>(next)->on_ring();
   }
 }
 
@@ -170,6 +187,18 @@ void loop::post(function<void()> call) {
     first = !has_posted_.exchange(true, std::memory_order_acq_rel);
   }
   // Within its own batch the loop looks before it waits.
+  if (first && current_ != this) driver_->wake();
+}
+
+void loop::ring(bell& item) noexcept {
+  bool first = false;
+  {
+    const std::lock_guard lock(posted_lock_);
+    if (deaf_ || item.next_rung_ != nullptr) return;
+    item.next_rung_ = rung_ != nullptr ? rung_ : &item;
+    rung_ = &item;
+    first = !has_posted_.exchange(true, std::memory_order_acq_rel);
+  }
   if (first && current_ != this) driver_->wake();
 }
 

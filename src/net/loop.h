@@ -56,6 +56,24 @@ class dirty : public dirty_link {
   ~dirty() = default;
 };
 
+/// The place of a bell among those that were rung.
+class bell_link {
+ private:
+  friend class loop;
+  bell_link* next_rung_ = nullptr;  // Guarded by the loop's lock. Itself: last in the list. Null: not in it.
+};
+
+/// Something that any thread may have called on a loop's thread without allocating: for calls that must not fail. One
+/// that is rung stays where it is for as long as the loop.
+class bell : public bell_link {
+ public:
+  /// Called on the loop's thread, once however often it was rung since the last call.
+  virtual void on_ring() = 0;
+
+ protected:
+  ~bell() = default;
+};
+
 /// Something that dies at the end of the batch, when nothing on the stack can refer to it any more.
 class mortal {
  public:
@@ -79,8 +97,8 @@ struct loop_options {
   log_sink* log = nullptr;          ///< Null: silent. Must outlive the loop.
 };
 
-/// Everything but `post`, `stop`, `current` and `on_own_thread` belongs to the loop's thread, or to any one thread
-/// while it does not run. Whatever was made for the loop (streams, timers, dirty items) goes before it.
+/// Everything but `post`, `ring`, `stop`, `current` and `on_own_thread` belongs to the loop's thread, or to any one
+/// thread while it does not run. Whatever was made for the loop (streams, timers, dirty items) goes before it.
 class HAWSER_API loop {
  public:
   /// Errors: `out_of_resources`.
@@ -101,6 +119,8 @@ class HAWSER_API loop {
   /// Queues `call` for the loop's thread and wakes it once a batch. Any thread. Calls still queued when the loop is
   /// destroyed are destroyed uncalled.
   void post(function<void()> call);
+  /// Has `item.on_ring` called behind everything that was posted before. Any thread; never fails.
+  void ring(bell& item) noexcept;
 
   /// The loop that runs on this thread, or null.
   static loop* current() noexcept { return current_; }
@@ -144,6 +164,7 @@ class HAWSER_API loop {
   explicit loop(const loop_options& options);
   void batch(tick deadline);
   void call_posted();
+  void answer_bells();
   void end_batch();
 
   clock_source own_clock_;
@@ -165,6 +186,7 @@ class HAWSER_API loop {
   std::atomic<bool> has_posted_{false};  // Written under the lock.
   std::mutex posted_lock_;
   std::vector<function<void()>> posted_;   // Guarded by the lock.
+  bell_link* rung_ = nullptr;              // Guarded by the lock.
   bool deaf_ = false;                      // Guarded by the lock: the loop is going.
   std::vector<function<void()>> calling_;  // What is being called; kept for its memory.
 

@@ -5,12 +5,22 @@
 
 #include <hawser/ws/client.h>
 
-#include <atomic>
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 HAWSER_BEGIN
+
+namespace {
+
+// How much longer than the close timeout `stop` waits for handlers that hold up the end.
+constexpr ticks patience_with_handlers = std::chrono::seconds(1);
+
+}  // namespace
 
 struct client::state {
   client_plan plan;
@@ -19,7 +29,10 @@ struct client::state {
   std::mutex lock;
   std::shared_ptr<client_engine> engine;  // Under the lock, while it runs. Shared with the thread that runs it.
   std::thread thread;                     // Under the lock.
-  std::atomic<bool> running{false};
+  bool running = false;                   // Under the lock.
+  bool stop_asked = false;                // Under the lock: also while there is no engine yet.
+  std::uint64_t runs = 0;                 // Under the lock: which run this is.
+  std::condition_variable ended;
 
   [[nodiscard]] std::shared_ptr<client_engine> current() {
     const std::lock_guard guard(lock);
@@ -31,7 +44,7 @@ struct client::state {
   }
   result<void> prepare();
   bool run();
-  void over();
+  void over() noexcept;
 };
 
 client::client(std::string_view url, client_options options) : state_(std::make_shared<state>()) {
@@ -50,7 +63,8 @@ client::~client() {
   }
   if (engine) engine->stop();
   if (std::thread own = state_->take_thread(); own.joinable()) own.join();
-  state_->running.wait(true);
+  std::unique_lock guard(state_->lock);
+  state_->ended.wait(guard, [this] { return !state_->running; });
 }
 
 extension_list& client::extensions() noexcept { return state_->plan.extensions; }
@@ -91,21 +105,36 @@ client& client::on_disconnect(function<void(const disconnect&)> h) {
 
 // Makes the engine. From now on `running` is true until what runs it has ended. What is wrong with the plan is told.
 result<void> client::state::prepare() {
-  if (running.exchange(true)) return errc::wrong_state;
-  std::string why;
-  result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &handlers, why, loop);
-  if (made) {
+  {
     const std::lock_guard guard(lock);
-    engine = std::move(*made);
-    return {};
+    if (running) return errc::wrong_state;
+    running = true;
+    stop_asked = false;
+    ++runs;
+  }
+  std::string why;
+  errc wrong = errc::ok;
+  try {
+    result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &handlers, why, loop);
+    if (made) {
+      std::shared_ptr<client_engine> ready = std::move(*made);
+      const std::lock_guard guard(lock);
+      engine = std::move(ready);
+      if (stop_asked) engine->stop();
+      return {};
+    }
+    wrong = to_errc(made.error());
+  } catch (...) {
+    over();
+    throw;
   }
   over();
   try {
-    if (handlers.error) handlers.error(failure(to_errc(made.error()), why));
+    if (handlers.error) handlers.error(failure(wrong, why));
   } catch (...) {
     if (plan.options.log != nullptr) plan.options.log->write(log_level::error, "a handler of a client threw");
   }
-  return made.error();
+  return wrong;
 }
 
 bool client::state::run() {
@@ -120,16 +149,17 @@ bool client::state::run() {
   return clean;
 }
 
-void client::state::over() {
-  running.store(false);
-  running.notify_all();
+void client::state::over() noexcept {
+  const std::lock_guard guard(lock);
+  running = false;
+  ended.notify_all();
 }
 
 // Nothing of `this` is touched once the loop may run: a handler may destroy the client.
 int client::run_forever() {
   const std::shared_ptr<state> keep = state_;
   if (!keep->prepare()) return 2;
-  const std::weak_ptr<client_engine> engine = keep->engine;
+  const std::weak_ptr<client_engine> engine = keep->current();
   const interrupt_guard guard([engine] {
     if (const std::shared_ptr<client_engine> running = engine.lock()) running->stop();
   });
@@ -140,16 +170,37 @@ result<void> client::start() {
   const std::shared_ptr<state> keep = state_;
   if (const result<void> ready = keep->prepare(); !ready) return ready;
   if (std::thread before = keep->take_thread(); before.joinable()) before.join();  // It has ended.
-  const std::lock_guard guard(keep->lock);
-  keep->thread = quiet_thread([keep] { keep->run(); });
-  if (keep->thread.joinable()) return {};
-  keep->engine.reset();
+  std::shared_ptr<client_engine> unused;
+  {
+    const std::lock_guard guard(keep->lock);
+    keep->thread = quiet_thread([keep] { keep->run(); });
+    if (keep->thread.joinable()) return {};
+    unused = std::move(keep->engine);
+  }
+  unused.reset();
   keep->over();
   return errc::out_of_resources;
 }
 
-void client::stop() noexcept {
-  if (const std::shared_ptr<client_engine> engine = state_->current()) engine->stop();
+bool client::stop() noexcept {
+  const std::shared_ptr<state> keep = state_;
+  std::shared_ptr<client_engine> engine;
+  std::uint64_t run = 0;
+  {
+    const std::lock_guard guard(keep->lock);
+    if (!keep->running) return true;
+    keep->stop_asked = true;
+    run = keep->runs;
+    engine = keep->engine;
+  }
+  if (engine) engine->stop();
+  if (engine && engine->on_own_thread()) return false;
+  // Not the last owner of it, as far as that depends on this thread: the engine goes where it ran.
+  engine.reset();
+  constexpr ticks year = std::chrono::hours(24 * 365);
+  const ticks most = std::min(keep->plan.options.close_timeout, year) + patience_with_handlers;
+  std::unique_lock guard(keep->lock);
+  return keep->ended.wait_for(guard, most, [&] { return !keep->running || keep->runs != run; });
 }
 
 connection client::current() const noexcept {

@@ -127,20 +127,22 @@ void client_engine::route_events() {
 bool client_engine::run() {
   const mailbox_visit here(work_->box());
   post([this] {
-    if (!stopping_) begin_attempt();
+    if (!stop_asked_.load(std::memory_order_relaxed)) begin_attempt();
   });
   static_cast<void>(loop_->run());
   return clean_;
 }
 
 void client_engine::stop() noexcept {
-  post([this] { stop_here(); });
+  stop_asked_.store(true, std::memory_order_relaxed);
+  loop_->ring(*this);
 }
 
 // What was sent still goes out and the peer still hears the close code; only nobody here listens. At once, not posted:
 // the stack may hold an attempt that would go on otherwise.
-void client_engine::stop_silently() noexcept {
+void client_engine::stop_silently() {
   silent_ = true;
+  stop_asked_.store(true, std::memory_order_relaxed);
   work_->mute();
   stop_here();
 }
@@ -216,7 +218,7 @@ void client_engine::attempt_over(bool was_open) {
   disconnect d;
   d.attempt = count_.attempt();
   d.was_open = was_open;
-  d.will_retry = !stopping_ && !final_ && count_.may_retry();
+  d.will_retry = !stopping_ && !stop_asked_.load(std::memory_order_relaxed) && !final_ && count_.may_retry();
   if (d.will_retry) d.retry_after = count_.next_wait(random_number(loop_->random()), retry_after_);
   step_ = d.will_retry ? step::waiting : step::over;
   if (d.will_retry) loop_->timers().schedule(*this, later(loop_->now(), d.retry_after));

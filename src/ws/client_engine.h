@@ -41,7 +41,7 @@ struct client_plan {
   std::string unix_path;  ///< Connect there instead of to the URL's host.
 };
 
-class client_engine final : private net::timed {
+class client_engine final : private net::timed, private net::bell {
  public:
   /// Reads and checks the plan and makes the loop. `handlers` outlives the engine. Errors: those of `client::start`;
   /// `why` gets a sentence.
@@ -56,7 +56,7 @@ class client_engine final : private net::timed {
   /// Closes with 1001 and ends `run` within the close timeout. Any thread, any number of times.
   void stop() noexcept;
   /// As `stop`, and no handler is called any more. The loop's thread, from a handler.
-  void stop_silently() noexcept;
+  void stop_silently();
   [[nodiscard]] bool on_own_thread() const noexcept { return current_mailbox == &work_->box(); }
   [[nodiscard]] connection current() const noexcept;
   /// Runs `call` on the loop. False when it will not.
@@ -83,6 +83,7 @@ class client_engine final : private net::timed {
   void on_closed(connection c, close_code code, std::string_view reason);
   void attempt_over(bool was_open);
   void on_timer(tick now) override;
+  void on_ring() override { stop_here(); }
   void stop_here();
   void report(const failure& f);
   template <class Handler, class... Args>
@@ -99,6 +100,7 @@ class client_engine final : private net::timed {
   reconnect_count count_;
   net::address peer_;
   std::atomic<std::uint64_t> current_{0};  // The handle, packed.
+  std::atomic<bool> stop_asked_{false};
   step step_ = step::idle;
   bool stopping_ = false;
   bool silent_ = false;  // The handlers may be gone.

@@ -2,6 +2,7 @@
 
 #include "ws/quiet_thread.h"
 
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -20,17 +21,32 @@ constexpr std::array signals{SIGINT, SIGTERM};
 constexpr std::uint64_t interrupted = 1;
 constexpr std::uint64_t finished = std::uint64_t{1} << 32;
 
-// What the signal handler can reach: an event's descriptor, -1 when no guard is active.
+// What the signal handler can reach: an event's descriptor, -1 when no guard is active, and how many are about to use
+// it. A handler counts itself before it looks; so who has taken the descriptor away and then counts none may close it.
 std::atomic<int> event_handle{-1};
+std::atomic<unsigned> in_handlers{0};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<unsigned>::is_always_lock_free);
 std::array<struct sigaction, signals.size()> before;
 
-void put(std::uint64_t word) noexcept {
+void put(int handle, std::uint64_t word) noexcept {
+  [[maybe_unused]] const ssize_t n = ::write(handle, &word, sizeof word);
+}
+
+extern "C" void hawser_on_signal(int) {
   const int saved = errno;
-  [[maybe_unused]] const ssize_t n = ::write(event_handle.load(std::memory_order_relaxed), &word, sizeof word);
+  in_handlers.fetch_add(1);
+  if (const int handle = event_handle.load(); handle >= 0) put(handle, interrupted);
+  in_handlers.fetch_sub(1);
   errno = saved;
 }
 
-extern "C" void hawser_on_signal(int) { put(interrupted); }
+// A handler on another thread may be under way still, however long ago the old ones were put back.
+void close_event() noexcept {
+  const int handle = event_handle.exchange(-1);
+  while (in_handlers.load() != 0)
+    ::sched_yield();
+  ::close(handle);
+}
 
 void install() noexcept {
   for (std::size_t i = 0; i < signals.size(); ++i) {
@@ -43,9 +59,13 @@ void install() noexcept {
   }
 }
 
+// What somebody has installed since over ours is theirs to undo.
 void restore() noexcept {
-  for (std::size_t i = 0; i < signals.size(); ++i)
-    ::sigaction(signals[i], &before[i], nullptr);
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    struct sigaction now {};
+    ::sigaction(signals[i], nullptr, &now);
+    if (now.sa_handler == hawser_on_signal) ::sigaction(signals[i], &before[i], nullptr);
+  }
 }
 
 }  // namespace
@@ -71,15 +91,15 @@ interrupt_guard::interrupt_guard(function<void()> stop) {
   if (active_)
     install();
   else
-    ::close(event_handle.exchange(-1));
+    close_event();
 }
 
 interrupt_guard::~interrupt_guard() {
   if (!active_) return;
   restore();
-  put(finished);
+  put(event_handle.load(), finished);
   waiter_.join();
-  ::close(event_handle.exchange(-1));
+  close_event();
 }
 
 HAWSER_END

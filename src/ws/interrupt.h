@@ -8,8 +8,8 @@
 HAWSER_BEGIN
 
 /// While it lives, SIGINT and SIGTERM call `stop` on a thread of its own; the second one does what it did before. The
-/// handlers that were there are put back afterwards. A signal that the program ignores stays ignored. One at a time; a
-/// second guard does nothing.
+/// handlers that were there are put back afterwards, unless somebody has replaced ours by then. A signal that the
+/// program ignores stays ignored. One at a time; a second guard does nothing.
 class interrupt_guard {
  public:
   explicit interrupt_guard(function<void()> stop);

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <csignal>
-#include <system_error>
 #include <utility>
 
 HAWSER_BEGIN
@@ -16,8 +15,8 @@ std::thread quiet_thread(function<void()> body) noexcept {
   std::thread made;
   try {
     made = std::thread([run = std::move(body)] { run(); });
-  } catch (const std::system_error&) {
-    // Not joinable says it.
+  } catch (...) {
+    // No thread or no memory: not joinable says it.
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return made;

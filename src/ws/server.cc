@@ -59,12 +59,17 @@ class listener final : public net::acceptor {
 };
 
 // One loop with what belongs to it, and how it comes to its end.
-struct unit final : net::timed {
+struct unit final : net::timed, net::bell {
   std::unique_ptr<net::loop> loop;
   std::unique_ptr<worker> work;
   std::deque<listener> listeners;
   bool stopping = false;
   bool quiet = false;  // Under the state's lock: no handler runs, or ever will.
+
+  // What is asked of the loop when it is rung. A stop is asked for once, before the first ring.
+  std::optional<close_code> stop_with;
+  std::atomic<bool> silence_asked{false};
+  function<void()> silenced;  // Called when that is done.
 
   ~unit() {
     if (loop) loop->timers().cancel(*this);
@@ -88,6 +93,14 @@ struct unit final : net::timed {
     // A little later than the sessions' own timers, which know better how they ended.
     loop->timers().schedule(
         *this, later(later(loop->now(), all.front()->core().obeys().close_timeout), 2 * net::timer_wheel::granule));
+  }
+
+  void on_ring() override {
+    if (silence_asked.load(std::memory_order_acquire)) {
+      work->silence();
+      silenced();
+    }
+    if (stop_with) shut_down(*stop_with);
   }
 
   // The peers' time is over.
@@ -122,8 +135,8 @@ struct server::state {
   result<void> make_units();
   result<void> run();
   void run_unit(unit& u);
-  void post_stop();
-  void silence_all();
+  void ring_stop() noexcept;
+  void silence_all() noexcept;
 };
 
 result<void> server::state::make_units() {
@@ -150,6 +163,11 @@ result<void> server::state::make_units() {
     u.loop = std::move(*made);
     u.work = std::make_unique<worker>(*u.loop);
     u.work->set_door(shared.door.get());
+    u.silenced = [this, &u] {
+      const std::lock_guard guard(lock);
+      u.quiet = true;
+      quieter.notify_all();
+    };
     all.push_back(u.work.get());
     u.work->report_to([this](const failure& f) {
       if (shared.on_error) shared.on_error(f);
@@ -173,7 +191,7 @@ void server::state::run_unit(unit& u) {
 }
 
 // From a handler: afterwards no other is called. Those that run on other loops now are waited for.
-void server::state::silence_all() {
+void server::state::silence_all() noexcept {
   for (unit& u : units) {
     if (current_mailbox == &u.work->box()) {
       u.work->silence();
@@ -181,12 +199,8 @@ void server::state::silence_all() {
       u.quiet = true;
       continue;
     }
-    u.work->box().post([this, &u] {
-      u.work->silence();
-      const std::lock_guard guard(lock);
-      u.quiet = true;
-      quieter.notify_all();
-    });
+    u.silence_asked.store(true, std::memory_order_release);
+    u.loop->ring(u);
   }
   std::unique_lock guard(lock);
   quieter.wait(guard, [this] { return std::all_of(units.begin(), units.end(), [](unit& u) { return u.quiet; }); });
@@ -275,7 +289,7 @@ result<void> server::state::run() {
   {
     const std::lock_guard guard(lock);
     if (over) return errc::wrong_state;
-    if (stop_asked) post_stop();
+    if (stop_asked) ring_stop();
   }
   result<void> outcome;
   std::vector<std::thread> threads;
@@ -285,8 +299,10 @@ result<void> server::state::run() {
     threads.pop_back();
     outcome = errc::out_of_resources;
     const std::lock_guard guard(lock);
-    if (!stop_asked) stop_asked = close_code::internal_error;
-    post_stop();
+    if (!stop_asked) {
+      stop_asked = close_code::internal_error;
+      ring_stop();
+    }
     for (; i < units.size(); ++i)
       units[i].quiet = true;
   }
@@ -299,16 +315,18 @@ result<void> server::state::run() {
 }
 
 // Under the lock.
-void server::state::post_stop() {
-  for (unit& u : units)
-    u.work->box().post([&u, code = *stop_asked] { u.shut_down(code); });
+void server::state::ring_stop() noexcept {
+  for (unit& u : units) {
+    u.stop_with = *stop_asked;
+    u.loop->ring(u);
+  }
 }
 
 void server::stop(close_code code) noexcept {
   const std::lock_guard guard(state_->lock);
   if (state_->over || state_->stop_asked) return;
   state_->stop_asked = code;
-  state_->post_stop();
+  state_->ring_stop();
 }
 
 errc server::publish_bytes(std::string_view topic, opcode op, byte_view payload) {

@@ -1,10 +1,10 @@
 #include "ws/slot_table.h"
 
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <utility>
-#include <vector>
 
 HAWSER_BEGIN
 
@@ -20,11 +20,13 @@ struct table {
   std::mutex lock;
   std::uint32_t free = 0;  // First free slot's index; 0: none. Index 0 is never handed out.
   std::uint32_t made = 0;
-  std::vector<mailbox*> boxes;
+  mailbox* boxes = nullptr;  // Those that serve no loop.
 };
 
 table& the_table() noexcept {
-  static table* t = new table;  // Outlives every handle, also those in other static objects.
+  // Never destroyed: outlives every handle, also those in other static objects.
+  alignas(table) static std::byte memory[sizeof(table)];
+  static table* t = ::new (static_cast<void*>(memory)) table;
   return *t;
 }
 
@@ -66,9 +68,9 @@ void mailbox::detach() {
 mailbox& acquire_mailbox() {
   table& t = the_table();
   const std::lock_guard guard(t.lock);
-  if (t.boxes.empty()) return *new mailbox;
-  mailbox* box = t.boxes.back();
-  t.boxes.pop_back();
+  if (t.boxes == nullptr) return *new mailbox;
+  mailbox* box = t.boxes;
+  t.boxes = box->next_free;
   return *box;
 }
 
@@ -76,7 +78,8 @@ void release_mailbox(mailbox& box) {
   box.detach();
   table& t = the_table();
   const std::lock_guard guard(t.lock);
-  t.boxes.push_back(&box);
+  box.next_free = t.boxes;
+  t.boxes = &box;
 }
 
 slot_key acquire_slot(mailbox& box, session& who) {
@@ -98,6 +101,7 @@ void release_slot(std::uint32_t index) noexcept {
   s.generation.store(next, std::memory_order_release);
   s.box.store(nullptr, std::memory_order_release);
   s.full.store(false, std::memory_order_relaxed);
+  s.shut.store(false, std::memory_order_relaxed);
   s.who = nullptr;
   if (next == 0) return;  // All its generations are used up: it retires, so that no two connections share a handle.
   const std::lock_guard guard(t.lock);

@@ -81,6 +81,9 @@ class mailbox {
   /// loop's thread.
   session* speaker = nullptr;
 
+  /// While it serves no loop: the next one that does not. Guarded by the table.
+  mailbox* next_free = nullptr;
+
  private:
   std::mutex lock_;
   net::loop* loop_ = nullptr;
@@ -121,6 +124,7 @@ struct slot {
   budget sent;
   std::atomic<std::uint32_t> drain_asked{0};  // The generation that waits for `on_drain`; 0: none.
   std::atomic<bool> full{false};              // The backlog is over its soft limit.
+  std::atomic<bool> shut{false};              // Nothing more can be sent on the connection.
 };
 
 struct slot_key {

@@ -123,17 +123,19 @@ void worker::bury(session& s) {
 }
 
 // Handlers may run in here: when a connection has ended, when there is room again. What they publish and send goes out
-// in a further round of the same batch.
+// in a further round of the same batch. So may the user's own, when what was kept with a connection goes with it: that
+// may mark others, and bury them too, so nobody goes before all marks are worked off.
 void worker::on_batch_end() {
-  while (!dirty_topics_.empty() || !marked_.empty()) {
-    serve_subscribers();
-    marked_now_.swap(marked_);
-    for (session* s : marked_now_)
-      s->on_batch_end();
-    marked_now_.clear();
-  }
-  end_topics();
-  while (!dead_.empty()) {
+  for (;;) {
+    while (!dirty_topics_.empty() || !marked_.empty()) {
+      serve_subscribers();
+      marked_now_.swap(marked_);
+      for (session* s : marked_now_)
+        s->on_batch_end();
+      marked_now_.clear();
+    }
+    end_topics();
+    if (dead_.empty()) return;
     session* s = dead_.back();
     dead_.pop_back();
     destroy(*s);

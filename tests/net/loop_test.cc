@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -101,6 +102,62 @@ TEST(loop, what_was_posted_before_a_stop_from_another_thread_is_called) {
     other.join();
     EXPECT_TRUE(called);
   }
+}
+
+class counting_bell final : public hawser::net::bell {
+ public:
+  explicit counting_bell(std::function<void()> rung) : rung_(std::move(rung)) {}
+  void on_ring() override { rung_(); }
+
+ private:
+  std::function<void()> rung_;
+};
+
+TEST(loop, a_bell_rings_once_behind_what_was_posted_before_and_may_be_rung_again) {
+  std::string seen;
+  counting_bell one([&] { seen += "one "; });
+  counting_bell other([&] { seen += "other "; });
+  const auto l = make_loop();
+  l->post([&] { seen += "first "; });
+  l->ring(one);
+  l->ring(one);
+  l->post([&] { seen += "second "; });
+  l->run_once(tick{});
+  EXPECT_EQ(seen, "first second one ");
+  l->run_once(tick{});
+  EXPECT_EQ(seen, "first second one ");
+  seen.clear();
+  l->ring(one);
+  l->ring(other);
+  l->run_once(tick{});
+  EXPECT_EQ(seen.size(), std::string("one other ").size());
+  EXPECT_NE(seen.find("one "), std::string::npos);
+  EXPECT_NE(seen.find("other "), std::string::npos);
+}
+
+TEST(loop, a_bell_wakes_the_loop_from_any_thread) {
+  loop* running = nullptr;
+  std::atomic<int> rings{0};
+  counting_bell stop([&] {
+    ++rings;
+    running->stop();
+  });
+  const auto l = make_loop();
+  running = l.get();
+  std::vector<std::thread> ringing;
+  for (int t = 0; t < 4; ++t)
+    ringing.emplace_back([&] { l->ring(stop); });
+  ASSERT_TRUE(l->run());
+  for (auto& t : ringing)
+    t.join();
+  EXPECT_GE(rings, 1);
+  EXPECT_LE(rings, 4);
+}
+
+TEST(loop, what_is_rung_when_the_loop_goes_is_not_called) {
+  counting_bell never([] { FAIL(); });
+  const auto l = make_loop();
+  l->ring(never);
 }
 
 TEST(loop, posted_calls_keep_their_order_and_may_post_more) {

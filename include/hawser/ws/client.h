@@ -61,9 +61,16 @@ class HAWSER_API client {
   /// The same on a thread of its own, without signals. Errors: `wrong_state`, `invalid_url`, `unsupported_scheme`,
   /// `invalid_header`, `invalid_subprotocol`, `out_of_resources`.
   result<void> start();
-  /// Closes the connection with 1001, waits at most the close timeout for the peer, ends the loop; does not wait here.
-  /// Any thread, also a handler, any number of times. Without effect on a client that does not run.
-  void stop() noexcept;
+  /// Closes the connection with 1001, gives the peer the close timeout to answer, ends the loop, and waits for all of
+  /// that. True: the client does not run any more, no handler is called any more, and `start` may follow at once. On a
+  /// client that does not run it is true and has no effect.
+  ///
+  /// False: it will end, but was not waited for. That is the answer in a handler of this client, which is what there
+  /// would be to wait for: the end comes after the handler has returned. It is the answer elsewhere only when a handler
+  /// of the client has not returned a second after the close timeout: one that waits for the thread that stops, say.
+  ///
+  /// Any thread, any number of times, several at once; never fails for want of memory.
+  bool stop() noexcept;
 
   /// The connection of the current attempt; a closed handle when there is none. Any thread.
   [[nodiscard]] connection current() const noexcept;

@@ -45,6 +45,7 @@ server_opening::~server_opening() {
 }
 
 void server_opening::on_bytes(session& s, byte_span in) {
+  begun_ = true;
   std::size_t used = 0;
   switch (parser_.feed(in, used)) {
     case head_parser::state::need_more:
@@ -56,7 +57,13 @@ void server_opening::on_bytes(session& s, byte_span in) {
   }
 }
 
-void server_opening::on_failed(session&, errc) {}
+// Who asked for something hears what became of it (RFC 9110, 15.5.9). Who only connected, as browsers do in advance,
+// has asked for nothing and expects no answer.
+void server_opening::on_failed(session& s, errc why) {
+  if (why != errc::handshake_timeout) return;
+  if (!begun_) return s.home().log(log_level::debug, "a peer connected and asked for nothing in time: it is let go");
+  refuse(s, core::refusal_for(why, "The request was not complete within the handshake timeout. Send it at once."));
+}
 
 void server_opening::answer(session& s, byte_span rest) {
   if (full_) return refuse(s, core::refusal_for(errc::server_full));

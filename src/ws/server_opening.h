@@ -54,6 +54,7 @@ class server_opening final : public opening {
   const core::server_policy& policy_;
   net::address peer_;
   bool full_;
+  bool begun_ = false;  // Something was asked.
   head_parser parser_;
 };
 

@@ -146,13 +146,6 @@ TEST(connection_extras, data_off_the_loop_is_refused_and_destroyed) {
 }
 
 /// Keeps what a server says.
-struct lines final : log_sink {
-  void write(log_level level, std::string_view line) noexcept override {
-    kept.add(std::to_string(static_cast<int>(level)) + " " + std::string(line));
-  }
-  journal kept;
-};
-
 // A line for each failure, with its reason; nothing that the peer sent as payload, nothing above `info` by its doing.
 TEST(connection_extras, the_log_hears_of_failures_without_payloads) {
   lines log;

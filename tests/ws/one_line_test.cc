@@ -25,11 +25,6 @@ void expect_one_line(const std::string& line) {
   EXPECT_NE(line.find(harmless), std::string::npos) << line;
 }
 
-struct lines final : log_sink {
-  void write(log_level, std::string_view line) noexcept override { kept.add(std::string(line)); }
-  journal kept;
-};
-
 /// Fails the connection at its first message, with words of its author's.
 struct failing_stage {
   static constexpr unsigned hooks = 0;

@@ -4,12 +4,14 @@
 #include "ws/raw_peer.h"
 
 #include <gtest/gtest.h>
+#include <hawser/base/log.h>
 #include <hawser/ws/server.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -54,6 +56,14 @@ class journal {
   mutable std::mutex lock_;
   std::condition_variable changed_;
   std::vector<std::string> lines_;
+};
+
+/// A log that keeps its lines, each behind the number of its level and a blank.
+struct lines final : log_sink {
+  void write(log_level level, std::string_view line) noexcept override {
+    kept.add(std::to_string(static_cast<int>(level)) + " " + std::string(line));
+  }
+  journal kept;
 };
 
 class running_server {

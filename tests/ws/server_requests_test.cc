@@ -206,18 +206,48 @@ TEST(server_requests, on_connect_sees_the_request) {
 }
 
 // E5: the deadline is absolute; bytes that dribble in do not move it.
-TEST(server_requests, a_peer_that_dribbles_its_request_is_let_go_at_the_deadline) {
+// E5: the time is that of the whole head, however the bytes dribble. The peer hears 408 (RFC 9110, 15.5.9), the log and
+// the handler of errors one line.
+TEST(server_requests, a_peer_that_dribbles_its_request_hears_408_at_the_deadline) {
+  lines log;
   server_options options;
   options.handshake_timeout = std::chrono::milliseconds(300);
+  options.log = &log;
   web server(options);
+  journal told;
+  server->on_error([&](const failure& f) { told.add(f.what()); });
   server.start();
   raw_peer peer(server.at());
   const std::string all = raw_peer::request("/echo", "127.0.0.1", "X: " + std::string(7000, 'x') + "\r\n");
   std::size_t sent = 0;
-  while (sent < all.size() && peer.send(std::string_view(all).substr(sent++, 1)).receive(20) == false && !peer.ended())
-    if (peer.was_reset()) break;
-  EXPECT_TRUE(peer.ended() || peer.was_reset());
+  while (sent < all.size() && !peer.ended() && peer.waiting() == 0)
+    peer.send(std::string_view(all).substr(sent++, 1)).receive(20);
   EXPECT_LT(sent, all.size());
+  const std::string answer = peer.until("\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n")) << answer;
+  EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos) << answer;
+  while (peer.receive()) {
+  }
+  EXPECT_TRUE(peer.ended() || peer.was_reset());
+  ASSERT_TRUE(told.wait(1));
+  ASSERT_TRUE(log.kept.wait(1));
+  EXPECT_EQ(log.kept.lines(), std::vector{std::to_string(static_cast<int>(log_level::info)) + " " + told.lines()[0]});
+  EXPECT_NE(told.lines()[0].find("handshake timeout"), std::string::npos) << told.lines()[0];
+}
+
+// Browsers open connections in advance: one that asks for nothing hears nothing, and is no error.
+TEST(server_requests, a_peer_that_asks_for_nothing_is_let_go_without_a_word) {
+  lines log;
+  server_options options;
+  options.handshake_timeout = std::chrono::milliseconds(50);
+  options.log = &log;
+  web server(options);
+  server->on_error([](const failure& f) { ADD_FAILURE() << f.what(); });
+  server.start();
+  raw_peer peer(server.at());
+  EXPECT_EQ(peer.to_end(), "");
+  ASSERT_TRUE(log.kept.wait(1));
+  EXPECT_TRUE(log.kept.lines()[0].starts_with(std::to_string(static_cast<int>(log_level::debug)) + " "));
 }
 
 }  // namespace

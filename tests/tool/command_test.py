@@ -184,6 +184,12 @@ def interrupt():
     tool.find("interrupted", "err")
     tool.process.send_signal(signal.SIGINT)
     expect_equal(tool.wait(), -signal.SIGINT, "the exit status after the second Ctrl-C")
+    server = EchoServer(HAWSER)
+    client = raw.RawClient(server.port)  # It will not answer the close.
+    server.terminate()
+    expect_equal(client.next_frame().close_code, 1001, "the close that it was sent")
+    server.terminate()
+    expect_equal(server.wait(), -signal.SIGTERM, "the exit status after the second SIGTERM")
 
 
 # ---- Unix sockets

@@ -194,7 +194,7 @@ class RunTest(unittest.TestCase):
             out, errors = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 0, errors)
         self.assertIn("echo-512x32", out)
-        self.assertIn("A/B", out)
+        self.assertRegex(out, r"echo-512x32 +A +\S+ +\S+ +\d+\.\d{3}")
 
     def test_server_that_does_not_start(self):
         with self.comparison("--workload", "handshake", "--b", "/bin/false") as process:
@@ -217,6 +217,19 @@ class RunTest(unittest.TestCase):
         self.assertEqual(run.median_interval([6, 5, 4, 3, 2, 1]), (1, 6))
         self.assertEqual(run.median_interval(list(range(1, 9))), (1, 8))  # (2, 7) would hold it in 93 % of cases
         self.assertEqual(run.median_interval(list(range(1, 10))), (2, 8))
+
+    def test_rows_compare_every_side_with_the_last_of_the_same_round(self):
+        workload = run.Workload("w", "", "", bar=1.06)
+        rows = list(run.summaries(workload, {"ours": [2, 4, 8], "rival": [3, 6, 30], "base": [1, 4, 4]}))
+        self.assertEqual([row["side"] for row in rows], ["ours", "rival"])
+        self.assertEqual([row["quotient"] for row in rows], [2, 3])  # of 2, 1, 2 and of 3, 1.5, 7.5
+        self.assertEqual([row["verdict"] for row in rows], ["OVER", ""])
+
+    def test_rival_that_was_not_built(self):
+        run.RIVALS_FOLDER = BUILD / "no such folder"
+        options = run.parse(["--rival", "bun", "--build", str(BUILD), "--a", f"{FLOOR} {{job}}"])
+        with self.assertRaisesRegex(run.Failed, "bench/rivals/setup"):
+            run.Bench(options)
 
     def test_verdict(self):
         bar = run.Workload("w", "", "", bar=1.06)

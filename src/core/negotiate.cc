@@ -78,11 +78,10 @@ std::vector<offered_name> by_name(std::vector<extension_element> elements) {
   return names;
 }
 
-/// An extension that a factory agreed to, until it is known whether it fits beside the others.
-struct candidate {
+/// An extension that a factory agreed to and that fits beside the others.
+struct admitted {
   agreed_extension extension;
   std::size_t place;  // In the client's order.
-  bool required;
 };
 
 class answering {
@@ -90,32 +89,45 @@ class answering {
   answering(const extension_list& list, const conditions& where, negotiation& out)
       : list_(list), where_(where), out_(out) {}
 
-  void ask_all(std::vector<offered_name> names) {
-    for (std::size_t i = 0; i < names.size(); ++i)
-      ask_for(names[i], i);
-    // A required one is preferred to all others; among equals the client's order decides (N-10).
-    std::stable_sort(candidates_.begin(), candidates_.end(),
-                     [](const candidate& a, const candidate& b) { return a.required && !b.required; });
-    for (candidate& c : candidates_)
-      admit(std::move(c));
-    for (candidate& c : admitted_)
-      out_.agreed.push_back(std::move(c.extension));
+  // A required one is preferred to all others; among equals the client's order decides (N-10).
+  void ask_all(const std::vector<offered_name>& names) {
+    for (const bool required : {true, false})
+      for (std::size_t i = 0; i < names.size(); ++i)
+        if (is_required(names[i].name) == required) ask_for(names[i], i);
+    for (admitted& a : admitted_)
+      out_.agreed.push_back(std::move(a.extension));
   }
 
  private:
+  // Each factory of the name in turn; one whose answer cannot stand beside the others is asked again without the offers
+  // before, as long as there are some.
   void ask_for(const offered_name& offered, std::size_t place) {
     std::string reason = "not known here, ignored";
+    std::string conflict;
     for (const any_factory& f : list_.all()) {
       if (f.name() != offered.name) continue;
-      asked<std::optional<agreement>> terms = ask<std::optional<agreement>>([&] { return f.accept(offered.offers); });
-      reason = terms.threw ? "declined: its factory threw" : "declined: no offer is acceptable";
-      if (terms.threw || !terms.value) continue;
-      reason = "declined: its factory answered what is no token";
-      if (!all_tokens(terms.value->response) || terms.value->response.size() > max_extension_parameters) continue;
-      candidates_.push_back({{offered.name, std::move(*terms.value)}, place, is_required(offered.name)});
-      return;
+      for (std::size_t from = 0; from < offered.offers.size(); ++from) {
+        const std::vector<params> left(offered.offers.begin() + static_cast<std::ptrdiff_t>(from),
+                                       offered.offers.end());
+        std::optional<agreement> terms = ask_one(f, left, reason);
+        if (!terms) break;
+        std::string why;
+        if (admit({{offered.name, std::move(*terms)}, place}, why)) return;
+        if (conflict.empty()) conflict = "declined: " + why;
+      }
     }
-    note(out_, offered.name, false, reason);
+    note(out_, offered.name, false, conflict.empty() ? reason : conflict);
+  }
+
+  static std::optional<agreement> ask_one(const any_factory& f, const std::vector<params>& offers,
+                                          std::string& reason) {
+    asked<std::optional<agreement>> terms = ask<std::optional<agreement>>([&] { return f.accept(offers); });
+    reason = terms.threw ? "declined: its factory threw" : "declined: no offer is acceptable";
+    if (terms.threw || !terms.value) return std::nullopt;
+    if (all_tokens(terms.value->response) && terms.value->response.size() <= max_extension_parameters)
+      return std::move(terms.value);
+    reason = "declined: its factory answered what is no token";
+    return std::nullopt;
   }
 
   bool is_required(const std::string& name) const {
@@ -123,37 +135,34 @@ class answering {
   }
 
   // Message stages before frame stages, each group in the client's order.
-  static bool goes_before(const candidate& a, const candidate& b) noexcept {
+  static bool goes_before(const admitted& a, const admitted& b) noexcept {
     const layer la = a.extension.terms.uses.at;
     const layer lb = b.extension.terms.uses.at;
     return la != lb ? la == layer::message : a.place < b.place;
   }
 
-  void admit(candidate c) {
-    const std::string name = c.extension.name;
-    const auto at = std::upper_bound(admitted_.begin(), admitted_.end(), c, goes_before) - admitted_.begin();
-    admitted_.insert(admitted_.begin() + at, std::move(c));
+  bool admit(admitted one, std::string& why) {
+    const std::string name = one.extension.name;
+    const auto at = std::upper_bound(admitted_.begin(), admitted_.end(), one, goes_before) - admitted_.begin();
+    admitted_.insert(admitted_.begin() + at, std::move(one));
     std::vector<agreed_extension> all;
-    for (candidate& one : admitted_)
-      all.push_back(std::move(one.extension));
-    std::string why;
+    for (admitted& a : admitted_)
+      all.push_back(std::move(a.extension));
     const bool works = compose(all, where_, why);
     for (std::size_t i = 0; i < all.size(); ++i)
       admitted_[i].extension = std::move(all[i]);
-    if (works) {
+    if (works)
       note(out_, name, true,
            "accepted as " + written(name, admitted_[static_cast<std::size_t>(at)].extension.terms.response));
-      return;
-    }
-    admitted_.erase(admitted_.begin() + at);
-    note(out_, name, false, "declined: " + why);
+    else
+      admitted_.erase(admitted_.begin() + at);
+    return works;
   }
 
   const extension_list& list_;
   const conditions& where_;
   negotiation& out_;
-  std::vector<candidate> candidates_;
-  std::vector<candidate> admitted_;
+  std::vector<admitted> admitted_;
 };
 
 }  // namespace
@@ -195,7 +204,9 @@ bool was_offered(const extension_list& list, const std::string& name) {
                      [&](const any_factory& f) { return f.name() == name && !offers_of(f).empty(); });
 }
 
-errc confirm_one(const extension_element& e, const extension_list& list, negotiation& out, std::string& why) {
+// The first factory of the name that takes the answer, and whose stage can stand behind those before it.
+errc confirm_one(const extension_element& e, const extension_list& list, const conditions& where, negotiation& out,
+                 std::string& why) {
   const bool twice =
       std::any_of(out.agreed.begin(), out.agreed.end(), [&](const agreed_extension& a) { return a.name == e.name; });
   if (twice || !was_offered(list, e.name)) {
@@ -203,6 +214,7 @@ errc confirm_one(const extension_element& e, const extension_list& list, negotia
     return errc::extension_not_offered;
   }
   bool threw = false;
+  std::string conflict;
   for (const any_factory& f : list.all()) {
     if (f.name() != e.name || offers_of(f).empty()) continue;
     asked<std::optional<agreement>> terms = ask<std::optional<agreement>>([&] { return f.confirm(e.parameters); });
@@ -210,8 +222,17 @@ errc confirm_one(const extension_element& e, const extension_list& list, negotia
     if (terms.threw || !terms.value) continue;
     terms.value->response = e.parameters;
     out.agreed.push_back({e.name, std::move(*terms.value)});
-    note(out, e.name, true, "agreed as " + written(e.name, e.parameters));
-    return errc::ok;
+    std::string reason;
+    if (compose(out.agreed, where, reason)) {
+      note(out, e.name, true, "agreed as " + written(e.name, e.parameters));
+      return errc::ok;
+    }
+    out.agreed.pop_back();
+    if (conflict.empty()) conflict = "the server's answer cannot work: " + reason;
+  }
+  if (!conflict.empty()) {
+    say(why, conflict);
+    return errc::extension_conflict;
   }
   say(why, threw ? "the extension " + e.name + " threw while it looked at the server's answer"
                  : "the server's parameters are not acceptable: " + written(e.name, e.parameters));
@@ -236,12 +257,7 @@ result<negotiation> confirm_extensions(std::string_view answered, const extensio
     result<std::vector<extension_element>> elements = parse_extensions(answered, &why);
     if (!elements) return elements.error();
     for (const extension_element& e : *elements)
-      if (const errc wrong = confirm_one(e, list, out, why); wrong != errc::ok) return wrong;
-    std::string reason;
-    if (!compose(out.agreed, where, reason)) {
-      say(why, "the server's answer cannot work: " + reason);
-      return errc::extension_conflict;
-    }
+      if (const errc wrong = confirm_one(e, list, where, out, why); wrong != errc::ok) return wrong;
     out.header = field_value(*elements);
   }
   note_declined(list, out);

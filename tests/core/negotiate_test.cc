@@ -255,6 +255,69 @@ TEST(answer_test, the_less_preferred_of_two_that_conflict_is_declined_N_16_P_05)
   EXPECT_EQ(o.notes[1], "x-a: declined: x-b and x-a: both claim RSV1");
 }
 
+claims with_rsv(std::uint8_t bits) {
+  claims uses;
+  uses.rsv = bits;
+  return uses;
+}
+
+TEST(answer_test, an_alternative_of_the_name_is_asked_when_the_first_conflicts_N_10_N_16) {
+  extension_list list;
+  list.add(named("x-a", with_rsv(4))).add(named("x-b", with_rsv(4))).add(named("x-b", with_rsv(2)));
+  std::string why;
+  auto n = answer_extensions("x-a, x-b", list, {}, why);
+  ASSERT_TRUE(n) << why;
+  EXPECT_EQ(n->header, "x-a, x-b");
+  EXPECT_EQ(n->agreed[1].terms.uses.rsv, 2);
+  ASSERT_EQ(n->notes.size(), 2U);
+  EXPECT_EQ(n->notes[1].text, "x-b: accepted as x-b");
+}
+
+// The level says which bit it uses.
+answer_t by_level(const params& p) {
+  if (p.empty()) return std::nullopt;
+  return accepted<idle_stage>{p, with_rsv(*p[0].value == "1" ? 4 : 2), {}};
+}
+
+TEST(answer_test, another_offer_of_the_name_is_answered_when_the_first_conflicts_N_10_N_16) {
+  sample b = named("x-b");
+  std::vector<std::size_t> asked;
+  b.on_accept = [&](const std::vector<params>& all) {
+    asked.push_back(all.size());
+    return by_level(all.front());
+  };
+  extension_list list;
+  list.add(named("x-a", with_rsv(4))).add(b);
+  std::string why;
+  auto n = answer_extensions("x-a, x-b; level=1, x-b; level=2, x-b; level=3", list, {}, why);
+  ASSERT_TRUE(n) << why;
+  EXPECT_EQ(n->header, "x-a, x-b; level=2");
+  EXPECT_EQ(asked, (std::vector<std::size_t>{3, 2}));
+}
+
+TEST(answer_test, when_every_alternative_conflicts_the_first_reason_is_told_N_16) {
+  sample never = named("x-b");
+  never.on_accept = [](const std::vector<params>&) { return answer_t(); };
+  extension_list list;
+  list.add(named("x-a", with_rsv(4))).add(named("x-b", with_rsv(4))).add(named("x-b", with_rsv(12))).add(never);
+  std::string why;
+  auto n = answer_extensions("x-a, x-b", list, {}, why);
+  ASSERT_TRUE(n) << why;
+  EXPECT_EQ(n->header, "x-a");
+  ASSERT_EQ(n->notes.size(), 2U);
+  EXPECT_EQ(n->notes[1].text, "x-b: declined: x-a and x-b: both claim RSV1");
+}
+
+TEST(confirm_test, an_alternative_of_the_name_confirms_when_the_first_conflicts_N_16) {
+  extension_list list;
+  list.add(named("x-a", with_rsv(4))).add(named("x-b", with_rsv(4))).add(named("x-b", with_rsv(2)));
+  std::string why;
+  auto n = confirm_extensions("x-a, x-b", list, {role::client, false}, why);
+  ASSERT_TRUE(n) << why;
+  ASSERT_EQ(n->agreed.size(), 2U);
+  EXPECT_EQ(n->agreed[1].terms.uses.rsv, 2);
+}
+
 TEST(answer_test, a_required_extension_wins_over_a_preferred_one) {
   extension_list list;
   list.add(named("x-a", with_rsv(rsv::one))).require(named("x-b", with_rsv(rsv::one)));

@@ -532,7 +532,8 @@ class any_factory {
 /// The extensions of a client or server, in order of preference.
 class extension_list {
  public:
-  /// Adds one behind the others. A second one of the same name is an alternative that is asked when the first declines.
+  /// Adds one behind the others. A second one of the same name is an alternative that is asked when the first declines,
+  /// or cannot work beside the others.
   extension_list& add(any_factory f) {
     list_.push_back(std::move(f));
     return *this;

@@ -49,14 +49,17 @@ HAWSER_API bool compose(std::span<const agreed_extension> stages, const conditio
 /// words are not tokens, is left out; so is what comes after the first `max_extension_elements` offers.
 HAWSER_API std::string offer_extensions(const extension_list& list);
 
-/// The server's side: reads the offers (empty: the request has no such field), asks each factory once with all offers
-/// of its name, keeps the client's order (N-10), message stages before frame stages, declines the less preferred of two
-/// that cannot work together (N-16); a required one is preferred to all others. Errors: `extension_header_malformed`
-/// (N-01: 400), `extension_missing` (a required one was not offered or was declined, N-21: 400); `why` gets a sentence.
+/// The server's side: reads the offers (empty: the request has no such field), asks each factory with all offers of
+/// its name, keeps the client's order (N-10), message stages before frame stages, declines the less preferred of two
+/// that cannot work together (N-16); a required one is preferred to all others. An answer that cannot stand beside
+/// those before it is not the end of its name: the same factory is asked with the offers behind the first, then the
+/// next factory of that name. Errors: `extension_header_malformed` (N-01: 400), `extension_missing` (a required one was
+/// not offered or was declined, N-21: 400); `why` gets a sentence.
 HAWSER_API result<negotiation> answer_extensions(std::string_view offered, const extension_list& list,
                                                  const conditions& where, std::string& why);
 
-/// The client's side: reads the answer (empty: the response has no such field). Errors: `extension_header_malformed`,
+/// The client's side: reads the answer (empty: the response has no such field). The first factory of a name that takes
+/// the answer and can stand behind those before it gets it. Errors: `extension_header_malformed`,
 /// `extension_not_offered` (N-08, also an element twice), `extension_parameters` (P-12), `extension_conflict` (compose
 /// refused), `extension_missing` (a required one was declined, N-20: the connection opens and is closed with 1010, and
 /// `why` names it for the close reason); `why` gets a sentence of at most 123 bytes.

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace hawser_tool {
@@ -42,7 +43,8 @@ class interruption {
     number_ = number;
     std::fprintf(stderr, "hawser: interrupted %s\n", where_.c_str());
     if (at_work_ == nullptr) std::_Exit(status());
-    at_work_->stop();
+    // Waits for the peer's answer; on a thread of its own, so that a second signal is heard meanwhile.
+    stopper_ = std::thread([c = at_work_] { c->stop(); });
   }
   void set_place(std::string where) {
     const std::lock_guard guard(lock_);
@@ -50,6 +52,7 @@ class interruption {
   }
   void set_client(hawser::client* c) {
     const std::lock_guard guard(lock_);
+    if (stopper_.joinable()) stopper_.join();
     at_work_ = c;
   }
   [[nodiscard]] bool came() const { return number_ != 0; }
@@ -61,6 +64,7 @@ class interruption {
   std::mutex lock_;
   std::string where_ = "before the first case";
   hawser::client* at_work_ = nullptr;
+  std::thread stopper_;
 };
 
 // The visits to one server: they differ in what is asked and in what is done with the answer.
@@ -129,8 +133,8 @@ int run_cases(const visitor& one, unsigned cases) {
 }  // namespace
 
 int echo_client(const std::string& url, const echo_args& args) {
-  signal_waiter signals;
   interruption interrupted;
+  signal_waiter signals;
   target to;
   std::string why;
   hawser::extension_list extensions;

@@ -85,7 +85,9 @@ int echo_server(const echo_args& args) {
   std::printf("listening on %s%s\n", file ? "ws+" : "ws://", at->text().c_str());
   if (!flush_output()) return failed;
   signals.start([&server](int) { server.stop(); });
-  return server.run() ? done : failed;
+  const bool served = server.run().has_value();
+  signals.leave();
+  return served ? done : failed;
 }
 
 }  // namespace hawser_tool

@@ -10,11 +10,11 @@ signal_waiter::signal_waiter() {
   sigemptyset(&set_);
   sigaddset(&set_, SIGINT);
   sigaddset(&set_, SIGTERM);
-  sigaddset(&set_, SIGUSR1);  // From the destructor.
+  sigaddset(&set_, SIGUSR1);  // From `leave`.
   pthread_sigmask(SIG_BLOCK, &set_, nullptr);
 }
 
-signal_waiter::~signal_waiter() {
+void signal_waiter::leave() {
   if (!thread_.joinable()) return;
   over_ = true;
   pthread_kill(thread_.native_handle(), SIGUSR1);

@@ -16,10 +16,12 @@ class signal_waiter {
   signal_waiter();
   signal_waiter(const signal_waiter&) = delete;
   signal_waiter& operator=(const signal_waiter&) = delete;
-  ~signal_waiter();
+  ~signal_waiter() { leave(); }
 
   /// Calls `on_signal` with the number of the first one, on the thread that waits. Once.
   void start(hawser::function<void(int)> on_signal);
+  /// After it `on_signal` is not called any more.
+  void leave();
 
  private:
   void wait(hawser::function<void(int)>& on_signal);

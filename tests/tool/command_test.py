@@ -123,13 +123,14 @@ def limits():
 
 # ---- interrupt
 class FuzzingServer:
-    """Gives three cases; in the second it says nothing. Keeps the targets that it was asked for."""
+    """Gives three cases; in the `silent` one it says nothing. Keeps the targets that it was asked for."""
 
-    def __init__(self, answers_close):
+    def __init__(self, answers_close, silent="case=2", listener=None):
         self.targets, self.closes, self.in_case = [], [], threading.Event()
-        self._answers_close = answers_close
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._answers_close, self._silent = answers_close, silent
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
+        name = self._listener.getsockname()
+        self.url = f"ws+unix:{name}" if listener else f"ws://127.0.0.1:{name[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -150,7 +151,7 @@ class FuzzingServer:
         self.targets.append(target)
         peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      b"Sec-WebSocket-Accept: " + raw.accept_of(head.one("Sec-WebSocket-Key")).encode() + b"\r\n\r\n")
-        silent = "case=2" in target
+        silent = self._silent in target
         if silent:
             self.in_case.set()
         else:
@@ -210,11 +211,15 @@ def unix():
             tool.expect_success()
             expect_equal(tool.lines(), ["over a file"], f"what came back over {form}")
             expect(f"connected to {form}" in tool.lines("err")[0], f"what it said: {tool.lines('err')}")
-        status, _, err = run("echo", "--client", url)  # An echo server says nothing by itself.
-        expect_equal(status, 1, "the exit status of --client against an echo server")
-        expect("number of cases" in err, f"what it said: {err}")
         server.terminate()
         server.expect_success()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path + ".cases")
+            listener.listen()
+            cases = FuzzingServer(answers_close=True, silent="none of them", listener=listener)
+            expect_equal(run("echo", "--client", cases.url)[0], 0, "the exit status of a run over a file")
+            wanted = ["/getCaseCount", *(f"/runCase?case={n}&agent=hawser" for n in (1, 2, 3)), "/updateReports?agent=hawser"]
+            expect_equal(cases.targets, wanted, "what the server was asked for")
 
 
 # ---- streams

@@ -258,7 +258,7 @@ class Terminal:
         self.seen = b""
         self.child, self.end = pty.fork()
         if self.child == 0:
-            os.execv(HAWSER, [HAWSER, *words])
+            os.execve(HAWSER, [HAWSER, *words], dict(os.environ, TERM="xterm"))
 
     def type(self, data):
         os.write(self.end, data)
@@ -291,6 +291,7 @@ def terminal():
     server = EchoServer(HAWSER)
     for key, title in ((b"\x04", "Ctrl-D"), (b"\x03", "Ctrl-C")):
         tool = Terminal("connect", server.url)
+        tool.find(b"connected to " + server.url.encode() + b"; each line is sent, Ctrl-D closes")
         tool.find(b"> ")
         tool.type(b"hello\n")
         tool.find(b"< hello")
@@ -299,6 +300,22 @@ def terminal():
         expect_equal(tool.finish(), 0, f"exit status after {title}")
         expect(tool.seen.endswith(b"\n"), f"{title} leaves an unfinished line: {tool.seen}")
         expect(not tool.seen.endswith(b"\n\r\n"), f"{title} leaves an empty line: {tool.seen}")
+
+    # What comes while a line is being typed takes its place on the screen, and leaves nothing of it beside.
+    others = EchoServer(HAWSER, "--broadcast")
+    tool = Terminal("connect", others.url)
+    tool.find(b"> ")
+    tool.type(b"a line that is not finished")
+    tool.find(b"finished")
+    other = raw.RawClient(others.port)
+    other.send_frames(raw.plain(0x81, b"news"))
+    tool.find(b"\r\x1b[K< news\r\n> ")
+    tool.type(b" yet\n")
+    expect_equal(other.next_frame().payload, b"news", "what the other heard first")
+    expect_equal(other.next_frame().payload, b"a line that is not finished yet", "the line, whole")
+    tool.type(b"\x04")
+    expect_equal(tool.finish(), 0, "exit status")
+    others.stop()
 
     # A peer that never answers a close: the person hears what it waits for, and a second Ctrl-C does not wait.
     silent = FuzzingServer(answers_close=False)

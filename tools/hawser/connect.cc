@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -45,8 +46,8 @@ class printer {
   [[nodiscard]] bool print(const hawser::message& m) {
     const std::lock_guard guard(lock_);
     if (terminal_) {
-      const std::string shown = m.is_text() ? "\r< " + shown_text(m.text()) : "\r< (binary) " + shown_bytes(m.bytes());
-      std::fputs(shown.c_str(), stdout);
+      const std::string shown = m.is_text() ? shown_text(m.text()) : "(binary) " + shown_bytes(m.bytes());
+      std::fprintf(stdout, "%s< %s", line_start_, shown.c_str());
     } else {
       std::fwrite(m.bytes().data(), 1, m.size(), stdout);
     }
@@ -77,8 +78,15 @@ class printer {
     std::fflush(stdout);
   }
 
+  // To the start of the line, without what is being typed there where a terminal can do that.
+  static const char* clearing() {
+    const char* kind = std::getenv("TERM");
+    return kind == nullptr || std::string_view(kind) == "dumb" ? "\r" : "\r\x1B[K";
+  }
+
   std::mutex lock_;
   const bool terminal_;
+  const char* const line_start_ = clearing();
   bool prompting_ = terminal_;
 };
 
@@ -222,8 +230,13 @@ bool print_all(hawser::blocking_connection& ws, printer& out, std::error_code& e
 }
 
 // Lines out, messages in, until either end has had enough. Returns the exit status.
-int converse(hawser::blocking_connection& ws, bool verbose) {
-  printer out(::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
+int converse(hawser::blocking_connection& ws, const connect_args& args) {
+  const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  if (args.verbose)
+    describe(ws.agreed(), args.url);
+  else if (terminal)
+    say("connected to " + args.url + "; each line is sent, Ctrl-D closes");
+  printer out(terminal);
   const int over = ::eventfd(0, EFD_CLOEXEC);
   std::error_code ended;
   bool written = true;
@@ -248,7 +261,7 @@ int converse(hawser::blocking_connection& ws, bool verbose) {
   out.finish();
   const hawser::result<hawser::close_code> code = ws.close();  // It is over already: this says how.
   const bool good = ended == hawser::errc::closed && code && peaceful(*code);
-  if (verbose || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
+  if (args.verbose || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
   return good && written ? done : failed;
 }
 
@@ -280,8 +293,7 @@ int connect(const connect_args& args) {
     say(why);
     return made.error() == hawser::fault::caller_mistake ? usage : failed;
   }
-  if (args.verbose) describe(made->agreed(), args.url);
-  return converse(*made, args.verbose);
+  return converse(*made, args);
 }
 
 }  // namespace hawser_tool

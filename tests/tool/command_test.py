@@ -102,6 +102,12 @@ def limits():
         client.send_frames(*fragments(65537, b"tiny"))
         client.expect_close(1008, "one fragment more")
     server.stop()
+    server = EchoServer(HAWSER, "--max-fragments", "1024")  # The default, but said.
+    client = raw.RawClient(server.port)
+    client.send_frames(*fragments(1024, b"tiny"))
+    expect_equal(len(client.next_frame().payload), 4 * 1024, "bytes of the message of 1,024 tiny fragments")
+    client.close()
+    server.stop()
     # What the help recommends for a conformance suite takes what such suites send.
     advice = run("echo", "--help")[1].split("  hawser echo ")[1].split()
     server = EchoServer(HAWSER, *advice)

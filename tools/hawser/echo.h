@@ -29,11 +29,11 @@ inline void echo_waiting(hawser::connection c) {
   c.resume();
 }
 
-/// Allows `most` frames a message. Who asks for more than is usual means frames of any size, several such messages in a
-/// row too, so the score of tiny frames must not end the connection first.
+/// Allows `most` frames a message. Who names a number means frames of any size, several such messages in a row too, so
+/// the score of tiny frames must not end the connection first.
 inline void set_fragments(hawser::limits& bounds, std::optional<std::uint32_t> most) {
   if (!most) return;
-  if (*most > bounds.max_fragments) {
+  if (*most >= bounds.max_glitches) {
     const std::uint64_t score = std::uint64_t{*most} * 16;
     bounds.max_glitches = static_cast<std::uint32_t>(
         std::clamp<std::uint64_t>(score, bounds.max_glitches, std::numeric_limits<std::uint32_t>::max()));

@@ -2,6 +2,7 @@
 #include "core/fast_path.h"
 
 #include <hawser/core/connection.h>
+#include <hawser/core/utf8.h>
 
 #include <algorithm>
 #include <cstring>
@@ -13,6 +14,7 @@ namespace core {
 resources::resources(buffer_pool& pool, random_source& random) : pool_(pool), keys_(random) {
   spare_.reserve(most_spare_assemblies);
   last_words_.reserve(most_last_words);
+  detail::prepare_utf8();
 }
 resources::~resources() = default;
 
@@ -44,6 +46,11 @@ void connection::attach(std::vector<agreed_extension> stages, tick now) {
 
 statistics connection::stats() const noexcept {
   return {bytes_in_, bytes_out_, messages_in_, messages_out_, out_.backlog()};
+}
+
+void connection::abandon_turn() noexcept {
+  out_.clear(res_->block_);
+  if (res_->turn_ == this || res_->turn_ == nullptr) res_->end_input();
 }
 
 // Where the rest of a large message goes: behind what has come of it. Worth it only when the system can fill a good

@@ -71,6 +71,8 @@ bool detail::valid_utf8_general(byte_view text) noexcept {
   return simdjson::validate_utf8(reinterpret_cast<const char*>(text.data()), text.size());
 }
 
+void detail::prepare_utf8() noexcept { [[maybe_unused]] const bool fine = simdjson::validate_utf8("ASCII", 5); }
+
 bool utf8_validator::feed(byte_view piece) noexcept {
   if (held_ == failed) return false;
   if (!finish_cut(piece)) {

@@ -1,5 +1,6 @@
 #include "ws/admission.h"
 
+#include <new>
 #include <utility>
 
 HAWSER_BEGIN
@@ -20,7 +21,11 @@ bool take(std::atomic<std::size_t>& used, std::size_t most) noexcept {
 bool admission::admit(const net::address& peer, tick now, admission_ticket& ticket) {
   if (take(connections_, limits_.connections)) {
     if (take(handshakes_, limits_.handshakes)) {
-      if (admit_host(peer, now, ticket)) return true;
+      try {
+        if (admit_host(peer, now, ticket)) return true;
+      } catch (const std::bad_alloc&) {
+        // Nobody to count it by: it is not let in.
+      }
       handshakes_.fetch_sub(1, std::memory_order_relaxed);
     }
     connections_.fetch_sub(1, std::memory_order_relaxed);
@@ -47,16 +52,20 @@ bool admission::admit_host(const net::address& peer, tick now, admission_ticket&
 }
 
 std::size_t admission::find_host(std::string name) {
-  const auto [found, is_new] = places_.try_emplace(std::move(name), 0);
-  if (!is_new) return found->second;
+  if (const auto found = places_.find(name); found != places_.end()) return found->second;
+  // Everything that needs memory first. `left` puts places back within what is reserved here.
   if (free_.empty()) {
+    if (hosts_.size() == hosts_.capacity()) hosts_.reserve(2 * hosts_.size() + 16);
+    free_.reserve(hosts_.capacity());
     free_.push_back(hosts_.size());
     hosts_.emplace_back();
   }
-  found->second = free_.back();
+  const std::size_t place = free_.back();
+  host fresh{name, 0};
+  places_.emplace(std::move(name), place);
+  hosts_[place] = std::move(fresh);
   free_.pop_back();
-  hosts_[found->second] = {found->first, 0};
-  return found->second;
+  return place;
 }
 
 std::string admission::name_of(const net::address& peer) {

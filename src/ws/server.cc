@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -41,10 +42,17 @@ class listener final : public net::acceptor {
     admission_ticket ticket{};
     const bool admitted = shared_.door->admit(peer, worker_.loop().now(), ticket);
     if (ticket == admission_ticket::uncounted) return worker_.loop().io().discard(handle);
-    auto* s = new (worker_) session(worker_, role::server, shared_.settings, none_);
-    s->admitted_by(ticket);
-    s->start(handle, std::make_unique<server_opening>(shared_, policy_, peer, !admitted),
-             later(worker_.loop().now(), shared_.options.handshake_timeout));
+    session* s = nullptr;
+    std::unique_ptr<opening> how;
+    try {
+      how = std::make_unique<server_opening>(shared_, policy_, peer, !admitted);
+      s = new (worker_) session(worker_, role::server, shared_.settings, none_);
+      s->admitted_by(ticket);
+      s->start(handle, std::move(how), later(worker_.loop().now(), shared_.options.handshake_timeout));
+    } catch (const std::bad_alloc&) {
+      if (!how && s == nullptr && admitted) shared_.door->handshake_done();
+      refuse_without_memory(handle, s, ticket);
+    }
   }
 
   void on_exhausted() override {
@@ -52,6 +60,14 @@ class listener final : public net::acceptor {
   }
 
  private:
+  // There is no memory for this peer: it is hung up on, the others go on.
+  void refuse_without_memory(int handle, session* s, admission_ticket ticket) {
+    worker_.log(log_level::error, "no memory for a connection: it is refused");
+    if (s == nullptr) shared_.door->left(ticket);
+    if (s == nullptr || !worker_.loop().io().is_open(*s)) worker_.loop().io().discard(handle);
+    if (s != nullptr) s->abandon();
+  }
+
   worker& worker_;
   server_shared& shared_;
   core::server_policy policy_;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <utility>
 
 HAWSER_BEGIN
@@ -24,6 +25,7 @@ constexpr ticks dead_after(ticks pong_timeout) noexcept {
 
 session::session(worker& w, role side, const core::settings& obey, route_handlers& handlers)
     : worker_(&w), handlers_(&handlers), core_(w.resources(), obey, side, w.loop().now()) {
+  w.reserve_place();
   const slot_key key = acquire_slot(w.box(), *this);
   slot_ = key.index;
   generation_ = key.generation;
@@ -68,11 +70,12 @@ void session::established(route_handlers& handlers, std::string_view response,
   if (phase_ != phase::opening) return;
   handlers_ = &handlers;
   if (worker_->silent()) silence();
-  phase_ = phase::open;
-  was_open_ = true;
   begin_turn();
+  // Without memory for these the handshake has failed, and nobody has heard of a connection.
   if (!response.empty()) core_.send_raw(as_bytes(response));
   core_.attach(std::move(stages), worker_->loop().now());
+  phase_ = phase::open;
+  was_open_ = true;
   worker_->loop().timers().schedule(*this, core_.deadline());
   call(handlers_->connect, handle(), agreed);
   core_.receive(rest, worker_->loop().now());
@@ -115,9 +118,83 @@ void session::forget_opening() {
     extras_.reset();
 }
 
+// ---- without memory
+
+// With 1011 where what went out is whole. What is lost cannot be followed by anything: then the transport goes.
+void session::fail_without_memory() noexcept {
+  const tick now = worker_->loop().now();
+  if (!torn_) {
+    try {
+      core_.fail(close_code::internal_error, errc::out_of_resources, {}, now);
+    } catch (...) {
+      torn_ = true;
+    }
+  }
+  if (torn_) core_.transport_failed(errc::out_of_resources, now);
+  if (!in_turn_) worker_mark();
+}
+
+// Ends a turn that was left half-way. What ended is told at the end of the batch, from a clean stack.
+void session::no_memory() noexcept {
+  if (phase_ == phase::dead) return;
+  if (phase_ == phase::opening && extras_ && extras_->how) {
+    try {
+      return fail_opening(errc::out_of_resources);
+    } catch (...) {
+      // Then without a word.
+    }
+  }
+  if (phase_ != phase::open) return die(true);
+  fail_without_memory();
+  if (in_turn_) {
+    try {
+      flush();
+      core_.end_turn();
+    } catch (...) {
+      torn_ = true;
+    }
+  }
+  in_turn_ = false;
+  if (torn_) {
+    core_.abandon_turn();
+    core_.transport_failed(errc::out_of_resources, worker_->loop().now());
+  }
+  worker_mark();
+}
+
 // ---- from the stream
 
 void session::on_received(byte_span bytes) {
+  guarded([&] { received(bytes); });
+}
+
+void session::on_received_into(buffer&& into, std::size_t n) {
+  into = {};  // The core has its own share of it.
+  guarded([&] { received_into(n); });
+}
+
+void session::on_end() {
+  guarded([&] { ended(); });
+}
+
+void session::on_error(errc what) {
+  guarded([&] { broke(what); });
+}
+
+void session::on_written(std::size_t n) {
+  guarded([&] { written(n); });
+}
+
+void session::on_timer(tick now) {
+  guarded([&] { time_came(now); });
+}
+
+void session::on_batch_end() {
+  marked_ = false;
+  guarded([&] { turn_at_batch_end(); });
+}
+
+void session::received(byte_span bytes) {
   if (phase_ == phase::open) {
     begin_turn();
     core_.receive(bytes, worker_->loop().now());
@@ -130,8 +207,7 @@ void session::on_received(byte_span bytes) {
   if (phase_ != phase::opening) forget_opening();
 }
 
-void session::on_received_into(buffer&& into, std::size_t n) {
-  into = {};  // The core has its own share of it.
+void session::received_into(std::size_t n) {
   if (phase_ != phase::open) return;
   begin_turn();
   core_.received(n, worker_->loop().now());
@@ -139,13 +215,13 @@ void session::on_received_into(buffer&& into, std::size_t n) {
   finish_turn();
 }
 
-void session::on_end() {
+void session::ended() {
   if (phase_ == phase::opening) return fail_opening(errc::connection_lost);
   if (phase_ == phase::lingering) return die(false);
-  on_error(errc::connection_lost);
+  broke(errc::connection_lost);
 }
 
-void session::on_error(errc what) {
+void session::broke(errc what) {
   if (phase_ == phase::opening) return fail_opening(what);
   if (phase_ == phase::lingering) return die(true);
   begin_turn();
@@ -154,11 +230,11 @@ void session::on_error(errc what) {
   finish_turn();
 }
 
-void session::on_written(std::size_t n) {
+void session::written(std::size_t n) {
   if (write_error_ != errc::ok) return;
   write_pending_ = false;
   core_.output_blocked(false);
-  core_.sent(n);
+  note_sent(n);
   if (phase_ != phase::open) {
     flush();
     return after_flush();
@@ -170,7 +246,7 @@ void session::on_written(std::size_t n) {
   finish_turn();
 }
 
-void session::on_timer(tick now) {
+void session::time_came(tick now) {
   if (phase_ == phase::opening) return fail_opening(errc::handshake_timeout);
   if (phase_ == phase::lingering) return die(true);
   begin_turn();
@@ -278,20 +354,27 @@ void session::deliver(core::kind k) {
 void session::deliver_closed(const core::event& e) {
   const errc error = e.error;
   const close_code code = e.code;
-  std::string text(as_text(e.payload));
   phase_ = phase::ending;
   worker_->unsubscribe_all(*this);
-  if (error == errc::handler_threw && extras_ && !extras_->thrown.empty()) text = extras_->thrown;
-  if (error != errc::ok && error != errc::cancelled) {
-    const failure what(error, text);
-    if (error != errc::handler_threw) worker_->log(log_level::info, what.what());
-    call(handlers_->error, handle(), what);
+  std::string text;
+  try {
+    text = as_text(e.payload);
+    if (error != errc::ok && error != errc::cancelled) tell_error(error, text);
+  } catch (const std::bad_alloc&) {
+    // What `on_error` would have been told needs memory; what follows does not.
   }
   call(handlers_->close, handle(), code, error == errc::ok ? std::string_view(text) : std::string_view());
   // Where the transport is gone or given up there is nothing to wait for.
-  if (end_now_ || error == errc::cancelled || fault_of(error) == fault::transport)
-    return die(error != errc::connection_lost);
+  const bool gone = fault_of(error) == fault::transport && code == close_code::abnormal;
+  if (end_now_ || torn_ || error == errc::cancelled || gone) return die(error != errc::connection_lost);
   linger();
+}
+
+void session::tell_error(errc error, std::string_view text) {
+  const bool thrown = error == errc::handler_threw;
+  const failure what(error, thrown && extras_ && !extras_->thrown.empty() ? extras_->thrown : text);
+  if (!thrown) worker_->log(log_level::info, what.what());
+  call(handlers_->error, handle(), what);
 }
 
 // The connection is over, the transport not yet: what was sent goes out, then FIN, then the peer's FIN is awaited, so
@@ -324,18 +407,28 @@ void session::threw(std::string_view what) {
 
 void session::flush() {
   net::driver& io = worker_->loop().io();
-  while (!write_pending_ && phase_ != phase::dead && core_.pending() > 0) {
+  while (!write_pending_ && !torn_ && phase_ != phase::dead && core_.pending() > 0) {
     const net::write_result r = io.write(*this, core_.output());
-    core_.sent(r.done);
+    note_sent(r.done);
     note_write(r);
   }
 }
 
+void session::note_sent(std::size_t n) {
+  torn_ = true;  // Unless what is left finds its place.
+  core_.sent(n);
+  torn_ = false;
+}
+
 void session::write_frames(const buffer& frames, std::size_t from, std::uint32_t messages) {
-  const byte_view bytes = frames.view().subspan(from);
-  const net::write_result r = worker_->loop().io().write(*this, {&bytes, 1});
-  core_.frames_written(frames, from, r.done, messages);
-  note_write(r);
+  guarded([&] {
+    const byte_view bytes = frames.view().subspan(from);
+    const net::write_result r = worker_->loop().io().write(*this, {&bytes, 1});
+    torn_ = true;
+    core_.frames_written(frames, from, r.done, messages);
+    torn_ = false;
+    note_write(r);
+  });
 }
 
 void session::note_write(const net::write_result& r) {
@@ -405,8 +498,7 @@ void session::worker_mark() {
   worker_->mark(*this);
 }
 
-void session::on_batch_end() {
-  marked_ = false;
+void session::turn_at_batch_end() {
   if (phase_ == phase::dead) return;
   if (phase_ != phase::open) {
     flush();
@@ -439,10 +531,10 @@ void session::go_on_reading(buffer& kept) {
 
 void session::die(bool reset) {
   if (phase_ == phase::dead) return;
-  worker_->unsubscribe_all(*this);
   phase_ = phase::dead;
+  worker_->unsubscribe_all(*this);
   net::loop& loop = worker_->loop();
-  if (in_turn_) core_.end_turn();
+  if (in_turn_) core_.abandon_turn();
   in_turn_ = false;
   loop.timers().cancel(*this);
   loop.io().close(*this, reset);

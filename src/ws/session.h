@@ -57,7 +57,7 @@ class session final : public net::stream {
   session(worker& w, role side, const core::settings& obey, route_handlers& handlers);
 
   static void* operator new(std::size_t size, worker& w) { return w.take_session_memory(size); }
-  static void operator delete(void*, worker&) noexcept {}  // The constructor threw: its memory goes with the worker.
+  static void operator delete(void* memory, worker& w) noexcept { w.give_session_memory_back(memory); }
 
   // ---- opening
   /// Takes an accepted or connected handle, reads, and lets `how` open the connection until `deadline`.
@@ -235,6 +235,37 @@ class session final : public net::stream {
   void forget_opening();
   void touch();
   errc settle(errc outcome);
+  /// Whatever comes from below comes through here: what finds no memory ends this connection, and nothing else.
+  template <class Act>
+  void guarded(Act&& act) noexcept {
+    try {
+      return act();
+    } catch (...) {
+      // Nothing but std::bad_alloc: handlers have a net of their own.
+    }
+    no_memory();
+  }
+  /// The same for what handles ask.
+  template <class Act>
+  errc attempt(Act&& act) noexcept {
+    try {
+      return act();
+    } catch (...) {
+      fail_without_memory();
+    }
+    return errc::out_of_resources;
+  }
+  void fail_without_memory() noexcept;
+  void no_memory() noexcept;
+  void received(byte_span bytes);
+  void received_into(std::size_t n);
+  void ended();
+  void broke(errc what);
+  void written(std::size_t n);
+  void time_came(tick now);
+  void turn_at_batch_end();
+  void tell_error(errc error, std::string_view text);
+  void note_sent(std::size_t n);
   void die(bool reset);
   void threw(std::string_view what);
   template <class Handler, class... Args>
@@ -258,6 +289,7 @@ class session final : public net::stream {
   bool fin_sent_ : 1 = false;
   bool was_open_ : 1 = false;
   bool ended_here_ : 1 = false;
+  bool torn_ : 1 = false;     // Bytes that were to be sent are lost: nothing can follow them.
   bool end_now_ : 1 = false;  // Terminated while its end was being told.
   core::connection core_;
 };

@@ -6,6 +6,7 @@
 #include <hawser/core/frame.h>
 
 #include <cstring>
+#include <new>
 #include <utility>
 
 HAWSER_BEGIN
@@ -19,28 +20,35 @@ errc session::settle(errc outcome) {
 }
 
 errc session::send(opcode op, byte_view payload) {
-  if (!is_open()) return errc::closed;
-  if (worker_->topics_waiting()) worker_->catch_up(*this);
-  return settle(core_.send(op, payload));
+  return attempt([&]() -> errc {
+    if (!is_open()) return errc::closed;
+    if (worker_->topics_waiting()) worker_->catch_up(*this);
+    return settle(core_.send(op, payload));
+  });
 }
 
 errc session::send(const message& m) {
-  const buffer& owner = m.lent_owner_ != nullptr ? *m.lent_owner_ : m.owner_;
-  if (!owner || owner.data() != m.payload_.data()) return send(m.op_, m.payload_);
-  if (!is_open()) return errc::closed;
-  if (worker_->topics_waiting()) worker_->catch_up(*this);
-  return settle(core_.send(m.op_, buffer(owner)));
+  return attempt([&]() -> errc {
+    const buffer& owner = m.lent_owner_ != nullptr ? *m.lent_owner_ : m.owner_;
+    if (!owner || owner.data() != m.payload_.data()) return send(m.op_, m.payload_);
+    if (!is_open()) return errc::closed;
+    if (worker_->topics_waiting()) worker_->catch_up(*this);
+    return settle(core_.send(m.op_, buffer(owner)));
+  });
 }
 
 void session::send_promised(opcode op, byte_view payload) {
-  if (!is_open()) return;
-  if (worker_->topics_waiting()) worker_->catch_up(*this);
-  if (core_.send_promised(op, payload) == errc::wrong_state) {
-    buffer copy = worker_->loop().pool().take(payload.size());
-    if (!payload.empty()) std::memcpy(copy.data(), payload.data(), payload.size());
-    hold_back(std::move(copy), 1, op);
-  }
-  touch();
+  static_cast<void>(attempt([&]() -> errc {
+    if (!is_open()) return errc::closed;
+    if (worker_->topics_waiting()) worker_->catch_up(*this);
+    if (core_.send_promised(op, payload) == errc::wrong_state) {
+      buffer copy = worker_->loop().pool().take(payload.size());
+      if (!payload.empty()) std::memcpy(copy.data(), payload.data(), payload.size());
+      hold_back(std::move(copy), 1, op);
+    }
+    touch();
+    return errc::ok;
+  }));
 }
 
 void session::ask_drain() {
@@ -50,57 +58,64 @@ void session::ask_drain() {
 }
 
 void session::send_frames(const buffer& frames, std::uint32_t messages) {
-  if (!is_open()) return;
-  const limits& l = core_.obeys().bounds;
-  errc e = errc::ok;
-  if (core_.sending_parts()) {
-    e = waiting() + frames.size() > l.write_hard ? errc::would_block : errc::ok;
-    if (e == errc::ok) hold_back(frames, messages, opcode::continuation);
-  } else if (core_.stages() == nullptr && frames.size() <= l.max_outgoing_frame) {
-    e = core_.send_frames(frames, messages);
-  } else if (core_.backlog() > l.write_hard) {
-    e = errc::would_block;
-  } else {
-    byte_view rest = frames.view();
-    core::frame_header h{};
-    while (core_.is_open() && core::parse_frame_header(rest, h) == core::parse_status::ok) {
-      const auto length = static_cast<std::size_t>(h.length);
-      static_cast<void>(core_.send_promised(static_cast<opcode>(h.first & 0x0FU), rest.subspan(h.size, length)));
-      rest = rest.subspan(h.size + length);
+  static_cast<void>(attempt([&]() -> errc {
+    if (!is_open()) return errc::closed;
+    const limits& l = core_.obeys().bounds;
+    errc e = errc::ok;
+    if (core_.sending_parts()) {
+      e = waiting() + frames.size() > l.write_hard ? errc::would_block : errc::ok;
+      if (e == errc::ok) hold_back(frames, messages, opcode::continuation);
+    } else if (core_.stages() == nullptr && frames.size() <= l.max_outgoing_frame) {
+      e = core_.send_frames(frames, messages);
+    } else if (core_.backlog() > l.write_hard) {
+      e = errc::would_block;
+    } else {
+      byte_view rest = frames.view();
+      core::frame_header h{};
+      while (core_.is_open() && core::parse_frame_header(rest, h) == core::parse_status::ok) {
+        const auto length = static_cast<std::size_t>(h.length);
+        static_cast<void>(core_.send_promised(static_cast<opcode>(h.first & 0x0FU), rest.subspan(h.size, length)));
+        rest = rest.subspan(h.size + length);
+      }
     }
-  }
-  if (e == errc::would_block) core_.fail(close_code::try_again_later, errc::slow_consumer, {}, worker_->loop().now());
-  touch();
+    if (e == errc::would_block) core_.fail(close_code::try_again_later, errc::slow_consumer, {}, worker_->loop().now());
+    touch();
+    return errc::ok;
+  }));
 }
 
 errc session::begin_message(opcode op) {
-  if (!is_open()) return errc::closed;
-  worker_->catch_up(*this);
-  const bool text = op == opcode::text;
-  if (text) need_extras();
-  const errc e = core_.begin_message(op);
-  if (e == errc::ok && extras_) {
-    extras_->sending_text = text;
-    extras_->text_out.reset();
-  }
-  return settle(e);
+  return attempt([&]() -> errc {
+    if (!is_open()) return errc::closed;
+    worker_->catch_up(*this);
+    const bool text = op == opcode::text;
+    if (text) need_extras();
+    const errc e = core_.begin_message(op);
+    if (e == errc::ok && extras_) {
+      extras_->sending_text = text;
+      extras_->text_out.reset();
+    }
+    return settle(e);
+  });
 }
 
 errc session::send_part(byte_view part, bool last) {
-  if (!is_open()) return errc::closed;
-  const bool text = extras_ && extras_->sending_text;
-  core::utf8_validator so_far;
-  if (text) {
-    so_far = extras_->text_out;
-    if (!so_far.feed(part) || (last && !so_far.complete())) return errc::invalid_utf8;
-  }
-  const errc e = core_.send_part(part, last);
-  if (e == errc::ok && text) {
-    extras_->text_out = so_far;
-    extras_->sending_text = !last;
-  }
-  if (e == errc::ok && last) let_go();
-  return settle(e);
+  return attempt([&]() -> errc {
+    if (!is_open()) return errc::closed;
+    const bool text = extras_ && extras_->sending_text;
+    core::utf8_validator so_far;
+    if (text) {
+      so_far = extras_->text_out;
+      if (!so_far.feed(part) || (last && !so_far.complete())) return errc::invalid_utf8;
+    }
+    const errc e = core_.send_part(part, last);
+    if (e == errc::ok && text) {
+      extras_->text_out = so_far;
+      extras_->sending_text = !last;
+    }
+    if (e == errc::ok && last) let_go();
+    return settle(e);
+  });
 }
 
 // Frames of another message must not stand between those of a message in parts (RFC 6455, 5.4).
@@ -125,25 +140,29 @@ void session::let_go() {
 }
 
 errc session::ping(byte_view payload) {
-  if (!is_open()) return errc::closed;
-  const errc e = core_.ping(payload);
-  touch();
-  return e;
+  return attempt([&]() -> errc {
+    if (!is_open()) return errc::closed;
+    const errc e = core_.ping(payload);
+    touch();
+    return e;
+  });
 }
 
 // ---- ending
 
 errc session::close(close_code code, std::string_view reason) {
-  if (!is_open()) return errc::closed;
-  worker_->catch_up(*this);
-  const errc e = core_.close(code, reason, worker_->loop().now());
-  if (e == errc::ok) {
-    ended_here_ = true;
-    static_cast<void>(resume());  // The peer's answer is not to wait.
-    worker_->loop().timers().schedule(*this, core_.deadline());
-  }
-  touch();
-  return e;
+  return attempt([&]() -> errc {
+    if (!is_open()) return errc::closed;
+    worker_->catch_up(*this);
+    const errc e = core_.close(code, reason, worker_->loop().now());
+    if (e == errc::ok) {
+      ended_here_ = true;
+      static_cast<void>(resume());  // The peer's answer is not to wait.
+      worker_->loop().timers().schedule(*this, core_.deadline());
+    }
+    touch();
+    return e;
+  });
 }
 
 errc session::terminate() {
@@ -199,7 +218,11 @@ errc session::resume() {
 errc session::subscribe(std::string_view name) {
   if (!is_open()) return errc::closed;
   if (core_.side() == role::client) return errc::wrong_state;
-  return worker_->subscribe(*this, name, core_.obeys().bounds.max_subscriptions);
+  try {
+    return worker_->subscribe(*this, name, core_.obeys().bounds.max_subscriptions);
+  } catch (const std::bad_alloc&) {
+    return errc::out_of_resources;
+  }
 }
 
 errc session::unsubscribe(std::string_view name) {
@@ -212,9 +235,13 @@ errc session::unsubscribe(std::string_view name) {
 errc session::publish(std::string_view name, opcode op, byte_view payload) {
   if (!is_open()) return errc::closed;
   if (core_.side() == role::client) return errc::wrong_state;
-  const errc e = worker_->publish_elsewhere(name, op, payload);
-  if (e == errc::ok) worker_->publish(name, op, payload, this);
-  return e;
+  try {
+    const errc e = worker_->publish_elsewhere(name, op, payload);
+    if (e == errc::ok) worker_->publish(name, op, payload, this);
+    return e;
+  } catch (const std::bad_alloc&) {
+    return errc::out_of_resources;
+  }
 }
 
 // ---- what is known of it
@@ -261,7 +288,7 @@ errc session::reach(connection c, function<errc(session&)> call) {
   mailbox* box = find_slot(c.index_)->box.load(std::memory_order_acquire);
   if (box == nullptr) return errc::closed;
   const bool queued = box->post([c, what = std::move(call)] {
-    if (session* s = here(c)) static_cast<void>(what(*s));
+    if (session* s = here(c)) s->guarded([&] { static_cast<void>(what(*s)); });
   });
   return queued ? errc::ok : errc::closed;
 }

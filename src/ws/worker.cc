@@ -71,10 +71,11 @@ void worker::log(log_level level, std::string_view line) noexcept {
 
 // With AddressSanitizer each session has memory of its own, so that touching one after its end is found.
 void* worker::take_session_memory(std::size_t size) { return ::operator new(size); }
+void worker::give_session_memory_back(void* memory) noexcept { ::operator delete(memory); }
 
 void worker::destroy(session& s) noexcept {
   s.~session();
-  ::operator delete(static_cast<void*>(&s));
+  give_session_memory_back(&s);
 }
 
 #else
@@ -82,25 +83,37 @@ void worker::destroy(session& s) noexcept {
 void* worker::take_session_memory(std::size_t size) {
   constexpr std::size_t at_once = 64;
   if (free_sessions_ == nullptr) {
-    std::unique_ptr<std::byte[]>& block = session_blocks_.emplace_back(new std::byte[at_once * size]);
+    std::unique_ptr<std::byte[]> block(new std::byte[at_once * size]);
+    std::byte* first = block.get();
+    session_blocks_.push_back(std::move(block));
     for (std::size_t i = at_once; i-- > 0;)
-      free_sessions_ = ::new (block.get() + i * size) session_memory{free_sessions_};
+      free_sessions_ = ::new (first + i * size) session_memory{free_sessions_};
   }
   session_memory* memory = free_sessions_;
   free_sessions_ = memory->next;
   return memory;
 }
 
+void worker::give_session_memory_back(void* memory) noexcept {
+  free_sessions_ = ::new (memory) session_memory{free_sessions_};
+}
+
 void worker::destroy(session& s) noexcept {
   s.~session();
-  free_sessions_ = ::new (static_cast<void*>(&s)) session_memory{free_sessions_};
+  give_session_memory_back(&s);
 }
 
 #endif
 
-void worker::add(session& s) {
+void worker::reserve_place() {
+  const std::size_t alive = sessions_.size() + dead_.size() + 1;
+  if (sessions_.capacity() < alive) sessions_.reserve(2 * alive);
+  if (dead_.capacity() < alive) dead_.reserve(2 * alive);
+}
+
+void worker::add(session& s) noexcept {
   find_slot(s.slot_)->link = static_cast<std::uint32_t>(sessions_.size());
-  sessions_.push_back(&s);
+  sessions_.push_back(&s);  // Within what `reserve_place` reserved.
 }
 
 void worker::remove(session& s) noexcept {
@@ -112,14 +125,24 @@ void worker::remove(session& s) noexcept {
   if (sessions_.empty() && when_empty_) std::exchange(when_empty_, nullptr)();
 }
 
-void worker::mark(session& s) {
-  marked_.push_back(&s);
+void worker::mark(session& s) noexcept {
+  loop_.mark_dirty(*this);
+  try {
+    marked_.push_back(&s);
+  } catch (const std::bad_alloc&) {
+    look_at_all_ = true;  // Its own mark finds it.
+  }
+}
+
+void worker::bury(session& s) noexcept {
+  dead_.push_back(&s);  // Within what `reserve_place` reserved.
   loop_.mark_dirty(*this);
 }
 
-void worker::bury(session& s) {
-  dead_.push_back(&s);
-  loop_.mark_dirty(*this);
+// From the back: one that goes gives its place to one that was looked at.
+void worker::look_at_all() {
+  for (std::size_t i = sessions_.size(); i-- > 0;)
+    if (i < sessions_.size() && sessions_[i]->marked_) sessions_[i]->on_batch_end();
 }
 
 // Handlers may run in here: when a connection has ended, when there is room again. What they publish and send goes out
@@ -127,12 +150,13 @@ void worker::bury(session& s) {
 // may mark others, and bury them too, so nobody goes before all marks are worked off.
 void worker::on_batch_end() {
   for (;;) {
-    while (!dirty_topics_.empty() || !marked_.empty()) {
+    while (!dirty_topics_.empty() || !marked_.empty() || look_at_all_) {
       serve_subscribers();
       marked_now_.swap(marked_);
       for (session* s : marked_now_)
         s->on_batch_end();
       marked_now_.clear();
+      if (std::exchange(look_at_all_, false)) look_at_all();
     }
     end_topics();
     if (dead_.empty()) return;

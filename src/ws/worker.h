@@ -67,12 +67,15 @@ class worker final : public net::dirty {
   // ---- sessions
   /// Memory for one session, from blocks of many: no allocator's header, no holes between short-lived handshakes.
   void* take_session_memory(std::size_t size);
-  void add(session& s);
+  void give_session_memory_back(void* memory) noexcept;
+  /// Reserves what `add` and `bury` need for one more.
+  void reserve_place();
+  void add(session& s) noexcept;
   void remove(session& s) noexcept;
   /// Pumps and flushes `s` at the end of the batch.
-  void mark(session& s);
+  void mark(session& s) noexcept;
   /// Destroys `s` at the end of the batch.
-  void bury(session& s);
+  void bury(session& s) noexcept;
 
   /// Calls `what` once, when the last session has gone.
   void when_empty(function<void()> what) { when_empty_ = std::move(what); }
@@ -128,6 +131,7 @@ class worker final : public net::dirty {
     std::uint32_t messages = 0;
   };
 
+  void look_at_all();
   void serve_subscribers();
   void serve(topic& t, const subscriber& to);
   static bool awaits_several(session& s);
@@ -162,6 +166,7 @@ class worker final : public net::dirty {
   function<void(const failure&)> report_;
   bool silent_ = false;
   bool muted_ = false;
+  bool look_at_all_ = false;  // There was no memory to note who is marked.
 };
 
 HAWSER_END

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 HAWSER_BEGIN
@@ -140,7 +141,11 @@ errc worker::post_publication(const std::vector<worker*>& to, std::string_view n
   const auto copy = std::make_shared<const std::pair<std::string, std::string>>(name, as_text(payload));
   for (std::size_t i = 0; i < to.size(); ++i)
     to[i]->box().post([w = to[i], op, copy, under_way = std::move(loans[i])] {
-      w->publish(copy->first, op, as_bytes(copy->second), nullptr);
+      try {
+        w->publish(copy->first, op, as_bytes(copy->second), nullptr);
+      } catch (const std::bad_alloc&) {
+        w->log(log_level::error, "no memory for a publication: it is lost on one loop");
+      }
     });
   return errc::ok;
 }

@@ -88,7 +88,9 @@ struct statistics {
 ///
 /// A turn begins with `begin_turn` and ends with `end_turn`; in between, frames go to the loop's block. Calls outside a
 /// turn are fine and go to the backlog; so does what others send to this connection in their turn. Nothing is called
-/// back. No call throws but `std::bad_alloc`, after which the connection is only good for being destroyed.
+/// back. No call throws but `std::bad_alloc`, after which the connection is only good for being destroyed, or for
+/// `fail` and the last event; where the throwing call was `sent` or `end_turn`, bytes are missing, and `abandon_turn`
+/// and `transport_failed` are what is left.
 class HAWSER_API connection {
  public:
   /// `shared` and `obey` must outlive the connection.
@@ -125,6 +127,8 @@ class HAWSER_API connection {
     // What was received goes with the turn, unless it is another connection's: a turn may end inside another's.
     if (res_->turn_ == this || res_->turn_ == nullptr) res_->end_input();
   }
+  /// Ends the turn without memory: what it received, and everything that is still to be sent, is thrown away.
+  void abandon_turn() noexcept;
 
   // ---- from below
   /// Bytes from the peer. They are unmasked where they lie and must stay until `next` said `none`, or `unconsumed` was

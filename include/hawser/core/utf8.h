@@ -12,6 +12,8 @@ namespace core {
 namespace detail {
 /// The general check; `valid_utf8` is the way in.
 HAWSER_API bool valid_utf8_general(byte_view text) noexcept;
+/// Chooses the code for this machine, which takes memory the first time: before there is anything to be lost.
+HAWSER_API void prepare_utf8() noexcept;
 }  // namespace detail
 
 /// True when `text` is UTF-8: no overlong form, no surrogate, nothing above U+10FFFF, nothing cut off.

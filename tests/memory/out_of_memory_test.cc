@@ -1,0 +1,223 @@
+// What happens when the system has no memory: for every allocation that a scenario makes on the library's own threads,
+// the scenario is run once with that one failing. At most the connection that needed it ends; nothing is left behind,
+// and the others go on.
+
+#include "ws/on_loop.h"
+#include "ws/running_server.h"
+
+#include <gtest/gtest.h>
+#include <hawser/ext/message_extension.h>
+#include <hawser/ws/server.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+
+namespace {
+
+thread_local bool spared = false;        // The test's own thread.
+std::atomic<std::int64_t> fails_at{-1};  // Counts down; below zero nothing fails.
+std::atomic<bool> failed{false};
+
+bool fails_now() noexcept {
+  if (spared || fails_at.load(std::memory_order_relaxed) < 0) return false;
+  if (fails_at.fetch_sub(1, std::memory_order_relaxed) != 0) return false;
+  failed.store(true, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace
+
+// Replaced for the whole program.
+[[gnu::noinline]] void* operator new(std::size_t n) {
+  if (!fails_now())
+    if (void* p = std::malloc(n == 0 ? 1 : n)) return p;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+namespace hawser::test {
+namespace {
+
+constexpr std::size_t many = 2000;  // More allocations than any scenario makes.
+
+std::string pattern(std::size_t size) {
+  std::string made(size, '\0');
+  for (std::size_t i = 0; i < size; ++i)
+    made[i] = static_cast<char>('a' + i % 23);
+  return made;
+}
+
+void flip(byte_span message) {
+  for (std::byte& b : message)
+    b ^= std::byte{1};
+}
+
+/// Echoes; "/topic" publishes what it hears to everybody, "/parts" answers in parts.
+struct rig : running_server {
+  rig() {
+    spared = true;
+    it().extensions().add(ext::message_extension("x-flip", rsv::one).encode(flip).decode(flip));
+    it().route("/")
+        .on_connect(opened())
+        .on_message([](connection c, const message& m) { c.send(m); })
+        .on_close(closed());
+    it().route("/topic")
+        .on_connect([this](connection c, const handshake&) {
+          ++open;
+          c.subscribe("t");
+        })
+        .on_message([this](connection c, const message& m) {
+          c.publish("t", m);
+          c.send("published");
+          it().publish("t", "from the server");
+        })
+        .on_close(closed());
+    it().route("/parts")
+        .on_connect(opened())
+        .on_message([](connection c, const message& m) {
+          c.begin_text();
+          c.send_part(m.bytes(), false);
+          c.send_part(m.bytes(), true);
+        })
+        .on_close(closed());
+    start();
+    witness = std::make_unique<raw_peer>(at());
+    witness->upgrade("/");
+    subscriber = std::make_unique<raw_peer>(at());
+    subscriber->upgrade("/topic");
+  }
+  ~rig() {
+    fails_at = -1;
+    witness.reset();
+    subscriber.reset();
+    stop();
+  }
+
+  /// Runs the scenario with the allocation number `n` failing, and sees that nothing but its connection was harmed.
+  void run_failing(std::size_t n, const std::function<void(raw_peer&)>& scenario) {
+    ASSERT_TRUE(comes_true(it(), [this](worker&) { return open == 2; }));
+    failed = false;
+    raw_peer peer(at());
+    fails_at = static_cast<std::int64_t>(n);
+    scenario(peer);
+    peer.hang_up();
+    ASSERT_TRUE(comes_true(it(), [](worker& w) { return w.sessions().size() == 2; })) << "it is still there";
+    fails_at = -1;
+    ASSERT_EQ(open, 2) << "on_connect and on_close balance";
+    drain(*subscriber);
+    witness->text("still here");
+    ASSERT_EQ(witness->frame().payload, "still here");
+    ASSERT_TRUE(comes_true(it(), [](worker& w) { return w.loop().pool().used_bytes() == 0; }));
+  }
+
+ private:
+  function<void(connection, const handshake&)> opened() {
+    return [this](connection, const handshake&) { ++open; };
+  }
+  function<void(connection, close_code, std::string_view)> closed() {
+    return [this](connection, close_code, std::string_view) { --open; };
+  }
+  // The one that stays hears publications; whatever came, it is alive.
+  void drain(raw_peer& peer) {
+    peer.out().ping("sync");
+    peer.flush();
+    raw_frame f = peer.frame();
+    while (f.op() == 1)
+      f = peer.frame();
+    ASSERT_EQ(f, (raw_frame{0x8A, "sync"})) << "the subscriber was ended with another one";
+  }
+
+ public:
+  std::atomic<int> open{0};
+  std::unique_ptr<raw_peer> witness;
+  std::unique_ptr<raw_peer> subscriber;
+};
+
+// With the first, the second ... allocation failing, each on a server that has nothing spare yet, until the scenario
+// needs no more of them.
+void sweep(const std::function<void(raw_peer&)>& scenario) {
+  std::size_t n = 0;
+  for (failed = true; failed && n < many && !testing::Test::HasFatalFailure(); ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    rig server;
+    server.run_failing(n, scenario);
+  }
+  EXPECT_GT(n, 1U) << "nothing was tried";
+  EXPECT_LT(n, many);
+}
+
+bool opens(raw_peer& peer, std::string_view path = "/", std::string_view extra = {}) {
+  return peer.upgrade(path, extra).find(" 101 ") != std::string::npos;
+}
+
+// Either what was expected, or the end: 1011, or no more bytes.
+void expect_or_end(raw_peer& peer, const raw_frame& expected) {
+  const raw_frame f = peer.frame();
+  if (f == expected || f.first == 0) return;
+  EXPECT_EQ(f.op(), 8U);
+  if (f.op() == 8) {
+    EXPECT_EQ(close_code_of(f), 1011U);
+  }
+}
+
+TEST(out_of_memory, opening) {
+  sweep([](raw_peer& peer) { opens(peer); });
+}
+
+TEST(out_of_memory, short_message) {
+  sweep([](raw_peer& peer) {
+    if (opens(peer)) expect_or_end(peer.text("hello"), {0x81, "hello"});
+  });
+}
+
+TEST(out_of_memory, large_message) {
+  const std::string large = pattern(300'000);
+  sweep([&](raw_peer& peer) {
+    if (opens(peer)) expect_or_end(peer.text(large), {0x81, large});
+  });
+}
+
+TEST(out_of_memory, fragments_and_an_extension) {
+  sweep([](raw_peer& peer) {
+    // Without memory for its answer an extension is declined, and the connection does without it.
+    if (peer.upgrade("/", "Sec-WebSocket-Extensions: x-flip\r\n").find("x-flip") == std::string::npos) return;
+    peer.out().frame(0x41, pattern(5000)).frame(0x80, pattern(5000));
+    expect_or_end(peer.flush(), {0xC1, pattern(5000) + pattern(5000)});
+  });
+}
+
+TEST(out_of_memory, answer_in_parts) {
+  sweep([](raw_peer& peer) {
+    if (!opens(peer, "/parts")) return;
+    expect_or_end(peer.text(pattern(3000)), {0x01, pattern(3000)});
+  });
+}
+
+TEST(out_of_memory, publication) {
+  sweep([](raw_peer& peer) {
+    if (!opens(peer, "/topic")) return;
+    peer.text(pattern(3000));
+    while (!peer.frame().payload.empty() && !failed && peer.receive(0)) {
+    }
+  });
+}
+
+TEST(out_of_memory, close) {
+  sweep([](raw_peer& peer) {
+    if (!opens(peer)) return;
+    peer.out().frame(0x88, "\x03\xE8");
+    const raw_frame f = peer.flush().frame();
+    if (f.first != 0) {
+      EXPECT_EQ(f.op(), 8U);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace hawser::test

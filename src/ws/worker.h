@@ -24,10 +24,14 @@ class failure;
 /// Whether `name` can name a topic: 1 to 255 bytes (D10).
 constexpr bool names_topic(std::string_view name) noexcept { return !name.empty() && name.size() <= 255; }
 
-/// One subscriber of a topic.
+/// One subscriber of a topic, and how far it has come in the topic's batch: all that a publication asks about it, so
+/// that many of them are walked through line by line.
 struct subscriber {
   session* who = nullptr;
-  std::uint32_t at = 0;  // Which of its subscriptions this is.
+  std::size_t from = 0;  // Bytes of the batch already passed on.
+  std::uint32_t from_messages = 0;
+  std::uint32_t batch = 0;  // The batch that `from` is about; none of another one was passed on.
+  std::uint32_t at = 0;     // Which of its subscriptions this is.
 };
 
 /// A topic of one loop. Frames of a batch are collected once and shared by all subscribers. Each is given what it
@@ -42,13 +46,10 @@ struct topic {
   bool touched = false;        // It has frames of this batch.
 };
 
-/// One subscription of a session: how far it has come in the topic's batch.
+/// One subscription of a session.
 struct subscription {
   topic* to = nullptr;
   std::size_t place = 0;  // In `to->subscribers`.
-  std::size_t from = 0;   // Bytes of the batch already passed on.
-  std::uint32_t from_messages = 0;
-  std::uint32_t batch = 0;  // The batch that `from` is about; none of another one was passed on.
 };
 
 class worker final : public net::dirty {
@@ -133,14 +134,14 @@ class worker final : public net::dirty {
 
   void look_at_all();
   void serve_subscribers();
-  void serve(topic& t, const subscriber& to);
+  void serve(topic& t, subscriber& to);
   static bool awaits_several(session& s);
-  static share share_of(const subscription& sub) noexcept;
-  static void note_given(subscription& sub) noexcept;
+  static share share_of(const topic& t, const subscriber& to) noexcept;
+  static void note_given(const topic& t, subscriber& to) noexcept;
   void end_topics();
   void make_room(topic& t, std::size_t need);
-  void pass_on(session& s, subscription& sub);
-  static subscription* find_subscription(session& s, topic& t) noexcept;
+  void pass_on(topic& t, subscriber& to);
+  static subscriber* find_subscriber(session& s, topic& t) noexcept;
   void leave(session& s, std::size_t at);
   void drop_if_empty(topic& t);
   void destroy(session& s) noexcept;

@@ -28,7 +28,7 @@ void make_place(std::vector<T>& in) {
 errc worker::subscribe(session& s, std::string_view name, std::size_t most) {
   auto& subs = s.subscriptions();
   auto found = topics_.find(name);
-  if (found != topics_.end() && find_subscription(s, *found->second) != nullptr) return errc::ok;
+  if (found != topics_.end() && find_subscriber(s, *found->second) != nullptr) return errc::ok;
   if (subs.size() >= most) return errc::too_many_subscriptions;
   // Whatever allocates comes first: when it throws nothing has changed but what is found empty later.
   make_place(subs);
@@ -42,16 +42,15 @@ errc worker::subscribe(session& s, std::string_view name, std::size_t most) {
   make_place(t.subscribers);
   // What was published before is not for it.
   const auto at = static_cast<std::uint32_t>(subs.size());
-  subs.push_back({&t, t.subscribers.size(), t.frames.size(), t.messages, t.batch});
-  t.subscribers.push_back({&s, at});
+  subs.push_back({&t, t.subscribers.size()});
+  t.subscribers.push_back({&s, t.frames.size(), t.messages, t.batch, at});
   return errc::ok;
 }
 
 void worker::unsubscribe(session& s, std::string_view name) {
   const auto found = topics_.find(name);
   if (found == topics_.end()) return;
-  if (const subscription* sub = find_subscription(s, *found->second))
-    leave(s, static_cast<std::size_t>(sub - s.subscriptions().data()));
+  if (const subscriber* to = find_subscriber(s, *found->second)) leave(s, to->at);
 }
 
 void worker::unsubscribe_all(session& s) noexcept {
@@ -59,26 +58,26 @@ void worker::unsubscribe_all(session& s) noexcept {
     leave(s, s.subscriptions().size() - 1);
 }
 
-// The subscription of `s` to `t`, or null: looked for on the side that has fewer.
-subscription* worker::find_subscription(session& s, topic& t) noexcept {
+// The place of `s` in `t`, or null: looked for on the side that has fewer.
+subscriber* worker::find_subscriber(session& s, topic& t) noexcept {
   if (!s.has_subscriptions()) return nullptr;
   auto& subs = s.subscriptions();
   if (subs.size() <= t.subscribers.size()) {
     const auto it = std::find_if(subs.begin(), subs.end(), [&](const subscription& sub) { return sub.to == &t; });
-    return it == subs.end() ? nullptr : &*it;
+    return it == subs.end() ? nullptr : &t.subscribers[it->place];
   }
   const auto it =
-      std::find_if(t.subscribers.begin(), t.subscribers.end(), [&](const subscriber& who) { return who.who == &s; });
-  return it == t.subscribers.end() ? nullptr : &subs[it->at];
+      std::find_if(t.subscribers.begin(), t.subscribers.end(), [&](const subscriber& to) { return to.who == &s; });
+  return it == t.subscribers.end() ? nullptr : &*it;
 }
 
 // Ends the subscription at `at`. On both sides the last one takes the place that becomes free, and is told.
 void worker::leave(session& s, std::size_t at) {
   auto& subs = s.subscriptions();
-  // What was published before still is for it.
-  pass_on(s, subs[at]);
   topic& t = *subs[at].to;
   const std::size_t place = subs[at].place;
+  // What was published before still is for it.
+  pass_on(t, t.subscribers[place]);
   const subscriber last = t.subscribers.back();
   last.who->subscriptions()[last.at].place = place;
   t.subscribers[place] = last;
@@ -103,14 +102,14 @@ void worker::publish(std::string_view name, opcode op, byte_view payload, sessio
   make_place(dirty_topics_);
   const std::size_t header = core::frame_header_size(payload.size(), false);
   make_room(t, header + payload.size());
-  subscription* own = except == nullptr ? nullptr : find_subscription(*except, t);
-  if (own != nullptr) pass_on(*except, *own);
+  subscriber* own = except == nullptr ? nullptr : find_subscriber(*except, t);
+  if (own != nullptr) pass_on(t, *own);
   std::byte* to = t.frames.data() + t.frames.size();
   core::write_frame_header(to, static_cast<std::uint8_t>(0x80U | static_cast<unsigned>(op)), payload.size());
   if (!payload.empty()) std::memcpy(to + header, payload.data(), payload.size());
   t.frames.resize(t.frames.size() + header + payload.size());
   ++t.messages;
-  if (own != nullptr) note_given(*own);
+  if (own != nullptr) note_given(t, *own);
   if (!t.touched) touched_topics_.push_back(&t);
   t.touched = true;
   if (t.dirty) return;
@@ -124,8 +123,8 @@ void worker::make_room(topic& t, std::size_t need) {
   if (t.frames && t.frames.back_room() >= need) return;
   const bool first = !t.frames;
   if (!first) {
-    for (const subscriber& to : t.subscribers)
-      pass_on(*to.who, to.who->subscriptions()[to.at]);
+    for (subscriber& to : t.subscribers)
+      pass_on(t, to);
   }
   t.frames = resources_.pool().take(0, std::max(need, first ? small_batch : large_batch));
   t.messages = 0;
@@ -154,29 +153,29 @@ errc worker::post_publication(const std::vector<worker*>& to, std::string_view n
 // which they catch up. No handler runs in here.
 void worker::serve_subscribers() {
   for (topic* t : dirty_topics_)
-    for (const subscriber& to : t->subscribers)
+    for (subscriber& to : t->subscribers)
       serve(*t, to);
   for (topic* t : dirty_topics_)
     t->dirty = false;
   dirty_topics_.clear();
 }
 
-void worker::serve(topic& t, const subscriber& to) {
+void worker::serve(topic& t, subscriber& to) {
   session& s = *to.who;
-  subscription& sub = s.subscriptions()[to.at];
-  const share due = share_of(sub);
+  const share due = share_of(t, to);
   if (due.messages == 0) return;
   if ((dirty_topics_.size() > 1 && awaits_several(s)) || !s.takes_frames_now(t.frames.size() - due.from))
     return s.worker_mark();
-  note_given(sub);
+  note_given(t, to);
   s.write_frames(t.frames, due.from, due.messages);
 }
 
 // What several topics hold for it goes out in one write.
 bool worker::awaits_several(session& s) {
   const auto& subs = s.subscriptions();
-  return std::count_if(subs.begin(), subs.end(),
-                       [](const subscription& sub) { return sub.to->dirty && share_of(sub).messages != 0; }) > 1;
+  return std::count_if(subs.begin(), subs.end(), [](const subscription& sub) {
+           return sub.to->dirty && share_of(*sub.to, sub.to->subscribers[sub.place]).messages != 0;
+         }) > 1;
 }
 
 void worker::end_topics() {
@@ -192,29 +191,26 @@ void worker::end_topics() {
 
 void worker::catch_up(session& s) {
   if (!s.has_subscriptions()) return;
-  for (subscription& sub : s.subscriptions())
-    pass_on(s, sub);
+  for (const subscription& sub : s.subscriptions())
+    pass_on(*sub.to, sub.to->subscribers[sub.place]);
 }
 
 // What the topic holds for a subscriber beyond what it was given.
-worker::share worker::share_of(const subscription& sub) noexcept {
-  const topic& t = *sub.to;
-  return sub.batch == t.batch ? share{sub.from, t.messages - sub.from_messages} : share{0, t.messages};
+worker::share worker::share_of(const topic& t, const subscriber& to) noexcept {
+  return to.batch == t.batch ? share{to.from, t.messages - to.from_messages} : share{0, t.messages};
 }
 
-void worker::note_given(subscription& sub) noexcept {
-  const topic& t = *sub.to;
-  sub.batch = t.batch;
-  sub.from = t.frames.size();
-  sub.from_messages = t.messages;
+void worker::note_given(const topic& t, subscriber& to) noexcept {
+  to.batch = t.batch;
+  to.from = t.frames.size();
+  to.from_messages = t.messages;
 }
 
-void worker::pass_on(session& s, subscription& sub) {
-  const share due = share_of(sub);
+void worker::pass_on(topic& t, subscriber& to) {
+  const share due = share_of(t, to);
   if (due.messages == 0) return;
-  note_given(sub);
-  const buffer& frames = sub.to->frames;
-  s.send_frames(frames.slice(due.from, frames.size() - due.from), due.messages);
+  note_given(t, to);
+  to.who->send_frames(t.frames.slice(due.from, t.frames.size() - due.from), due.messages);
 }
 
 HAWSER_END

@@ -117,7 +117,10 @@ void server_opening::refuse(session& s, const core::refusal& why) {
       s.home().log(log_level::error, "the handler of errors threw");
     }
   }
-  s.refuse(core::refusal_response(why));
+  std::string response = core::refusal_response(why);
+  // RFC 9110, 9.3.2: the answer to HEAD has no body, whatever Content-Length says.
+  if (parser_.head().method == "HEAD") response.resize(response.find("\r\n\r\n") + 4);
+  s.refuse(response);
 }
 
 HAWSER_END

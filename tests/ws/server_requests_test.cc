@@ -72,6 +72,15 @@ TEST(server_requests, a_plain_get_of_a_websocket_is_told_what_is_spoken_there) {
   EXPECT_NE(all.find("\r\n\r\nHere is a WebSocket and no page"), std::string::npos) << all;
 }
 
+// RFC 9110, 9.3.2.
+TEST(server_requests, the_answer_to_head_has_no_body) {
+  web server;
+  server.start();
+  const std::string all = server.answer("HEAD /page HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+  EXPECT_TRUE(all.starts_with("HTTP/1.1 405 ")) << all;
+  EXPECT_TRUE(all.ends_with("\r\n\r\n")) << all;
+}
+
 TEST(server_requests, the_route_of_the_star_is_for_every_path_without_one) {
   running_server server;
   server->route("*").on_connect([](connection c, const handshake& h) { c.send(h.path()); });

@@ -58,6 +58,8 @@ constexpr entry entries[] = {
      "limit."},
     {errc::not_kept, fault::caller_mistake,
      "The connection does not keep what was asked for. Set keep_request in the options before it opens."},
+    {errc::invalid_extension, fault::caller_mistake,
+     "The name of an extension is not a token, so it cannot be negotiated. Use letters, digits and dashes."},
     {errc::closed, fault::closed, "The connection is closed. Connect again if it is still needed."},
     {errc::cancelled, fault::cancelled, "The operation was cancelled by its owner before it finished."},
     {errc::name_not_found, fault::transport,

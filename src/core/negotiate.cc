@@ -1,3 +1,5 @@
+#include "core/printable.h"
+
 #include <hawser/core/close_code.h>
 #include <hawser/core/http.h>
 #include <hawser/core/negotiate.h>
@@ -166,6 +168,15 @@ class answering {
 };
 
 }  // namespace
+
+result<void> check_extension_names(const extension_list& list, std::string& why) {
+  for (const any_factory& f : list.all()) {
+    if (is_token(f.name())) continue;
+    why = "the extension name " + detail::quoted(f.name()) + " is not a token: use letters, digits and dashes";
+    return errc::invalid_extension;
+  }
+  return {};
+}
 
 std::string offer_extensions(const extension_list& list) {
   std::vector<extension_element> elements;

@@ -53,6 +53,7 @@ result<void> client_engine::check(client_plan& plan, url& to, std::string& why) 
     why = "wss:// needs TLS, which this version does not have yet: use ws:// or put a TLS proxy in between";
     return errc::unsupported_scheme;
   }
+  if (const result<void> fine = core::check_extension_names(plan.extensions, why); !fine) return fine;
   core::client_request asked;
   asked.subprotocols = plan.options.subprotocols;
   asked.extensions = core::offer_extensions(plan.extensions);

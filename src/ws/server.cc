@@ -148,12 +148,19 @@ struct server::state {
   bool over = false;                     // Under the lock: the units are about to go.
   std::optional<close_code> stop_asked;  // Under the lock.
 
+  [[nodiscard]] result<void> check() const;
   result<void> make_units();
   result<void> run();
   void run_unit(unit& u);
   void ring_stop() noexcept;
   void silence_all() noexcept;
 };
+
+// What users may still set between `listen` and `run`.
+result<void> server::state::check() const {
+  std::string why;
+  return core::check_extension_names(shared.extensions, why);
+}
 
 result<void> server::state::make_units() {
   if (!units.empty()) return {};
@@ -265,6 +272,7 @@ result<net::address> server::listen(std::string_view address) {
 
 result<net::address> server::listen_on(const net::address& at) {
   if (state_->running.load()) return errc::wrong_state;
+  if (const result<void> fine = state_->check(); !fine) return fine.error();
   if (const result<void> made = state_->make_units(); !made) return made.error();
   const server_options& o = state_->shared.options;
   core::server_policy policy{o.allowed_hosts, o.allowed_origins, o.insecure_any_origin};
@@ -294,7 +302,9 @@ result<void> server::run() {
   const std::shared_ptr<state> keep = state_;
   const bool listens =
       std::any_of(keep->units.begin(), keep->units.end(), [](const unit& u) { return !u.listeners.empty(); });
-  if (!listens || keep->running.exchange(true)) return errc::wrong_state;
+  if (!listens) return errc::wrong_state;
+  if (const result<void> fine = keep->check(); !fine) return fine.error();
+  if (keep->running.exchange(true)) return errc::wrong_state;
   const result<void> outcome = keep->run();
   keep->running.store(false);
   keep->running.notify_all();

@@ -140,6 +140,24 @@ TEST(offer_test, what_cannot_be_written_is_left_out) {
   EXPECT_EQ(offer_extensions(list), "x-b; level=3");
 }
 
+TEST(offer_test, a_name_that_is_no_token_is_told_before_anything_starts_N_01) {
+  std::string why;
+  for (const std::string_view good : {"x-a", "permessage-deflate", "!#$%&'*+-.^_`|~9"}) {
+    extension_list list;
+    list.add(named("x-b")).add(named(std::string(good)));
+    EXPECT_TRUE(core::check_extension_names(list, why)) << good;
+  }
+  EXPECT_EQ(why, "");
+  for (const std::string_view bad : {"", "x a", "x;a", "x,a", "\"x\"", "x=a", "\xC3\xA4", "x\n"}) {
+    extension_list list;
+    list.add(named("x-b")).add(named(std::string(bad)));
+    const result<void> checked = core::check_extension_names(list, why);
+    ASSERT_FALSE(checked) << bad;
+    EXPECT_EQ(checked.error(), errc::invalid_extension);
+  }
+  EXPECT_EQ(why, "the extension name \"x\\x0a\" is not a token: use letters, digits and dashes");
+}
+
 TEST(offer_test, no_more_is_offered_than_a_server_reads) {
   extension_list list;
   for (int i = 0; i < 12; ++i)

@@ -32,6 +32,7 @@ enum class errc : std::uint8_t {
   not_supported = 13,           ///< Left out of this build, or not possible on this system.
   too_many_subscriptions = 14,  ///< The connection has `limits.max_subscriptions` topics already; it did not join.
   not_kept = 15,                ///< Not kept by this connection; set the option that the call names.
+  invalid_extension = 16,       ///< The name of an extension is not a token (RFC 6455, 9.1).
 
   // The connection is over.
   closed = 20,     ///< Already closed, or never was: normal life, for every call, for ever.

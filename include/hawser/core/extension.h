@@ -529,7 +529,8 @@ class any_factory {
   std::shared_ptr<const interface> self_;
 };
 
-/// The extensions of a client or server, in order of preference.
+/// The extensions of a client or server, in order of preference. With a name among them that is not a token the client
+/// does not start and the server does not listen: `errc::invalid_extension`.
 class extension_list {
  public:
   /// Adds one behind the others. A second one of the same name is an alternative that is asked when the first declines,

@@ -45,6 +45,10 @@ struct conditions {
 /// what this version does not carry yet: frame stages, data opcodes 3-7, `unmasked`. Both roles run it.
 HAWSER_API bool compose(std::span<const agreed_extension> stages, const conditions& where, std::string& why);
 
+/// Whether every extension of `list` has a name that can be negotiated; asked before a client or server starts. Errors:
+/// `invalid_extension` for a name that is not a token (N-01); `why` gets a sentence.
+HAWSER_API result<void> check_extension_names(const extension_list& list, std::string& why);
+
 /// The client's field value for `list`; empty when there is nothing to offer. A factory whose `offers` throws, or whose
 /// words are not tokens, is left out; so is what comes after the first `max_extension_elements` offers.
 HAWSER_API std::string offer_extensions(const extension_list& list);

@@ -106,7 +106,8 @@ class HAWSER_API message_stage {
 /// With `rsv::none` no bit tells encoded messages from others: every message is decoded, and every one must be encoded.
 class HAWSER_API message_extension {
  public:
-  /// `name` is a token; one that is not is never offered or accepted. `bit` marks encoded messages.
+  /// `name` is a token: with another the client does not start and the server does not listen. `bit` marks encoded
+  /// messages.
   explicit message_extension(std::string name, rsv bit = rsv::none);
 
   /// What is done to messages on their way out: `void(byte_span)`, or `bool(byte_view in, byte_sink& out)`.

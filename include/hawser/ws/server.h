@@ -82,12 +82,12 @@ class HAWSER_API server {
   /// Listens on `host` (a literal or "localhost") and `port` (0: the system chooses), or on `address` text as
   /// `net::address::parse` reads it. Several addresses may be listened on. A socket file that nobody listens on any
   /// more is replaced. Returns where it listens. Errors: `address_in_use`, `address_invalid`, `permission_denied`,
-  /// `out_of_resources`.
+  /// `invalid_extension`, `out_of_resources`.
   result<net::address> listen(std::string_view host, std::uint16_t port);
   result<net::address> listen(std::string_view address);
 
-  /// Serves until `stop`. Errors: `wrong_state` when it runs already, has run, or listens nowhere; `out_of_resources`
-  /// when there are no threads left.
+  /// Serves until `stop`. Errors: `wrong_state` when it runs already, has run, or listens nowhere; `invalid_extension`;
+  /// `out_of_resources` when there are no threads left.
   result<void> run();
 
   /// Closes every connection with `code`, waits up to the close timeout for their answers, then ends `run`. Any thread,

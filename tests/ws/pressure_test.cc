@@ -8,6 +8,8 @@
 #include <hawser/ext/message_extension.h>
 #include <hawser/ws/server.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <future>
@@ -199,6 +201,49 @@ TEST(pressure, a_subscriber_that_does_not_read_is_closed_with_1013_and_the_other
 }
 
 TEST(pressure, so_is_one_with_an_extension) { see_the_deaf_one_closed("Sec-WebSocket-Extensions: x-same\r\n"); }
+
+// What waits for one that never reads is bounded by what was published, not by what it was collected in: also when each
+// publication is small and comes in a batch of its own.
+TEST(pressure, small_publications_to_one_that_does_not_read_take_bounded_memory) {
+  for (const std::size_t size : {30U, 2100U}) {
+    SCOPED_TRACE(size);
+    std::atomic<bool> closed{false};
+    server_options options;
+    options.bounds.write_hard = std::size_t{256} << 10;
+    running_server server(options);
+    server->route("/")
+        .on_connect([](connection c, const handshake&) {
+          c.subscribe("t");
+          c.send("in");
+        })
+        .on_close([&](connection, close_code code, std::string_view) {
+          EXPECT_EQ(code, close_code::try_again_later);
+          closed = true;
+        });
+    server.start();
+    raw_peer deaf(server.at(), small_window);
+    deaf.upgrade();
+    EXPECT_EQ(deaf.frame().payload, "in");
+    const std::string payload(size, 'm');
+    std::size_t most = 0;
+    std::size_t published = 0;
+    while (!closed && published < 1'000'000) {
+      const std::size_t used = on_loop(server.it(), [&](worker& w) {
+        // Several batches that end one by one, without the way here and back for each.
+        for (int i = 0; i < 50; ++i) {
+          EXPECT_EQ(server->publish("t", payload), errc::ok);
+          w.on_batch_end();
+        }
+        return w.loop().pool().used_bytes();
+      });
+      published += 50;
+      most = std::max(most, used);
+    }
+    EXPECT_TRUE(closed) << "nobody was found to be slow";
+    EXPECT_GT(most, options.bounds.write_hard / 2);
+    EXPECT_LT(most, 4 * options.bounds.write_hard);
+  }
+}
 
 // A peer that goes while much waits for it leaves nothing behind.
 TEST(pressure, what_waits_for_a_peer_that_resets_goes_with_it) {

@@ -321,6 +321,7 @@ def terminal():
     expect_equal(other.next_frame().payload, b"a line that is not finished yet", "the line, whole")
     tool.type(b"\x04")
     expect_equal(tool.finish(), 0, "exit status")
+    other.close()
     others.stop()
 
     # A peer that never answers a close: the person hears what it waits for, and a second Ctrl-C does not wait.

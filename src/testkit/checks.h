@@ -62,7 +62,7 @@ class checker {
 
   /// A connection with the extension alone; both agreements are fresh.
   std::unique_ptr<line> connect(const params& offer, const handling& how, std::uint64_t seed) const;
-  std::string content(dice& random) const;
+  std::string content(seeded_random& random) const;
   void end_of(line& on, const char* name, std::uint64_t seed);
   std::string seeded(std::uint64_t seed, const std::string& what) const;
 
@@ -78,7 +78,7 @@ std::string shown(std::string_view bytes);
 bool throws(const std::function<void()>& call);
 
 /// The opcode that `text` may be sent with: text only for UTF-8.
-std::uint8_t opcode_for(std::string_view text, dice& random);
+std::uint8_t opcode_for(std::string_view text, seeded_random& random);
 
 }  // namespace testkit
 HAWSER_END

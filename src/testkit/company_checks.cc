@@ -62,7 +62,7 @@ void checker::beside(const params& offer, std::uint8_t key, bool app_side) {
   const std::unique_ptr<line> alone = connect(offer, how, how_.seed);
   const std::unique_ptr<line> again = connect(offer, how, how_.seed);
 
-  dice random(how_.seed + key);
+  seeded_random random(how_.seed + key);
   std::vector<std::string> sent;
   for (int i = 0; i < 12; ++i) {
     sent.push_back(content(random));

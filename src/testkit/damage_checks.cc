@@ -48,7 +48,7 @@ void checker::flipped(const params& offer, std::size_t round) {
   for (std::size_t i = 1 + from->random.below(3); i > 0; --i)
     from->send(role::client, 2, content(from->random));
   from->finish();
-  dice& random = from->random;
+  seeded_random& random = from->random;
   party& server = on->at(role::server);
   for (wire_item item : from->sent[0]) {
     if (!item.bytes.empty() && random.one_in(2)) {

@@ -15,7 +15,7 @@ constexpr int most_timeouts = 10000;
 }  // namespace
 
 party::party(std::vector<core::agreed_extension> stages, role side, const handling& how, buffer_pool& pool,
-             dice& random)
+             seeded_random& random)
     : pipeline_(std::make_unique<core::pipeline>(std::move(stages), side, pool, how.limits)),
       how_(how),
       random_(random) {}

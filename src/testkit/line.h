@@ -1,6 +1,8 @@
 // Two pipelines that face each other, with a wire, a clock and faults that a check controls.
 #pragma once
 
+#include "testkit/seeded_random.h"
+
 #include <hawser/core/pipeline.h>
 
 #include <cstdint>
@@ -11,24 +13,6 @@
 
 HAWSER_BEGIN
 namespace testkit {
-
-/// The same numbers on every machine (splitmix64).
-class dice {
- public:
-  explicit dice(std::uint64_t seed) noexcept : state_(seed) {}
-  std::uint64_t next() noexcept {
-    state_ += 0x9E3779B97F4A7C15U;
-    std::uint64_t mixed = state_;
-    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9U;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBU;
-    return mixed ^ (mixed >> 31);
-  }
-  std::size_t below(std::size_t end) noexcept { return static_cast<std::size_t>(next() % end); }
-  bool one_in(std::size_t n) noexcept { return below(n) == 0; }
-
- private:
-  std::uint64_t state_;
-};
 
 /// A message, or a control frame of an extension, as it stands on the wire.
 struct wire_item {
@@ -48,7 +32,8 @@ struct handling {
 /// One end of a line: a pipeline, what arrived at its application, what it put on the wire.
 class party {
  public:
-  party(std::vector<core::agreed_extension> stages, role side, const handling& how, buffer_pool& pool, dice& random);
+  party(std::vector<core::agreed_extension> stages, role side, const handling& how, buffer_pool& pool,
+        seeded_random& random);
 
   void open(tick now);
   void send(std::uint8_t opcode, std::string_view text);
@@ -75,7 +60,7 @@ class party {
 
   std::unique_ptr<core::pipeline> pipeline_;
   const handling& how_;
-  dice& random_;
+  seeded_random& random_;
   tick now_{};
 };
 
@@ -103,7 +88,7 @@ class line {
   [[nodiscard]] std::string failure() const;
   /// Every message and control frame that was on the wire.
   std::vector<wire_item> sent[2];
-  dice random;
+  seeded_random random;
 
  private:
   bool carry_one(party& from, party& to, std::vector<wire_item>& log);

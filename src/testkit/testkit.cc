@@ -57,7 +57,7 @@ bool throws(const std::function<void()>& call) {
   return !core::guarded([&] { call(); });
 }
 
-std::uint8_t opcode_for(std::string_view text, dice& random) {
+std::uint8_t opcode_for(std::string_view text, seeded_random& random) {
   return random.one_in(2) && core::valid_utf8(as_bytes(text)) ? 1 : 2;
 }
 
@@ -107,7 +107,7 @@ std::unique_ptr<line> checker::connect(const params& offer, const handling& how,
   return std::make_unique<line>(stages(std::move(made->client)), stages(std::move(made->server)), how, seed);
 }
 
-std::string checker::content(dice& random) const {
+std::string checker::content(seeded_random& random) const {
   if (how_.message) return how_.message(random.next());
   const std::size_t lengths[] = {0, 1, 4, random.below(126), random.below(1000), random.below(how_.longest + 1)};
   std::string text(lengths[random.below(std::size(lengths))], 'a');

@@ -9,7 +9,7 @@ namespace testkit {
 
 namespace {
 
-handling drawn_handling(dice& random, std::size_t longest) {
+handling drawn_handling(seeded_random& random, std::size_t longest) {
   handling how;
   how.cut = !random.one_in(3);
   how.sized = !random.one_in(3);
@@ -59,7 +59,7 @@ void checker::end_of(line& on, const char* name, std::uint64_t seed) {
 
 void checker::round_trips(const params& offer, std::size_t round) {
   const std::uint64_t seed = how_.seed + round;
-  dice random(seed);
+  seeded_random random(seed);
   const std::unique_ptr<line> on = connect(offer, drawn_handling(random, how_.longest), seed);
   const claims uses = agree(offer)->server.uses;
   std::vector<wire_item> sent[2];
@@ -95,7 +95,7 @@ void checker::round_trips(const params& offer, std::size_t round) {
 // Claims that let the library pass a stage by must be true.
 void checker::honesty(const params& offer) {
   const claims uses = agree(offer)->server.uses;
-  dice random(how_.seed);
+  seeded_random random(how_.seed);
   if (uses.in_needs_rsv) {
     handling how;
     const std::unique_ptr<line> on = connect(offer, how, how_.seed);
@@ -118,7 +118,7 @@ void checker::honesty(const params& offer) {
 
 // P-22: a message of exactly the limit arrives, one byte more is 1009 before that byte is delivered.
 void checker::limits(const params& offer) {
-  dice random(how_.seed);
+  seeded_random random(how_.seed);
   for (int i = 0; i < 20; ++i) {
     const std::string text = content(random) + "limit";
     for (const std::size_t limit : {text.size(), text.size() - 1}) {
@@ -165,7 +165,7 @@ void checker::golden(const params& offer) {
 
 // Where no memory may be charged, a stage goes on without it or fails the connection; it does not break the contract.
 void checker::without_memory(const params& offer) {
-  dice random(how_.seed);
+  seeded_random random(how_.seed);
   for (const std::size_t budget : {0U, 1U, 100U}) {
     handling how;
     how.limits.memory = budget;
@@ -184,7 +184,7 @@ void checker::without_memory(const params& offer) {
 
 // Where no action may wait, the same.
 void checker::without_room(const params& offer) {
-  dice random(how_.seed);
+  seeded_random random(how_.seed);
   handling how;
   how.limits.work = 0;
   const std::unique_ptr<line> on = connect(offer, how, how_.seed);

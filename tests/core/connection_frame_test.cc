@@ -9,19 +9,9 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::kind;
 using core::settings;
-using test::both_roles;
-using test::content;
-using test::core_end;
-using test::expect_failed;
-using test::expect_failure;
-using test::frame_writer;
-using test::in_every_cut;
-using test::other;
-using test::seen_control;
-using test::seen_event;
-using test::seen_message;
 
 // ---- C12: every first byte, masked or not, in both roles, alone and inside an unfinished message
 

@@ -8,18 +8,9 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::kind;
 using core::settings;
-using test::both_roles;
-using test::content;
-using test::core_end;
-using test::expect_failed;
-using test::expect_failure;
-using test::frame_writer;
-using test::in_every_cut;
-using test::other;
-using test::seen_control;
-using test::seen_message;
 using namespace std::chrono_literals;
 
 // ---- sizes
@@ -195,6 +186,21 @@ TEST(connection_limit, glitches_decay_and_end_at_a_thousand) {
       EXPECT_TRUE(steady->is_open());
       burst(steady, 30);
       EXPECT_FALSE(steady->is_open());
+    }
+  }
+}
+
+// 0 is no way to switch the score off: it is as strict as 1.
+TEST(connection_limit, with_no_glitches_allowed_the_first_ends_the_connection) {
+  for (const std::uint32_t most : {0U, 1U}) {
+    for (const role side : both_roles) {
+      settings obey;
+      obey.bounds.max_glitches = most;
+      core_end end(side, obey);
+      end.receive(frame_writer(other(side)).text("fine").text("").ping().take());
+      EXPECT_EQ(end.count, 3U);
+      end.receive(frame_writer(other(side)).pong().take());
+      expect_failed(end, errc::too_many_glitches, close_code::policy_violation);
     }
   }
 }

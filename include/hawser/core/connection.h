@@ -14,6 +14,7 @@
 #include <hawser/core/outbox.h>
 #include <hawser/core/pipeline.h>
 #include <hawser/core/settings.h>
+#include <hawser/core/statistics.h>
 
 #include <array>
 #include <cstddef>
@@ -67,15 +68,6 @@ class HAWSER_API resources {
   std::array<std::byte, 125> control_{};  // The last control frame that came in pieces.
   std::size_t unproven_ = 0;              // Bytes reserved for declared lengths that have not arrived (A11).
   std::vector<std::unique_ptr<assembly>> spare_;
-};
-
-/// Counters of a connection.
-struct statistics {
-  std::uint64_t bytes_in = 0;   ///< As received, frames and all.
-  std::uint64_t bytes_out = 0;  ///< As taken by the system.
-  std::uint64_t messages_in = 0;
-  std::uint64_t messages_out = 0;
-  std::size_t backlog = 0;  ///< Bytes the system has not taken.
 };
 
 /// One WebSocket connection. Four groups of calls, and an order to drain in:

@@ -1,4 +1,6 @@
-// What is on its way out of a connection: this turn's block, and the backlog that the system has not taken yet.
+// What is on its way out of a connection: this turn's block, and the backlog that the system has not taken yet. Not for
+// users. Public all the same: a connection holds its outbox by value, so that the fast path reaches the block without
+// another pointer to follow.
 #pragma once
 
 #include <hawser/base/buffer.h>

@@ -6,7 +6,8 @@
 #include <hawser/base/function.h>
 #include <hawser/base/result.h>
 #include <hawser/core/close_code.h>
-#include <hawser/core/connection.h>
+#include <hawser/core/opcode.h>
+#include <hawser/core/statistics.h>
 #include <hawser/net/address.h>
 #include <hawser/ws/handshake.h>
 #include <hawser/ws/message.h>

@@ -74,6 +74,7 @@ result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, c
   url to;
   if (const result<void> fine = check(plan, to, why); !fine) return fine.error();
   net::loop_options lo = how;
+  if (plan.options.io == driver::epoll) lo.make_driver = net::make_epoll_driver;
   if (lo.log == nullptr) lo.log = plan.options.log;
   result<std::unique_ptr<net::loop>> loop = net::loop::create(lo);
   if (!loop) {

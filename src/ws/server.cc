@@ -175,6 +175,7 @@ result<void> server::state::make_units() {
   door.limit_loopback = o.limit_loopback;
   shared.door = std::make_unique<admission>(door);
   loops.log = o.log;
+  if (o.io == driver::epoll) loops.make_driver = net::make_epoll_driver;
   for (unsigned i = 0; i < std::max(o.threads, 1U); ++i) {
     result<std::unique_ptr<net::loop>> made = net::loop::create(loops);
     if (!made) {

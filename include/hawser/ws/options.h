@@ -14,7 +14,7 @@
 
 HAWSER_BEGIN
 
-/// Which way to the system a loop takes.
+/// Which way to the system a loop takes: the best that this system has, or the one that is named.
 enum class driver : std::uint8_t { automatic, epoll };
 
 /// Options of a server. Set before `listen`.

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <hawser/ext/message_extension.h>
+#include <hawser/ws/client.h>
 #include <hawser/ws/server.h>
 
 #include <atomic>
@@ -217,6 +218,44 @@ TEST(out_of_memory, close) {
       EXPECT_EQ(f.op(), 8U);
     }
   });
+}
+
+// A client's connection, from `on_connect` on: the client tells that it is over, and the program goes on.
+TEST(out_of_memory, connection_of_a_client) {
+  spared = true;
+  std::size_t n = 0;
+  for (failed = true; failed && n < many && !testing::Test::HasFatalFailure(); ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    raw_listener server;
+    std::atomic<int> open{0};
+    std::atomic<bool> over{false};
+    client_options options;
+    options.reconnect.enabled = false;
+    client it(server.url(), options);
+    it.on_connect([&](connection, const handshake&) {
+        ++open;
+        fails_at = static_cast<std::int64_t>(n);
+      })
+        .on_message([](connection c, const message& m) { c.send(m); })
+        .on_close([&](close_code, std::string_view) { --open; })
+        .on_disconnect([&](const disconnect&) {
+          over = true;
+          over.notify_all();
+        });
+    failed = false;
+    ASSERT_TRUE(it.start());
+    {
+      raw_peer peer = server.accept();
+      peer.accept_upgrade();
+      const std::string sent = pattern(200'000);
+      expect_or_end(peer.text(sent), {0x81, sent});
+      expect_or_end(peer.text("short"), {0x81, "short"});
+    }
+    over.wait(false);
+    fails_at = -1;
+    ASSERT_EQ(open, 0) << "on_connect and on_close balance";
+  }
+  EXPECT_GT(n, 1U) << "nothing was tried";
 }
 
 }  // namespace

@@ -336,4 +336,9 @@ def terminal():
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    os.setpgrp()
+    try:
+        globals()[sys.argv[1]]()
+    finally:  # What a failed test leaves behind ends with it.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)

@@ -10,12 +10,14 @@
 
 namespace {
 std::size_t allocations = 0;
-bool no_memory = false;
 }  // namespace
 
 // Replaced for the whole program; sanitizers have their own and are left alone.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #define ALLOCATIONS_ARE_OURS
+namespace {
+bool no_memory = false;
+}  // namespace
 [[gnu::noinline]] void* operator new(std::size_t n) {
   ++allocations;
   if (no_memory) throw std::bad_alloc();

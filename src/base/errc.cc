@@ -42,8 +42,6 @@ constexpr entry entries[] = {
     {errc::would_block, fault::limit,
      "The message was not taken: the peer reads more slowly than this program sends. Wait for on_drain, then send "
      "again."},
-    {errc::message_too_big_to_send, fault::limit,
-     "The message is longer than limits.max_message and was not sent. Split it, or raise the limit at both ends."},
     {errc::wrong_state, fault::caller_mistake,
      "The call does not fit the state of the object, such as a chunk without a begin; nothing was done. Correct the "
      "order of the calls."},
@@ -209,8 +207,6 @@ std::errc portable(errc code) noexcept {
       return std::errc::invalid_argument;
     case errc::would_block:
       return std::errc::operation_would_block;
-    case errc::message_too_big_to_send:
-      return std::errc::message_size;
     case errc::not_supported:
       return std::errc::not_supported;
     case errc::closed:

@@ -204,7 +204,8 @@ result<close_code> blocking_connection::close(close_code code, std::string_view 
   }
   const errc sent = s.conn.close(code, reason);
   std::unique_lock guard(s.lock);
-  if (sent != errc::ok && !s.ended) {
+  // Where it closes already there is only its end to wait for.
+  if (sent != errc::ok && sent != errc::closed && !s.ended) {
     s.closing = false;
     return sent;
   }
@@ -243,7 +244,6 @@ result<blocking_connection> connect(std::string_view url, const client_options& 
   plan.options.reconnect.enabled = false;
   plan.extensions = extensions;
   plan.extra = extra;
-  plan.unix_path = options.unix_path;
   s->listen();
   std::string text;
   result<std::unique_ptr<client_engine>> made = client_engine::create(std::move(plan), &s->handlers, text);

@@ -49,7 +49,6 @@ struct client::state {
 
 client::client(std::string_view url, client_options options) : state_(std::make_shared<state>()) {
   state_->plan.url = url;
-  state_->plan.unix_path = options.unix_path;
   state_->plan.options = std::move(options);
 }
 

@@ -1,6 +1,7 @@
 #include "ws/client_engine.h"
 
 #include "ws/client_opening.h"
+#include "ws/driver_choice.h"
 
 #include <hawser/core/negotiate.h>
 
@@ -59,7 +60,7 @@ result<void> client_engine::check(client_plan& plan, url& to, std::string& why) 
   asked.extensions = core::offer_extensions(plan.extensions);
   asked.extra = plan.extra;
   if (const result<void> fine = core::check_client_request(asked, &why); !fine) return fine.error();
-  if (!plan.unix_path.empty() && !net::address::unix_socket(plan.unix_path)) {
+  if (!plan.options.unix_path.empty() && !net::address::unix_socket(plan.options.unix_path)) {
     why = "the path of the Unix socket is longer than 107 bytes or holds a NUL";
     return errc::address_invalid;
   }
@@ -74,8 +75,11 @@ result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, c
   url to;
   if (const result<void> fine = check(plan, to, why); !fine) return fine.error();
   net::loop_options lo = how;
-  if (plan.options.io == driver::epoll) lo.make_driver = net::make_epoll_driver;
   if (lo.log == nullptr) lo.log = plan.options.log;
+  if (const errc chosen = choose_driver(plan.options.io, lo); chosen != errc::ok) {
+    why = "the driver that the options ask for is not part of this build: use driver::automatic";
+    return chosen;
+  }
   result<std::unique_ptr<net::loop>> loop = net::loop::create(lo);
   if (!loop) {
     why = describe(to_errc(loop.error()));
@@ -159,11 +163,11 @@ void client_engine::begin_attempt() {
   retry_after_ = {};
   const tick deadline = later(loop_->now(), plan_.options.connect_timeout);
   auto done = [this](result<int> handle, const net::address& peer) { on_handle(std::move(handle), peer); };
-  if (plan_.unix_path.empty()) {
+  if (plan_.options.unix_path.empty()) {
     connector_ = std::make_unique<net::connector>(*loop_, url_.host, url_.port, deadline, std::move(done));
     return;
   }
-  result<net::address> at = net::address::unix_socket(plan_.unix_path);
+  result<net::address> at = net::address::unix_socket(plan_.options.unix_path);
   std::vector<net::address> to;
   if (at) to.push_back(*at);
   connector_ = std::make_unique<net::connector>(*loop_, std::move(to), deadline, std::move(done));

@@ -38,7 +38,6 @@ struct client_plan {
   client_options options;
   extension_list extensions;
   hawser::headers extra;
-  std::string unix_path;  ///< Connect there instead of to the URL's host.
 };
 
 class client_engine final : private net::timed, private net::bell {

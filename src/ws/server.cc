@@ -1,5 +1,6 @@
 #include "net/loop.h"
 #include "ws/access.h"
+#include "ws/driver_choice.h"
 #include "ws/quiet_thread.h"
 #include "ws/server_opening.h"
 #include "ws/worker.h"
@@ -175,7 +176,7 @@ result<void> server::state::make_units() {
   door.limit_loopback = o.limit_loopback;
   shared.door = std::make_unique<admission>(door);
   loops.log = o.log;
-  if (o.io == driver::epoll) loops.make_driver = net::make_epoll_driver;
+  if (const errc chosen = choose_driver(o.io, loops); chosen != errc::ok) return chosen;
   for (unsigned i = 0; i < std::max(o.threads, 1U); ++i) {
     result<std::unique_ptr<net::loop>> made = net::loop::create(loops);
     if (!made) {

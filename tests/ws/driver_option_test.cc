@@ -1,4 +1,4 @@
-// The option `io`: what is named is taken, whatever a loop would choose by itself.
+// The option `io`: what is named is taken, whatever a loop would choose by itself, or refused in words.
 
 #include "ws/access.h"
 
@@ -7,6 +7,7 @@
 #include <hawser/ws/server.h>
 
 #include <memory>
+#include <string>
 
 namespace hawser::test {
 namespace {
@@ -42,6 +43,24 @@ TEST(driver_option, a_client_takes_the_driver_that_is_named) {
     EXPECT_EQ(one.run_forever(), 1);
     EXPECT_EQ(chosen, named == driver::automatic ? 1 : 0);
   }
+}
+
+TEST(driver_option, one_that_this_build_does_not_have_is_refused) {
+  server_options options;
+  options.io = static_cast<driver>(200);
+  server served(options);
+  EXPECT_EQ(to_errc(served.listen("127.0.0.1", 0).error()), errc::not_supported);
+  client_options asked;
+  asked.io = static_cast<driver>(200);
+  std::string why;
+  EXPECT_EQ(to_errc(connect("ws://127.0.0.1:1/", asked, {}, {}, &why).error()), errc::not_supported);
+  EXPECT_NE(why.find("driver::automatic"), std::string::npos) << why;
+  client it("ws://127.0.0.1:1/", asked);
+  std::string told;
+  it.on_error([&](const failure& f) { told = f.what(); });
+  EXPECT_EQ(to_errc(it.start().error()), errc::not_supported);
+  EXPECT_EQ(told, why);
+  EXPECT_EQ(it.run_forever(), 2);
 }
 
 }  // namespace

@@ -59,7 +59,8 @@ class HAWSER_API client {
   /// 2 for a wrong URL or option.
   int run_forever();
   /// The same on a thread of its own, without signals. Errors: `wrong_state`, `invalid_url`, `unsupported_scheme`,
-  /// `invalid_header`, `invalid_subprotocol`, `invalid_extension`, `out_of_resources`.
+  /// `invalid_header`, `invalid_subprotocol`, `invalid_extension`, `address_invalid`, `not_supported`,
+  /// `out_of_resources`.
   result<void> start();
   /// Closes the connection with 1001, gives the peer the close timeout to answer, ends the loop, and waits for all of
   /// that. True: the client does not run any more, no handler is called any more, and `start` may follow at once. On a

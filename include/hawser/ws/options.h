@@ -14,7 +14,8 @@
 
 HAWSER_BEGIN
 
-/// Which way to the system a loop takes: the best that this system has, or the one that is named.
+/// Which way to the system a loop takes. `automatic` is the best one of this build, which is epoll as long as there is
+/// no other. One that this build does not have is refused with `errc::not_supported` when the loops are made.
 enum class driver : std::uint8_t { automatic, epoll };
 
 /// Options of a server. Set before `listen`.

@@ -82,7 +82,7 @@ class HAWSER_API server {
   /// Listens on `host` (a literal or "localhost") and `port` (0: the system chooses), or on `address` text as
   /// `net::address::parse` reads it. Several addresses may be listened on. A socket file that nobody listens on any
   /// more is replaced. Returns where it listens. Errors: `address_in_use`, `address_invalid`, `permission_denied`,
-  /// `invalid_extension`, `out_of_resources`.
+  /// `invalid_extension`, `out_of_resources`, `not_supported` for `server_options::io`.
   result<net::address> listen(std::string_view host, std::uint16_t port);
   result<net::address> listen(std::string_view address);
 

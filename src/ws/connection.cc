@@ -67,6 +67,7 @@ errc connection::close(close_code code, std::string_view reason) const {
   const bool sendable = code == close_code::no_status || may_send(static_cast<std::uint16_t>(code), role::client);
   if (!sendable || reason.size() > max_close_reason || !core::valid_utf8(as_bytes(reason)))
     return errc::invalid_close_code;
+  if (!session::open_elsewhere(*this)) return errc::closed;
   return session::reach(*this, [code, why = std::string(reason)](session& s) { return s.close(code, why); });
 }
 
@@ -77,12 +78,14 @@ errc connection::terminate() const {
 errc connection::subscribe(std::string_view topic) const {
   if (!names_topic(topic)) return errc::invalid_argument;
   if (session* s = session::here(*this)) return s->subscribe(topic);
+  if (!session::open_elsewhere(*this)) return errc::closed;
   return session::reach(*this, [name = std::string(topic)](session& s) { return s.subscribe(name); });
 }
 
 errc connection::unsubscribe(std::string_view topic) const {
   if (!names_topic(topic)) return errc::invalid_argument;
   if (session* s = session::here(*this)) return s->unsubscribe(topic);
+  if (!session::open_elsewhere(*this)) return errc::closed;
   return session::reach(*this, [name = std::string(topic)](session& s) { return s.unsubscribe(name); });
 }
 
@@ -109,7 +112,7 @@ errc connection::post(function<void()> call) const {
 
 bool connection::is_open() const noexcept {
   if (session* s = session::here(*this)) return s->is_open();
-  return session::alive(*this);
+  return session::open_elsewhere(*this);
 }
 
 result<core::statistics> connection::stats() const {

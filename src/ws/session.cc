@@ -355,6 +355,7 @@ void session::deliver_closed(const core::event& e) {
   const errc error = e.error;
   const close_code code = e.code;
   phase_ = phase::ending;
+  shut();
   worker_->unsubscribe_all(*this);
   std::string text;
   try {
@@ -479,6 +480,9 @@ void session::note_backlog() noexcept {
   full_ = true;
   find_slot(slot_)->full.store(true, std::memory_order_relaxed);
 }
+
+// Nothing more can be sent: other threads are to hear of it, who see no more of a session than its slot.
+void session::shut() noexcept { find_slot(slot_)->shut.store(true, std::memory_order_relaxed); }
 
 void session::tell_drained() {
   if (phase_ != phase::open || waiting() > core_.obeys().bounds.write_resume) return;

@@ -153,6 +153,8 @@ class session final : public net::stream {
   }
   /// True when the handle's connection is alive, or was when asked.
   static bool alive(connection c) noexcept;
+  /// The same, and something can still be sent on it.
+  static bool open_elsewhere(connection c) noexcept;
   /// Runs `call` with the session on its loop: at once when this is its thread, else queued. `closed` when it is gone.
   static errc reach(connection c, function<errc(session&)> call);
   /// From another thread: queues a copy. `would_block` when too much is under way or the backlog is full.
@@ -225,6 +227,7 @@ class session final : public net::stream {
   void write_failed(errc why);
   void after_flush();
   void note_backlog() noexcept;
+  void shut() noexcept;
   void tell_drained();
   [[nodiscard]] std::size_t waiting() const noexcept;
   void hold_back(buffer bytes, std::uint32_t messages, opcode op);

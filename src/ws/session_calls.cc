@@ -157,6 +157,7 @@ errc session::close(close_code code, std::string_view reason) {
     const errc e = core_.close(code, reason, worker_->loop().now());
     if (e == errc::ok) {
       ended_here_ = true;
+      shut();
       static_cast<void>(resume());  // The peer's answer is not to wait.
       worker_->loop().timers().schedule(*this, core_.deadline());
     }
@@ -181,6 +182,7 @@ errc session::terminate() {
       break;
   }
   ended_here_ = true;
+  shut();
   core_.transport_failed(errc::cancelled, worker_->loop().now());
   worker_mark();
   return errc::ok;
@@ -282,6 +284,10 @@ bool session::alive(connection c) noexcept {
   return s != nullptr && s->generation.load(std::memory_order_acquire) == c.generation_;
 }
 
+bool session::open_elsewhere(connection c) noexcept {
+  return alive(c) && !find_slot(c.index_)->shut.load(std::memory_order_relaxed);
+}
+
 errc session::reach(connection c, function<errc(session&)> call) {
   if (session* s = here(c)) return call(*s);
   if (!alive(c)) return errc::closed;
@@ -294,7 +300,7 @@ errc session::reach(connection c, function<errc(session&)> call) {
 }
 
 errc session::send_from_elsewhere(connection c, opcode op, byte_view payload) {
-  if (!alive(c)) return errc::closed;
+  if (!open_elsewhere(c)) return errc::closed;
   slot& s = *find_slot(c.index_);
   loan under_way;
   if (!s.full.load(std::memory_order_relaxed) && under_way.take(s.sent, payload.size(), slot::most_sent))
@@ -302,7 +308,7 @@ errc session::send_from_elsewhere(connection c, opcode op, byte_view payload) {
       to.send_promised(op, as_bytes(copy));
       return errc::ok;
     });
-  if (!alive(c)) return errc::closed;
+  if (!open_elsewhere(c)) return errc::closed;
   if (s.drain_asked.exchange(c.generation_, std::memory_order_relaxed) != c.generation_)
     static_cast<void>(reach(c, [](session& to) {
       to.ask_drain();
@@ -312,7 +318,7 @@ errc session::send_from_elsewhere(connection c, opcode op, byte_view payload) {
 }
 
 errc session::publish_from_elsewhere(connection c, std::string_view topic, opcode op, byte_view payload) {
-  if (!alive(c)) return errc::closed;
+  if (!open_elsewhere(c)) return errc::closed;
   mailbox* box = find_slot(c.index_)->box.load(std::memory_order_acquire);
   if (box == nullptr) return errc::closed;
   loan under_way;

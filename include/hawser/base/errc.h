@@ -26,7 +26,7 @@ enum class errc : std::uint8_t {
   invalid_utf8 = 7,  ///< Text to be sent is not UTF-8.
   wrong_thread = 8,  ///< This call belongs to the connection's own loop; use `post`.
   would_block = 9,   ///< Not taken: the backlog is over its limit. Wait for `on_drain`, then send again.
-  wrong_state = 11,              ///< The call does not fit the state: a chunk without a begin, `run` twice.
+  wrong_state = 11,  ///< The call does not fit the state: a chunk without a begin, `run` twice.
   extension_conflict = 12,      ///< Two extensions claim the same bit or opcode, or stand in an order that cannot work.
   not_supported = 13,           ///< Left out of this build, or not possible on this system.
   too_many_subscriptions = 14,  ///< The connection has `limits.max_subscriptions` topics already; it did not join.

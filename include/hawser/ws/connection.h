@@ -25,10 +25,15 @@ HAWSER_BEGIN
 /// `errc::closed`, from any thread, for ever.
 ///
 /// Threads: `send`, `close`, `terminate`, `publish`, `subscribe`, `unsubscribe`, `post` and `is_open` may be called on
-/// any thread. On the connection's own loop they act at once; elsewhere they copy what they need and queue it there,
-/// and `ok` means queued: a message is then sent, whatever the backlog, unless the connection ends. How much may be
-/// queued is bounded, beyond that they answer `would_block`. All other calls belong to the loop's thread (the handlers
-/// run there) and answer `errc::wrong_thread` elsewhere.
+/// any thread. On the connection's own loop they act at once, and `ok` means done. All other calls belong to the loop's
+/// thread (the handlers run there) and answer `errc::wrong_thread` elsewhere.
+///
+/// On another thread they copy what they need and queue it for the loop, and `ok` means queued, no more: the loop does
+/// it in the order in which one thread asked, unless the connection has begun to close, or is gone, by the time it gets
+/// there; then it is dropped without a word, and what there is to hear is `on_close`. A message that is not dropped so
+/// is sent whatever the backlog. How much may be queued is bounded, beyond that they answer `would_block`. From the
+/// moment on which the loop begins to close the connection, whoever asked for it, nothing more is queued: all but
+/// `terminate` and `post` answer `closed`, and so do these two when the transport is gone as well.
 class HAWSER_API connection {
  public:
   /// Refers to no connection: every call answers `errc::closed`.

@@ -37,6 +37,7 @@ enum class way {
   lost_with_end,
   protocol_failure,
   ping_unanswered,
+  reads_late,
 };
 constexpr way all_ways[] = {way::refused,
                             way::no_answer,
@@ -53,25 +54,29 @@ constexpr way all_ways[] = {way::refused,
                             way::lost_with_reset,
                             way::lost_with_end,
                             way::protocol_failure,
-                            way::ping_unanswered};
+                            way::ping_unanswered,
+                            way::reads_late};
 
 enum class action { nothing, close, terminate, send, stop, destroy, throw_something, throw_int, pause };
 constexpr action all_actions[] = {action::nothing, action::close,   action::terminate,       action::send,
                                   action::stop,    action::destroy, action::throw_something, action::throw_int,
                                   action::pause};
 
-constexpr std::string_view all_handlers[] = {"connect", "message", "ping", "pong", "error", "close", "disconnect"};
+constexpr std::string_view all_handlers[] = {"connect", "message", "ping",  "pong",
+                                             "drain",   "error",   "close", "disconnect"};
 
 // The one fake driver that the client under test makes for itself, and who listens on it.
 struct stage_of_test {
   net::acceptor* listener = nullptr;
   fake_driver* driver = nullptr;
+  net::loop* loop = nullptr;
 };
 stage_of_test* the_stage = nullptr;
 
 std::unique_ptr<net::driver> make_staged_driver(net::loop& owner) {
   auto made = std::make_unique<fake_driver>(owner);
   the_stage->driver = made.get();
+  the_stage->loop = &owner;
   made->script.connect_to_nobody = [](const net::address& to) {
     return to.port() == 2 ? errc::ok : errc::connection_refused;
   };
@@ -107,7 +112,7 @@ class scripted_server final : public net::acceptor, public net::stream {
   void on_end() override { hang_up(false); }
   void on_written(std::size_t) override {}
   void on_error(errc) override { hang_up(false); }
-  void on_timer(tick) override {}
+  void on_timer(tick) override { driver().start_reading(*this); }
 
  private:
   static fake_driver& driver() { return *the_stage->driver; }
@@ -143,6 +148,11 @@ class scripted_server final : public net::acceptor, public net::stream {
         return;
       default:
         break;
+    }
+    // What it does not read yet fills the way to it.
+    if (how_ == way::reads_late) {
+      driver().stop_reading(*this);
+      the_stage->loop->timers().schedule(*this, later(the_stage->loop->now(), std::chrono::seconds(1)));
     }
     frame_writer out(role::server);
     out.text("hello").ping("p").pong("q");
@@ -217,10 +227,12 @@ class attempt_case {
         if (closing) {
           EXPECT_EQ(c.close(close_code::normal, "bye"), errc::ok);
         }
+        if (how_ == way::reads_late) fill(c);
       });
     });
     it_->on_message([this](connection, const message& m) { see("message", [&] { EXPECT_EQ(m.text(), "hello"); }); });
     it_->on_ping([this](connection, byte_view) { see("ping"); });
+    it_->on_drain([this](connection c) { see("drain", [&] { EXPECT_EQ(c.close(), errc::ok); }); });
     it_->on_pong([this](connection, byte_view) { see("pong"); });
     it_->on_error([this](const failure& f) { see("error", [&] { EXPECT_FALSE(f.what().empty()); }); });
     it_->on_close([this](close_code, std::string_view) { see("close"); });
@@ -230,6 +242,15 @@ class attempt_case {
         EXPECT_EQ(d.was_open, !seen_.empty() && seen_.front() == "connect");
       });
     });
+  }
+
+  // Until it does not take more: `on_drain` is owed.
+  static void fill(connection c) {
+    const std::string much(64 * 1024, 'x');
+    errc e = errc::ok;
+    for (int i = 0; i < 1000 && e == errc::ok; ++i)
+      e = c.send(as_bytes(much));
+    EXPECT_EQ(e, errc::would_block);
   }
 
   template <class First>
@@ -334,6 +355,7 @@ TEST(client_table, every_way_tells_its_row) {
         way::mandatory_extension, way::silent_handshake, way::lost_in_handshake})
     EXPECT_EQ(row(how), "error disconnect 1") << static_cast<int>(how);
   EXPECT_EQ(row(way::peer_closes), "connect message ping pong close disconnect 0");
+  EXPECT_EQ(row(way::reads_late), "connect message ping pong drain close disconnect 0");
   EXPECT_EQ(row(way::we_close), "connect message ping pong close disconnect 0");
   for (const way how : {way::close_unanswered, way::lost_with_end, way::protocol_failure, way::ping_unanswered})
     EXPECT_EQ(row(how), "connect message ping pong error close disconnect 1") << static_cast<int>(how);
@@ -376,7 +398,8 @@ TEST(client_table, holds_whatever_a_handler_does) {
         }
         expect_table(seen);
         const bool throws = what == action::throw_something || what == action::throw_int;
-        const bool in_conversation = where == "connect" || where == "message" || where == "ping" || where == "pong";
+        const bool in_conversation =
+            where == "connect" || where == "message" || where == "ping" || where == "pong" || where == "drain";
         if (!throws || !one.acted() || !in_conversation) continue;
         EXPECT_EQ(times(seen, "error"), 1U);
         EXPECT_EQ(one.status(), 1);

@@ -121,6 +121,15 @@ void confirm(std::string_view answered, const extension_list& list, const condit
     require(offers.has_value() && has(*offers, e.name), "nothing is confirmed that was not offered");
 }
 
+// Alternatives of a name that agree to the same parameters: the answer does not say which of them was chosen.
+bool ambiguous(const extension_list& list) {
+  for (const any_factory& f : list.all())
+    if (std::count_if(list.all().begin(), list.all().end(),
+                      [&](const any_factory& g) { return g.name() == f.name(); }) > 1)
+      return true;
+  return false;
+}
+
 // Two peers with the same list always come to an agreement.
 void meet(const extension_list& list) {
   std::string why;
@@ -136,6 +145,7 @@ void meet(const extension_list& list) {
   if (server->agreed.size() == 3) header += ", " + server->agreed[0].name;
 #endif
   const auto client = core::confirm_extensions(header, list, {role::client, true}, why);
+  if (!client && client.error() == errc::extension_conflict && ambiguous(list)) return;
   require(client.has_value(), "the client confirms what it offered");
   require(client->agreed.size() == server->agreed.size(), "both ends agree");
   for (std::size_t i = 0; i < client->agreed.size(); ++i)

@@ -27,6 +27,7 @@ struct opened_server : running_server {
         .on_close([this](connection, close_code, std::string_view) { seen.add("close"); });
     start();
   }
+  ~opened_server() { stop(); }
   connection opened() { return opened_.get_future().get(); }
   journal seen;
 

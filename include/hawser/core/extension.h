@@ -534,7 +534,8 @@ class any_factory {
 class extension_list {
  public:
   /// Adds one behind the others. A second one of the same name is an alternative that is asked when the first declines,
-  /// or cannot work beside the others.
+  /// or cannot work beside the others. Alternatives must differ in their parameters: nothing else tells a client which
+  /// of them the server chose.
   extension_list& add(any_factory f) {
     list_.push_back(std::move(f));
     return *this;

@@ -137,6 +137,8 @@ void session::let_go() {
     else
       static_cast<void>(core_.send_promised(h.op, h.bytes.view()));
   }
+  // Who was refused meanwhile waits for `on_drain`, also when the system takes all of this at once.
+  if (full_ || drain_wanted_) worker_mark();
 }
 
 errc session::ping(byte_view payload) {

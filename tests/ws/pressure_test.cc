@@ -245,6 +245,38 @@ TEST(pressure, small_publications_to_one_that_does_not_read_take_bounded_memory)
   }
 }
 
+// What waited behind a message in parts has gone when the last part is sent by a handler: whoever was refused meanwhile
+// hears of it, though nothing had to wait for the system.
+TEST(pressure, on_drain_follows_when_the_last_part_lets_go_what_waited_behind) {
+  journal seen;
+  std::promise<connection> opened;
+  server_options options;
+  options.bounds.write_soft = 1000;
+  options.bounds.write_resume = 500;
+  running_server server(options);
+  server->route("/")
+      .on_connect([&](connection c, const handshake&) {
+        EXPECT_EQ(c.begin_text(), errc::ok);
+        opened.set_value(c);
+      })
+      .on_message([](connection c, const message&) { EXPECT_EQ(c.send_part({}, true), errc::ok); })
+      .on_drain([&](connection) { seen.add("drain"); });
+  server.start();
+  raw_peer peer(server.at());
+  peer.upgrade();
+  const connection c = opened.get_future().get();
+  ASSERT_EQ(c.send(std::string(2000, 'm')), errc::ok);
+  ASSERT_TRUE(comes_true(server.it(), [](worker& w) { return w.loop().pool().used_bytes() >= 2000; }));
+  EXPECT_EQ(c.send("more"), errc::would_block);
+  EXPECT_TRUE(comes_true(server.it(), [&](worker&) { return seen.lines().empty(); })) << "it still waits";
+  peer.text("end it");
+  EXPECT_EQ(peer.frame(), (raw_frame{0x81, ""}));
+  EXPECT_EQ(peer.frame().payload, std::string(2000, 'm'));
+  EXPECT_TRUE(seen.wait_for("drain"));
+  EXPECT_EQ(c.send("again"), errc::ok);
+  EXPECT_EQ(peer.frame().payload, "again");
+}
+
 // A peer that goes while much waits for it leaves nothing behind.
 TEST(pressure, what_waits_for_a_peer_that_resets_goes_with_it) {
   running_server server;

@@ -272,8 +272,8 @@ void session::finish_turn() {
   core_.end_turn();
   in_turn_ = false;
   if (phase_ != phase::open) return after_flush();
-  // `established` has set the deadline, and nothing has moved it.
-  if (core::fast_path::settled(core_) && scheduled()) return;
+  // `established` or `write_failed` has set the deadline, and nothing has moved it.
+  if ((core::fast_path::settled(core_) || write_error_ != errc::ok) && scheduled()) return;
   net::loop& loop = worker_->loop();
   std::size_t offset = 0;
   std::size_t room = 0;
@@ -453,7 +453,10 @@ void session::write_failed(errc why) {
     core_.transport_failed(why, worker_->loop().now());
     worker_mark();
   } else {
-    worker_->loop().timers().schedule(*this, later(worker_->loop().now(), last_words_time));
+    // All of that time: what was to come earlier is of no meaning any more.
+    net::loop& loop = worker_->loop();
+    loop.timers().cancel(*this);
+    loop.timers().schedule(*this, later(loop.now(), last_words_time));
   }
 }
 

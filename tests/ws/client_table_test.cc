@@ -38,6 +38,7 @@ enum class way {
   protocol_failure,
   ping_unanswered,
   reads_late,
+  closes_late_to_nobody,
 };
 constexpr way all_ways[] = {way::refused,
                             way::no_answer,
@@ -55,7 +56,8 @@ constexpr way all_ways[] = {way::refused,
                             way::lost_with_end,
                             way::protocol_failure,
                             way::ping_unanswered,
-                            way::reads_late};
+                            way::reads_late,
+                            way::closes_late_to_nobody};
 
 enum class action { nothing, close, terminate, send, stop, destroy, throw_something, throw_int, pause };
 constexpr action all_actions[] = {action::nothing, action::close,   action::terminate,       action::send,
@@ -112,7 +114,13 @@ class scripted_server final : public net::acceptor, public net::stream {
   void on_end() override { hang_up(false); }
   void on_written(std::size_t) override {}
   void on_error(errc) override { hang_up(false); }
-  void on_timer(tick) override { driver().start_reading(*this); }
+  void on_timer(tick) override {
+    if (how_ == way::reads_late) return driver().start_reading(*this);
+    frame_writer out(role::server);
+    out.close(1000);
+    send(text_of(out.take()));
+    hang_up(false);
+  }
 
  private:
   static fake_driver& driver() { return *the_stage->driver; }
@@ -154,6 +162,9 @@ class scripted_server final : public net::acceptor, public net::stream {
       driver().stop_reading(*this);
       the_stage->loop->timers().schedule(*this, later(the_stage->loop->now(), std::chrono::seconds(1)));
     }
+    // Later than the client's handshake timeout, which is of no meaning any more.
+    if (how_ == way::closes_late_to_nobody)
+      the_stage->loop->timers().schedule(*this, later(the_stage->loop->now(), std::chrono::milliseconds(800)));
     frame_writer out(role::server);
     out.text("hello").ping("p").pong("q");
     if (how_ == way::peer_closes) out.close(1000, "done");
@@ -192,6 +203,7 @@ class attempt_case {
   std::vector<std::string> run() {
     client_options options;
     options.reconnect.enabled = false;
+    if (how_ == way::closes_late_to_nobody) options.handshake_timeout = std::chrono::milliseconds(500);
     std::string url = "ws://127.0.0.1:1/";
     if (how_ == way::refused) url = "ws://127.0.0.1:3/";
     if (how_ == way::no_answer) url = "ws://127.0.0.1:2/";
@@ -228,6 +240,10 @@ class attempt_case {
           EXPECT_EQ(c.close(close_code::normal, "bye"), errc::ok);
         }
         if (how_ == way::reads_late) fill(c);
+        if (how_ == way::closes_late_to_nobody) {
+          stage_.driver->script.fail_at = stage_.driver->operations() + 1;
+          EXPECT_EQ(c.send("to nobody"), errc::ok);
+        }
       });
     });
     it_->on_message([this](connection, const message& m) { see("message", [&] { EXPECT_EQ(m.text(), "hello"); }); });
@@ -357,6 +373,7 @@ TEST(client_table, every_way_tells_its_row) {
   EXPECT_EQ(row(way::peer_closes), "connect message ping pong close disconnect 0");
   EXPECT_EQ(row(way::reads_late), "connect message ping pong drain close disconnect 0");
   EXPECT_EQ(row(way::we_close), "connect message ping pong close disconnect 0");
+  EXPECT_EQ(row(way::closes_late_to_nobody), "connect message ping pong close disconnect 0");
   for (const way how : {way::close_unanswered, way::lost_with_end, way::protocol_failure, way::ping_unanswered})
     EXPECT_EQ(row(how), "connect message ping pong error close disconnect 1") << static_cast<int>(how);
   EXPECT_TRUE(row(way::lost_with_reset).ends_with("error close disconnect 1"));

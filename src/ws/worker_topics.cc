@@ -164,7 +164,7 @@ void worker::serve(topic& t, subscriber& to) {
   session& s = *to.who;
   const share due = share_of(t, to);
   if (due.messages == 0) return;
-  if ((dirty_topics_.size() > 1 && awaits_several(s)) || !s.takes_frames_now(t.frames.size() - due.from))
+  if (!s.takes_frames_now(t.frames.size() - due.from) || (dirty_topics_.size() > 1 && awaits_several(s)))
     return s.worker_mark();
   note_given(t, to);
   s.write_frames(t.frames, due.from, due.messages);

@@ -287,7 +287,9 @@ bool session::alive(connection c) noexcept {
 }
 
 bool session::open_elsewhere(connection c) noexcept {
-  return alive(c) && !find_slot(c.index_)->shut.load(std::memory_order_relaxed);
+  // `shut` first: `release_slot` takes it back behind the generation, for the next connection in this slot.
+  const slot* s = c.generation_ == 0 ? nullptr : find_slot(c.index_);
+  return s != nullptr && !s->shut.load(std::memory_order_acquire) && alive(c);
 }
 
 errc session::reach(connection c, function<errc(session&)> call) {

@@ -101,7 +101,7 @@ void release_slot(std::uint32_t index) noexcept {
   s.generation.store(next, std::memory_order_release);
   s.box.store(nullptr, std::memory_order_release);
   s.full.store(false, std::memory_order_relaxed);
-  s.shut.store(false, std::memory_order_relaxed);
+  s.shut.store(false, std::memory_order_release);
   s.who = nullptr;
   if (next == 0) return;  // All its generations are used up: it retires, so that no two connections share a handle.
   const std::lock_guard guard(t.lock);

@@ -3,7 +3,9 @@
 #include "core/printable.h"
 #include "ws/session.h"
 
+#include <chrono>
 #include <new>
+#include <string>
 #include <utility>
 
 #if defined(__has_feature)
@@ -59,10 +61,26 @@ void worker::report(const failure& what) noexcept {
 void worker::log(log_level level, std::string_view line) noexcept {
   if (loop_.log() == nullptr || muted_) return;
   try {
-    loop_.log()->write(level, detail::one_line(line));
+    if (admit_line(level)) loop_.log()->write(level, detail::one_line(line));
   } catch (const std::bad_alloc&) {
     loop_.log()->write(level, "no memory is left for a line of the log");
   }
+}
+
+// Peers can cause lines, so there is a limit to them.
+bool worker::admit_line(log_level level) {
+  lines_of_second& lines = lines_[static_cast<std::size_t>(level)];
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(loop_.now().time_since_epoch());
+  if (now != lines.second) {
+    const std::size_t left_out = std::exchange(lines, {now, 0, 0}).left_out;
+    if (left_out > 0) loop_.log()->write(level, std::to_string(left_out) + " more lines were left out before this one");
+  }
+  if (lines.written == most_lines) {
+    ++lines.left_out;
+    return false;
+  }
+  ++lines.written;
+  return true;
 }
 
 // ---- sessions

@@ -9,6 +9,8 @@
 #include <hawser/core/connection.h>
 #include <hawser/core/opcode.h>
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -96,7 +98,7 @@ class worker final : public net::dirty {
   void report_to(function<void(const failure&)> how) { report_ = std::move(how); }
   /// A handler threw.
   void report(const failure& what) noexcept;
-  /// Writes a line, if there is a log.
+  /// Writes a line, if there is a log: at most `most_lines` of one level a second.
   void log(log_level level, std::string_view line) noexcept;
 
   // ---- topics
@@ -127,6 +129,13 @@ class worker final : public net::dirty {
   };
   using topic_map = std::unordered_map<std::string, std::unique_ptr<topic>, name_hash, std::equal_to<>>;
 
+  static constexpr std::size_t most_lines = 10;
+  struct lines_of_second {
+    std::chrono::seconds second{};
+    std::size_t written = 0;
+    std::size_t left_out = 0;
+  };
+
   struct share {
     std::size_t from = 0;  // In the topic's frames, to their end.
     std::uint32_t messages = 0;
@@ -145,6 +154,7 @@ class worker final : public net::dirty {
   void leave(session& s, std::size_t at);
   void drop_if_empty(topic& t);
   void destroy(session& s) noexcept;
+  bool admit_line(log_level level);
 
   net::loop& loop_;
   mailbox& box_;
@@ -167,7 +177,8 @@ class worker final : public net::dirty {
   function<void(const failure&)> report_;
   bool silent_ = false;
   bool muted_ = false;
-  bool look_at_all_ = false;  // There was no memory to note who is marked.
+  std::array<lines_of_second, 4> lines_{};  // By level.
+  bool look_at_all_ = false;                // There was no memory to note who is marked.
 };
 
 HAWSER_END

@@ -12,7 +12,8 @@ HAWSER_BEGIN
 enum class log_level : std::uint8_t { debug, info, warning, error };
 
 /// Receives the library's lines; without one the library is silent. Lines hold no payloads and no credentials, and
-/// bytes of a peer are escaped. `write` is called on loop threads, from several at once when there are several loops.
+/// bytes of a peer are escaped; a loop writes at most ten lines of one level a second and says how many it left out.
+/// `write` is called on loop threads, from several at once when there are several loops.
 class HAWSER_API log_sink {
  public:
   log_sink() = default;

@@ -1,6 +1,7 @@
 #include "net/connector.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 HAWSER_BEGIN
@@ -62,7 +63,12 @@ connector::~connector() { drop_all(); }
 
 void connector::on_addresses(const std::vector<address>& found) {
   resolved_ = owner_.now();
-  if (!found.empty()) addresses_ = interleaved(found);
+  try {
+    attempts_.reserve(max_attempts);
+    if (!found.empty()) addresses_ = interleaved(found);
+  } catch (const std::bad_alloc&) {
+    error_ = errc::out_of_resources;
+  }
   try_next();
 }
 
@@ -70,16 +76,24 @@ void connector::try_next() {
   next_start_ = no_deadline;
   while (next_ < addresses_.size() && next_start_ == no_deadline) {
     if (attempts_.size() == max_attempts) drop(0);
-    auto a = std::make_unique<attempt>(*this, addresses_[next_++]);
-    const errc error = owner_.io().connect(*a, a->peer);
-    if (error != errc::ok) {
-      note(error, a->peer);
-      continue;
-    }
-    attempts_.push_back(std::move(a));
-    next_start_ = next_ < addresses_.size() ? owner_.now() + head_start : deadline_;
+    const address& to = addresses_[next_++];
+    if (const errc error = start(to); error != errc::ok)
+      note(error, to);
+    else
+      next_start_ = next_ < addresses_.size() ? owner_.now() + head_start : deadline_;
   }
   schedule();
+}
+
+errc connector::start(const address& to) noexcept {
+  try {
+    auto a = std::make_unique<attempt>(*this, to);
+    const errc error = owner_.io().connect(*a, to);
+    if (error == errc::ok) attempts_.push_back(std::move(a));  // Within what was reserved.
+    return error;
+  } catch (const std::bad_alloc&) {
+    return errc::out_of_resources;
+  }
 }
 
 // With nothing under way and nothing left to try it is called at once, to say so from there: an answer never comes

@@ -51,6 +51,7 @@ class HAWSER_API connector final : private timed {
   void on_attempt_connected(attempt& a);
   void on_attempt_failed(attempt& a, errc what);
   void try_next();
+  errc start(const address& to) noexcept;
   void schedule();
   void note(errc what, const address& peer);
   void drop(std::size_t index);

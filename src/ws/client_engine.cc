@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 HAWSER_BEGIN
@@ -132,9 +133,7 @@ void client_engine::route_events() {
 
 bool client_engine::run() {
   const mailbox_visit here(work_->box());
-  post([this] {
-    if (!stop_asked_.load(std::memory_order_relaxed)) begin_attempt();
-  });
+  loop_->ring(*this);
   static_cast<void>(loop_->run());
   return clean_;
 }
@@ -157,10 +156,23 @@ connection client_engine::current() const noexcept { return session::unpack(curr
 
 // ---- attempts
 
+void client_engine::on_ring() {
+  if (stop_asked_.load(std::memory_order_relaxed)) return stop_here();
+  if (step_ == step::idle) begin_attempt();
+}
+
 void client_engine::begin_attempt() {
   step_ = step::connecting;
   failed_ = final_ = false;
   retry_after_ = {};
+  try {
+    connect();
+  } catch (const std::bad_alloc&) {
+    connect_failed(errc::out_of_resources, {});
+  }
+}
+
+void client_engine::connect() {
   const tick deadline = later(loop_->now(), plan_.options.connect_timeout);
   auto done = [this](result<int> handle, const net::address& peer) { on_handle(std::move(handle), peer); };
   if (plan_.options.unix_path.empty()) {
@@ -175,27 +187,49 @@ void client_engine::begin_attempt() {
 
 void client_engine::on_handle(result<int> handle, const net::address& peer) {
   const std::unique_ptr<net::connector> ended = std::move(connector_);
-  if (!handle) {
-    const errc code = to_errc(handle.error());
-    std::string text = "cannot connect to " + named(url_, peer) + ": ";
-    text += describe(code);
-    opening_failed(code, text, false);
-    return attempt_over(false);
-  }
+  if (!handle) return connect_failed(to_errc(handle.error()), peer);
   peer_ = peer;
+  open(*handle);
+}
+
+void client_engine::connect_failed(errc why, const net::address& peer) {
+  std::string text;
+  try {
+    text = "cannot connect to " + named(url_, peer) + ": ";
+    text += describe(why);
+  } catch (const std::bad_alloc&) {
+    text.clear();  // What `failure` says by itself is enough.
+  }
+  opening_failed(why, text, false);
+  attempt_over(false);
+}
+
+void client_engine::open(int handle) {
   step_ = step::session;
-  auto* s = new (*work_) session(*work_, role::client, settings_, routed_);
-  current_.store(s->handle().id(), std::memory_order_release);
-  auto how = std::make_unique<client_opening>(*this);
-  client_opening& opens = *how;
-  s->start(*handle, std::move(how), later(loop_->now(), plan_.options.handshake_timeout));
-  opens.begin(*s);
+  session* s = nullptr;
+  try {
+    s = new (*work_) session(*work_, role::client, settings_, routed_);
+    current_.store(s->handle().id(), std::memory_order_release);
+    auto how = std::make_unique<client_opening>(*this);
+    client_opening& opens = *how;
+    s->start(handle, std::move(how), later(loop_->now(), plan_.options.handshake_timeout));
+    opens.begin(*s);
+  } catch (const std::bad_alloc&) {
+    if (s == nullptr || !loop_->io().is_open(*s)) loop_->io().discard(handle);
+    if (s == nullptr) return connect_failed(errc::out_of_resources, peer_);
+    opening_failed(errc::out_of_resources, {}, false);
+    s->abandon();
+  }
 }
 
 void client_engine::opening_failed(errc why, std::string_view text, bool final, ticks retry_after) {
   final_ = final;
   retry_after_ = retry_after;
-  report(failure(why, text));
+  try {
+    report(failure(why, text));
+  } catch (const std::bad_alloc&) {
+    failed_ = true;  // `on_error` cannot be told why; what follows needs no memory.
+  }
 }
 
 void client_engine::report(const failure& f) {

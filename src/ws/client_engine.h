@@ -77,12 +77,15 @@ class client_engine final : private net::timed, private net::bell {
   static result<void> check(client_plan& plan, url& to, std::string& why);
   void route_events();
   void begin_attempt();
+  void connect();
   void on_handle(result<int> handle, const net::address& peer);
+  void connect_failed(errc why, const net::address& peer);
+  void open(int handle);
   void on_gone(bool was_open);
   void on_closed(connection c, close_code code, std::string_view reason);
   void attempt_over(bool was_open);
   void on_timer(tick now) override;
-  void on_ring() override { stop_here(); }
+  void on_ring() override;
   void stop_here();
   void report(const failure& f);
   template <class Handler, class... Args>

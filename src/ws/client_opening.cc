@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <new>
 #include <utility>
 
 HAWSER_BEGIN
@@ -93,8 +94,13 @@ void client_opening::refuse(session& s, errc why, std::string_view text) {
 }
 
 void client_opening::on_failed(session&, errc why) {
-  std::string text = "opening handshake with " + engine_.target().authority() + ": ";
-  text += describe(why);
+  std::string text;
+  try {
+    text = "opening handshake with " + engine_.target().authority() + ": ";
+    text += describe(why);
+  } catch (const std::bad_alloc&) {
+    text.clear();  // What `failure` says by itself is enough.
+  }
   engine_.opening_failed(why, text, false);
 }
 

@@ -258,5 +258,45 @@ TEST(out_of_memory, connection_of_a_client) {
   EXPECT_GT(n, 1U) << "nothing was tried";
 }
 
+// Opening a client's connection: the attempt fails and is told, and the program goes on.
+TEST(out_of_memory, attempt_of_a_client) {
+  spared = true;
+  running_server server;
+  server->route("/").on_connect([](connection c, const handshake&) { c.close(); });
+  server.start();
+  on_loop(server.it(), [](worker&) { return spared = true; });
+  std::size_t n = 0;
+  for (failed = true; failed && n < many && !testing::Test::HasFatalFailure(); ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    int open = 0;
+    std::string seen;
+    std::atomic<bool> over{false};
+    client_options options;
+    options.reconnect.enabled = false;
+    client it(server.url(), options);
+    it.on_connect([&](connection, const handshake&) {
+        fails_at = -1;
+        ++open;
+        seen += "connect ";
+      })
+        .on_error([&](const failure&) { seen += "error "; })
+        .on_close([&](close_code, std::string_view) { --open; })
+        .on_disconnect([&](const disconnect&) {
+          seen += "disconnect";
+          over = true;
+          over.notify_all();
+        });
+    failed = false;
+    fails_at = static_cast<std::int64_t>(n);
+    ASSERT_TRUE(it.start());
+    over.wait(false);
+    fails_at = -1;
+    ASSERT_TRUE(it.stop());
+    ASSERT_EQ(open, 0) << "on_connect and on_close balance";
+    ASSERT_TRUE(seen == "connect disconnect" || (failed && seen == "error disconnect")) << seen;
+  }
+  EXPECT_GT(n, 1U) << "nothing was tried";
+}
+
 }  // namespace
 }  // namespace hawser::test

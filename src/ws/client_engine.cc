@@ -270,9 +270,7 @@ void client_engine::attempt_over(bool was_open) {
 void client_engine::on_timer(tick) {
   if (step_ == step::waiting) return begin_attempt();
   if (!stopping_ || step_ != step::session) return;
-  const std::vector<session*> all = work_->sessions();
-  for (session* s : all)
-    static_cast<void>(s->terminate());
+  work_->each_session([](session& s) { static_cast<void>(s.terminate()); });
 }
 
 void client_engine::stop_here() {
@@ -281,9 +279,7 @@ void client_engine::stop_here() {
   loop_->timers().cancel(*this);
   if (step_ == step::session) {
     loop_->timers().schedule(*this, later(loop_->now(), plan_.options.close_timeout));
-    const std::vector<session*> all = work_->sessions();
-    for (session* s : all)
-      s->shut_down(close_code::going_away);
+    work_->each_session([](session& s) { s.shut_down(close_code::going_away); });
     return;
   }
   if (step_ == step::connecting) {

@@ -103,13 +103,11 @@ struct unit final : net::timed, net::bell {
     for (listener& l : listeners)
       loop->io().stop_listening(l);
     work->when_empty([this] { loop->stop(); });
-    const std::vector<session*> all = work->sessions();
-    for (session* s : all)
-      s->shut_down(code);
+    work->each_session([code](session& s) { s.shut_down(code); });
     if (work->sessions().empty()) return loop->stop();
     // A little later than the sessions' own timers, which know better how they ended.
-    loop->timers().schedule(
-        *this, later(later(loop->now(), all.front()->core().obeys().close_timeout), 2 * net::timer_wheel::granule));
+    loop->timers().schedule(*this, later(later(loop->now(), work->sessions().front()->core().obeys().close_timeout),
+                                         2 * net::timer_wheel::granule));
   }
 
   void on_ring() override {
@@ -122,9 +120,7 @@ struct unit final : net::timed, net::bell {
 
   // The peers' time is over.
   void on_timer(tick) override {
-    const std::vector<session*> all = work->sessions();
-    for (session* s : all)
-      static_cast<void>(s->terminate());
+    work->each_session([](session& s) { static_cast<void>(s.terminate()); });
   }
 
   void run() {

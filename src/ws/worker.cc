@@ -39,9 +39,7 @@ void worker::silence() noexcept {
 // With its mailbox, so that handlers that are called at the very end find their connections as always.
 void worker::end() {
   const mailbox_visit here(box_);
-  const std::vector<session*> all = sessions_;
-  for (session* s : all)
-    static_cast<void>(s->terminate());
+  each_session([](session& s) { static_cast<void>(s.terminate()); });
   on_batch_end();
   while (!sessions_.empty())
     sessions_.back()->die(true);
@@ -157,12 +155,6 @@ void worker::bury(session& s) noexcept {
   loop_.mark_dirty(*this);
 }
 
-// From the back: one that goes gives its place to one that was looked at.
-void worker::look_at_all() {
-  for (std::size_t i = sessions_.size(); i-- > 0;)
-    if (i < sessions_.size() && sessions_[i]->marked_) sessions_[i]->on_batch_end();
-}
-
 // Handlers may run in here: when a connection has ended, when there is room again. What they publish and send goes out
 // in a further round of the same batch. So may the user's own, when what was kept with a connection goes with it: that
 // may mark others, and bury them too, so nobody goes before all marks are worked off.
@@ -174,7 +166,10 @@ void worker::on_batch_end() {
       for (session* s : marked_now_)
         s->on_batch_end();
       marked_now_.clear();
-      if (std::exchange(look_at_all_, false)) look_at_all();
+      if (!std::exchange(look_at_all_, false)) continue;
+      each_session([](session& s) {
+        if (s.marked_) s.on_batch_end();
+      });
     }
     end_topics();
     if (dead_.empty()) return;

@@ -66,6 +66,13 @@ class worker final : public net::dirty {
   [[nodiscard]] core::resources& resources() noexcept { return resources_; }
   [[nodiscard]] mailbox& box() noexcept { return box_; }
   [[nodiscard]] const std::vector<session*>& sessions() const noexcept { return sessions_; }
+  /// Calls `what` with each session. From the back: one that ends gives its place to one that had its call. None is
+  /// left out, whichever end meanwhile; one may be called twice.
+  template <class Call>
+  void each_session(Call what) {
+    for (std::size_t i = sessions_.size(); i-- > 0;)
+      if (i < sessions_.size()) what(*sessions_[i]);
+  }
 
   // ---- sessions
   /// Memory for one session, from blocks of many: no allocator's header, no holes between short-lived handshakes.
@@ -141,7 +148,6 @@ class worker final : public net::dirty {
     std::uint32_t messages = 0;
   };
 
-  void look_at_all();
   void serve_subscribers();
   void serve(topic& t, subscriber& to);
   static bool awaits_several(session& s);

@@ -4,6 +4,7 @@
 
 #include "ws/on_loop.h"
 #include "ws/running_server.h"
+#include "ws/session.h"
 
 #include <gtest/gtest.h>
 #include <hawser/ext/message_extension.h>
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <future>
 #include <memory>
 #include <new>
 #include <string>
@@ -294,6 +296,37 @@ TEST(out_of_memory, attempt_of_a_client) {
     ASSERT_TRUE(it.stop());
     ASSERT_EQ(open, 0) << "on_connect and on_close balance";
     ASSERT_TRUE(seen == "connect disconnect" || (failed && seen == "error disconnect")) << seen;
+  }
+  EXPECT_GT(n, 1U) << "nothing was tried";
+}
+
+// `stop` has its end without memory as well: that of a client as that of a server.
+TEST(out_of_memory, stop) {
+  spared = true;
+  std::size_t n = 0;
+  for (failed = true; failed && n < many && !testing::Test::HasFatalFailure(); ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    std::promise<void> opened;
+    running_server server;
+    server->route("/");
+    server.start();
+    client_options options;
+    options.reconnect.enabled = false;
+    client it(server.url(), options);
+    it.on_connect([&](connection, const handshake&) { opened.set_value(); });
+    ASSERT_TRUE(it.start());
+    opened.get_future().wait();
+    ASSERT_TRUE(comes_true(server.it(), [](worker& w) { return w.sessions().front()->is_open(); }));
+    failed = false;
+    fails_at = static_cast<std::int64_t>(n);
+    if (n % 2 == 0) {
+      EXPECT_TRUE(it.stop());
+      server.stop();
+    } else {
+      server.stop();
+      EXPECT_TRUE(it.stop());
+    }
+    fails_at = -1;
   }
   EXPECT_GT(n, 1U) << "nothing was tried";
 }

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 HAWSER_BEGIN
@@ -68,6 +69,16 @@ void restore() noexcept {
   }
 }
 
+void watch(int handle, const function<void()>& stop) {
+  bool first = true;
+  for (std::uint64_t word = 0; word < finished;) {
+    if (::read(handle, &word, sizeof word) != sizeof word || word % finished == 0) continue;
+    // Who presses twice wants out: from the second one on it does what it did before.
+    if (std::exchange(first, false)) restore();
+    stop();
+  }
+}
+
 }  // namespace
 
 interrupt_guard::interrupt_guard(function<void()> stop) {
@@ -78,15 +89,11 @@ interrupt_guard::interrupt_guard(function<void()> stop) {
     ::close(handle);
     return;
   }
-  waiter_ = quiet_thread([handle, call = std::move(stop)] {
-    bool first = true;
-    for (std::uint64_t word = 0; word < finished;) {
-      if (::read(handle, &word, sizeof word) != sizeof word || word % finished == 0) continue;
-      // Who presses twice wants out: from the second one on it does what it did before.
-      if (std::exchange(first, false)) restore();
-      call();
-    }
-  });
+  try {
+    waiter_ = quiet_thread([handle, call = std::move(stop)] { watch(handle, call); });
+  } catch (const std::bad_alloc&) {
+    // Then signals do what they did before, as without a thread.
+  }
   active_ = waiter_.joinable();
   if (active_)
     install();

@@ -303,20 +303,26 @@ result<void> server::run() {
   if (!listens) return errc::wrong_state;
   if (const result<void> fine = keep->check(); !fine) return fine.error();
   if (keep->running.exchange(true)) return errc::wrong_state;
-  const result<void> outcome = keep->run();
+  result<void> outcome = errc::out_of_resources;
+  try {
+    outcome = keep->run();
+  } catch (const std::bad_alloc&) {
+    // No loop has run.
+  }
   keep->running.store(false);
   keep->running.notify_all();
   return outcome;
 }
 
 result<void> server::state::run() {
+  std::vector<std::thread> threads;
+  threads.reserve(units.size());
   {
     const std::lock_guard guard(lock);
     if (over) return errc::wrong_state;
     if (stop_asked) ring_stop();
   }
   result<void> outcome;
-  std::vector<std::thread> threads;
   for (std::size_t i = 1; i < units.size(); ++i) {
     threads.push_back(quiet_thread([this, u = &units[i]] { run_unit(*u); }));
     if (threads.back().joinable()) continue;

@@ -19,6 +19,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace {
 
@@ -329,6 +330,60 @@ TEST(out_of_memory, stop) {
     fails_at = -1;
   }
   EXPECT_GT(n, 1U) << "nothing was tried";
+}
+
+// Calls `run` on a thread that memory may fail on; it may say so by throwing.
+void run_unspared(std::size_t n, const std::function<void()>& run, const std::function<void()>& stop) {
+  std::thread runs([&] {
+    fails_at = static_cast<std::int64_t>(n);
+    try {
+      run();
+    } catch (const std::bad_alloc&) {
+    }
+    fails_at = -1;
+  });
+  stop();
+  runs.join();
+}
+
+// Who cannot even begin without memory says so, and can be tried again and destroyed.
+TEST(out_of_memory, run) {
+  spared = true;
+  std::size_t n = 0;
+  for (failed = true; failed && n < many && !testing::Test::HasFatalFailure(); ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    failed = false;
+    server_options options;
+    options.threads = 2;
+    server it(options);
+    ASSERT_TRUE(it.listen("127.0.0.1:0"));
+    run_unspared(
+        n, [&] { static_cast<void>(it.run()); }, [&] { it.stop(); });
+  }
+  EXPECT_GT(n, 1U) << "nothing was tried";
+  running_server server;
+  server->route("/").on_connect([](connection c, const handshake&) { c.close(); });
+  server.start();
+  on_loop(server.it(), [](worker&) { return spared = true; });
+  for (const bool apart : {false, true}) {
+    n = 0;
+    for (failed = true; failed && n < many && !testing::Test::HasFatalFailure(); ++n) {
+      SCOPED_TRACE("allocation " + std::to_string(n));
+      failed = false;
+      client_options options;
+      options.reconnect.enabled = false;
+      client it(server.url(), options);
+      const auto run = [&] {
+        if (apart)
+          static_cast<void>(it.start());
+        else
+          static_cast<void>(it.run_forever());
+      };
+      run_unspared(n, run, [] {});
+      run_unspared(many, run, [] {});
+    }
+    EXPECT_GT(n, 1U) << "nothing was tried";
+  }
 }
 
 }  // namespace

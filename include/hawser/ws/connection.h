@@ -34,6 +34,9 @@ HAWSER_BEGIN
 /// is sent whatever the backlog. How much may be queued is bounded, beyond that they answer `would_block`. From the
 /// moment on which the loop begins to close the connection, whoever asked for it, nothing more is queued: all but
 /// `terminate` and `post` answer `closed`, and so do these two when the transport is gone as well.
+///
+/// When memory runs out on the loop the call answers `out_of_resources`, and the connection ends with 1011. On another
+/// thread, where only the copy needs memory, `std::bad_alloc` is thrown and nothing was queued.
 class HAWSER_API connection {
  public:
   /// Refers to no connection: every call answers `errc::closed`.

@@ -11,6 +11,7 @@ using detail::is_char;
 
 bool equal_no_case(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
+  if (a == b) return true;  // Most write a name as its RFC does.
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (detail::lower(a[i]) != detail::lower(b[i])) return false;
   }
@@ -59,35 +60,40 @@ result<void> headers::add(std::string_view name, std::string_view value) {
   return {};
 }
 
-std::optional<std::string_view> headers::find(std::string_view name) const& noexcept {
-  for (const field& f : *this) {
-    if (equal_no_case(f.name, name)) return f.value;
+// The first field called `name` at `from` or behind it; `size()` for none. Few names have the same length.
+std::size_t headers::place_of(std::string_view name, std::size_t from) const noexcept {
+  for (; from < entries_.size(); ++from) {
+    const entry& e = entries_[from];
+    if (e.name_size == name.size() && equal_no_case({text_.data() + e.name, e.name_size}, name)) break;
   }
-  return std::nullopt;
+  return from;
+}
+
+std::optional<std::string_view> headers::find(std::string_view name) const& noexcept {
+  const std::size_t at = place_of(name, 0);
+  if (at == size()) return std::nullopt;
+  return (*this)[at].value;
 }
 
 std::size_t headers::count(std::string_view name) const noexcept {
   std::size_t found = 0;
-  for (const field& f : *this)
-    found += equal_no_case(f.name, name) ? 1U : 0U;
+  for (std::size_t at = place_of(name, 0); at < size(); at = place_of(name, at + 1))
+    ++found;
   return found;
 }
 
 bool headers::lists(std::string_view name, std::string_view token) const noexcept {
-  for (const field& f : *this) {
-    if (equal_no_case(f.name, name) && list_contains(f.value, token)) return true;
-  }
+  for (std::size_t at = place_of(name, 0); at < size(); at = place_of(name, at + 1))
+    if (list_contains((*this)[at].value, token)) return true;
   return false;
 }
 
 std::string headers::joined(std::string_view name) const {
   std::string all;
-  bool first = true;
-  for (const field& f : *this) {
-    if (!equal_no_case(f.name, name)) continue;
-    if (!first) all += ", ";
-    first = false;
-    all += f.value;
+  const std::size_t first = place_of(name, 0);
+  for (std::size_t at = first; at < size(); at = place_of(name, at + 1)) {
+    if (at != first) all += ", ";
+    all += (*this)[at].value;
   }
   return all;
 }

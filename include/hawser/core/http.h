@@ -103,6 +103,8 @@ class HAWSER_API headers {
     std::size_t value_size;
   };
 
+  [[nodiscard]] std::size_t place_of(std::string_view name, std::size_t from) const noexcept;
+
   std::string text_;
   std::vector<entry> entries_;
 };

@@ -4,6 +4,7 @@
 #include <hawser/ws/connection.h>
 
 #include <memory>
+#include <new>
 #include <string>
 
 HAWSER_BEGIN
@@ -158,12 +159,18 @@ errc connection::resume() const {
 }
 
 errc connection::set_data(void* object, const void* tag, void (*destroy)(void*)) const {
-  if (session* s = session::here(*this)) {
-    s->set_data(object, tag, destroy);
-    return errc::ok;
+  errc wrong = errc::out_of_resources;
+  try {
+    if (session* s = session::here(*this)) {
+      s->set_data(object, tag, destroy);
+      return errc::ok;
+    }
+    wrong = elsewhere(*this);
+  } catch (const std::bad_alloc&) {
+    // The connection goes on without it.
   }
   destroy(object);
-  return elsewhere(*this);
+  return wrong;
 }
 
 void* connection::find_data(const void* tag) const noexcept {

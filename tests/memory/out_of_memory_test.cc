@@ -62,7 +62,16 @@ void flip(byte_span message) {
     b ^= std::byte{1};
 }
 
-/// Echoes; "/topic" publishes what it hears to everybody, "/parts" answers in parts.
+struct counted {
+  counted() { ++alive; }
+  ~counted() { --alive; }
+  counted(const counted&) = delete;
+  counted& operator=(const counted&) = delete;
+  static inline std::atomic<int> alive{0};
+};
+
+/// Echoes; "/kept" keeps an object with the connection, "/topic" publishes what it hears to everybody, "/parts" answers
+/// in parts.
 struct rig : running_server {
   rig() {
     spared = true;
@@ -80,6 +89,13 @@ struct rig : running_server {
           c.publish("t", m);
           c.send("published");
           it().publish("t", "from the server");
+        })
+        .on_close(closed());
+    it().route("/kept")
+        .on_connect(opened())
+        .on_message([](connection c, const message&) {
+          c.set_data(std::make_unique<counted>());
+          c.send("done");
         })
         .on_close(closed());
     it().route("/parts")
@@ -178,6 +194,13 @@ TEST(out_of_memory, short_message) {
   sweep([](raw_peer& peer) {
     if (opens(peer)) expect_or_end(peer.text("hello"), {0x81, "hello"});
   });
+}
+
+TEST(out_of_memory, object_of_a_connection) {
+  sweep([](raw_peer& peer) {
+    if (opens(peer, "/kept")) expect_or_end(peer.text("keep it"), {0x81, "done"});
+  });
+  EXPECT_EQ(counted::alive, 0) << "what could not be kept is destroyed";
 }
 
 TEST(out_of_memory, large_message) {

@@ -107,8 +107,8 @@ class HAWSER_API connection {
   errc pause() const;
   errc resume() const;
 
-  /// Keeps an object with the connection; it is destroyed with it, or replaced. `data<T>()` finds it, null when there
-  /// is none of this type.
+  /// Keeps an object with the connection; it is destroyed with it, or when it is replaced, and at once where it cannot
+  /// be kept. `data<T>()` finds it, null when there is none of this type.
   template <class T>
   errc set_data(std::unique_ptr<T> object) const {
     return set_data(object.release(), type_tag<T>(), [](void* p) { delete static_cast<T*>(p); });

@@ -488,11 +488,16 @@ void session::note_backlog() noexcept {
 void session::shut() noexcept { find_slot(slot_)->shut.store(true, std::memory_order_relaxed); }
 
 void session::tell_drained() {
-  if (phase_ != phase::open || waiting() > core_.obeys().bounds.write_resume) return;
-  if (full_) find_slot(slot_)->full.store(false, std::memory_order_relaxed);
-  full_ = false;
-  if (!drain_wanted_ || !is_open()) return;
-  drain_wanted_ = false;
+  const std::size_t most = core_.obeys().bounds.write_resume;
+  if (phase_ != phase::open || core_.backlog() > most) return;
+  const bool for_all = waiting() <= most;
+  if (for_all) {
+    if (full_) find_slot(slot_)->full.store(false, std::memory_order_relaxed);
+    full_ = false;
+  }
+  if (!(part_refused_ || (drain_wanted_ && for_all)) || !is_open()) return;
+  part_refused_ = false;
+  if (for_all) drain_wanted_ = false;
   call(handlers_->drain, handle());
   pump();
 }

@@ -288,7 +288,8 @@ class session final : public net::stream {
   bool reading_held_ : 1 = false;  // The driver was told to stop reading.
   bool write_pending_ : 1 = false;
   bool drain_wanted_ : 1 = false;
-  bool full_ : 1 = false;  // The slot says so to other threads.
+  bool part_refused_ : 1 = false;  // It waits for the system alone: what waits behind its message waits for it.
+  bool full_ : 1 = false;          // The slot says so to other threads.
   bool fin_sent_ : 1 = false;
   bool was_open_ : 1 = false;
   bool ended_here_ : 1 = false;

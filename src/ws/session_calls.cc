@@ -114,7 +114,9 @@ errc session::send_part(byte_view part, bool last) {
       extras_->sending_text = !last;
     }
     if (e == errc::ok && last) let_go();
-    return settle(e);
+    if (e == errc::would_block) part_refused_ = true;
+    touch();
+    return e;
   });
 }
 

@@ -277,6 +277,40 @@ TEST(pressure, on_drain_follows_when_the_last_part_lets_go_what_waited_behind) {
   EXPECT_EQ(peer.frame().payload, "again");
 }
 
+// A part that was refused waits for the peer alone: not for what waits behind its message, which waits for it.
+TEST(pressure, a_message_in_parts_goes_on_before_what_waits_behind_it) {
+  std::promise<connection> opened;
+  server_options options;
+  options.bounds.write_resume = 1000;
+  running_server server(options);
+  server->route("/")
+      .on_connect([&](connection c, const handshake&) {
+        EXPECT_EQ(c.begin_binary(), errc::ok);
+        opened.set_value(c);
+      })
+      .on_message([](connection c, const message&) {
+        const std::string part = pattern(16'384, 1);
+        errc e = errc::ok;
+        for (int i = 0; i < 10'000 && e == errc::ok; ++i)
+          e = c.send_part(as_bytes(part), false);
+        EXPECT_EQ(e, errc::would_block);
+      })
+      .on_drain([](connection c) { EXPECT_EQ(c.send_part({}, true), errc::ok); });
+  server.start();
+  raw_peer peer(server.at(), small_window);
+  peer.upgrade();
+  const connection c = opened.get_future().get();
+  ASSERT_EQ(c.send(std::string(2000, 'm')), errc::ok);
+  ASSERT_TRUE(comes_true(server.it(), [](worker& w) { return w.loop().pool().used_bytes() >= 2000; }));
+  peer.text("fill it");
+  raw_frame f = peer.frame();
+  while (!f.payload.empty() && f.first < 0x80)
+    f = peer.frame();
+  EXPECT_EQ(f, (raw_frame{0x80, ""}));
+  EXPECT_EQ(peer.frame(), (raw_frame{0x81, std::string(2000, 'm')}));
+  EXPECT_TRUE(pool_is_empty(server.it()));
+}
+
 // A peer that goes while much waits for it leaves nothing behind.
 TEST(pressure, what_waits_for_a_peer_that_resets_goes_with_it) {
   running_server server;

@@ -24,16 +24,17 @@ CORE = str(min(os.sched_getaffinity(0)))
 PATIENCE = 60
 
 
-def import_run():
-    loader = importlib.machinery.SourceFileLoader("bench_run", str(RUN))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_run", loader))
-    sys.modules["bench_run"] = module
+def import_program(name, file):
+    loader = importlib.machinery.SourceFileLoader(name, str(file))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    sys.modules[name] = module
     sys.dont_write_bytecode = True
     loader.exec_module(module)
     return module
 
 
-run = import_run()
+run = import_program("bench_run", RUN)
+instructions = import_program("bench_instructions", ROOT / "bench" / "instructions")
 
 
 def load(port, *arguments):
@@ -237,6 +238,20 @@ class RunTest(unittest.TestCase):
         self.assertEqual(run.judge(bar, 1.05, (1.0, 1.07)), "met, barely")
         self.assertEqual(run.judge(bar, 1.07, (1.0, 1.2)), "OVER")
         self.assertEqual(run.judge(run.Workload("w", "", ""), 9.0, None), "")
+
+
+class InstructionsTest(unittest.TestCase):
+    def test_three_percent_more_are_too_many(self):
+        self.assertFalse(instructions.is_worse(103, 100))
+        self.assertTrue(instructions.is_worse(103.1, 100))
+        self.assertFalse(instructions.is_worse(10**9, None))
+        self.assertIn("OVER", instructions.row("mask-32", 40, 30))
+
+    def test_every_part_runs(self):
+        for name in instructions.names(BUILD / "bench" / "parts"):
+            with self.subTest(name):
+                subprocess.run([BUILD / "bench" / "parts", name, "64"], check=True, timeout=PATIENCE)
+        self.assertEqual(subprocess.run([BUILD / "bench" / "parts", "other", "1"], capture_output=True).returncode, 2)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-// Runs one parser a given number of times, and nothing else: `bench/run --instructions` counts two numbers of times
-// under callgrind and takes the difference. Times are what bench/micro measures.
+// Runs one part of the library a given number of times, and nothing else: `bench/instructions` counts two numbers of
+// times under callgrind and takes the difference. Times are what bench/micro measures.
 
+#include <hawser/core/connection.h>
 #include <hawser/core/extension_header.h>
 #include <hawser/core/frame.h>
 #include <hawser/core/handshake.h>
@@ -9,6 +10,8 @@
 #include <hawser/core/url.h>
 #include <hawser/core/utf8.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -95,12 +98,59 @@ void open_as_client(std::size_t times) {
   }
 }
 
-struct parser {
+class zeros final : public random_source {
+ public:
+  void fill(byte_span out) noexcept override { std::fill(out.begin(), out.end(), std::byte{0}); }
+};
+
+// Turns of a server's connection that echoes: `Messages` come at once, and go out at once.
+template <std::size_t Messages, std::size_t Size>
+void echo(opcode op, std::string_view character, std::size_t times) {
+  buffer_pool pool;
+  zeros random;
+  core::resources shared(pool, random);
+  const core::settings obey;
+  const tick now{std::chrono::seconds(1)};
+  core::connection c(shared, obey, role::server, now);
+  std::string text;
+  while (text.size() + character.size() <= Size)
+    text += character;
+  std::vector<std::byte> input;
+  for (std::size_t i = 0; i < Messages; ++i) {
+    // A key of zeros, so that unmasking leaves the bytes as they are for the next turn.
+    std::byte header[core::max_frame_header];
+    const auto first = static_cast<std::uint8_t>(0x80U | static_cast<unsigned>(op));
+    const std::size_t n = core::write_frame_header(header, first, text.size(), 0);
+    input.insert(input.end(), header, header + n);
+    const byte_view payload = as_bytes(text);
+    input.insert(input.end(), payload.begin(), payload.end());
+  }
+  for (std::size_t done = 0; done < times; done += Messages) {
+    c.begin_turn();
+    c.receive(input, now);
+    while (c.next() == core::kind::message)
+      if (c.send(c.current().op, c.current().payload) != errc::ok) std::abort();
+    std::size_t bytes = 0;
+    for (const byte_view chunk : c.output())
+      bytes += chunk.size();
+    c.sent(bytes);
+    c.end_turn();
+  }
+  if (c.stats().messages_out < times) std::abort();
+}
+
+struct part {
   std::string_view name;
   void (*run)(std::size_t times);
 };
 
-constexpr parser parsers[] = {
+constexpr part parts[] = {
+    {"echo-32", [](std::size_t n) { echo<1, 32>(opcode::binary, "a", n); }},
+    {"echo-64x32", [](std::size_t n) { echo<64, 32>(opcode::binary, "a", n); }},
+    {"echo-64x1k", [](std::size_t n) { echo<64, 1024>(opcode::binary, "a", n); }},
+    {"echo-64x1k-ascii", [](std::size_t n) { echo<64, 1024>(opcode::text, "a", n); }},
+    {"echo-64x1k-chinese", [](std::size_t n) { echo<64, 1024>(opcode::text, "\xE4\xB8\xAD", n); }},
+    {"echo-16k", [](std::size_t n) { echo<1, 16384>(opcode::binary, "a", n); }},
     {"frame-header", frame_header},
     {"mask-32", mask<32>},
     {"mask-1k", mask<1024>},
@@ -125,13 +175,13 @@ constexpr parser parsers[] = {
 
 int main(int argc, char** argv) {
   if (argc == 3)
-    for (const parser& p : parsers)
+    for (const part& p : parts)
       if (p.name == argv[1]) {
         p.run(std::strtoull(argv[2], nullptr, 10));
         return 0;
       }
-  std::fputs("usage: parsers NAME TIMES\nNAME is one of:", stderr);
-  for (const parser& p : parsers)
+  std::fputs("usage: parts NAME TIMES\nNAME is one of:", stderr);
+  for (const part& p : parts)
     std::fprintf(stderr, " %s", std::string(p.name).c_str());
   std::fputs("\n", stderr);
   return 2;

@@ -14,6 +14,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -127,7 +128,12 @@ class asking_line {
 
   void work(question q) {
     for (std::optional<question> next(std::move(q)); next; next = take()) {
-      if (resolver_access::wanted(next->from)) resolver_access::answer(next->from, ask(next->host, next->port));
+      if (!resolver_access::wanted(next->from)) continue;
+      try {
+        resolver_access::answer(next->from, ask(next->host, next->port));
+      } catch (const std::bad_alloc&) {
+        // Who asked hears nothing, and gives up at its deadline.
+      }
     }
   }
 

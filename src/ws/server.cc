@@ -147,6 +147,7 @@ struct server::state {
 
   [[nodiscard]] result<void> check() const;
   result<void> make_units();
+  errc make_each();
   result<void> run();
   void run_unit(unit& u);
   void ring_stop() noexcept;
@@ -173,13 +174,22 @@ result<void> server::state::make_units() {
   shared.door = std::make_unique<admission>(door);
   loops.log = o.log;
   if (const errc chosen = choose_driver(o.io, loops); chosen != errc::ok) return chosen;
-  for (unsigned i = 0; i < std::max(o.threads, 1U); ++i) {
+  errc made = errc::ok;
+  try {
+    made = make_each();
+  } catch (const std::bad_alloc&) {
+    made = errc::out_of_resources;
+  }
+  if (made == errc::ok) return {};
+  all.clear();
+  units.clear();
+  return made;
+}
+
+errc server::state::make_each() {
+  for (unsigned i = 0; i < std::max(shared.options.threads, 1U); ++i) {
     result<std::unique_ptr<net::loop>> made = net::loop::create(loops);
-    if (!made) {
-      all.clear();
-      units.clear();
-      return made.error();
-    }
+    if (!made) return errc::out_of_resources;
     unit& u = units.emplace_back();
     u.loop = std::move(*made);
     u.work = std::make_unique<worker>(*u.loop);
@@ -197,7 +207,7 @@ result<void> server::state::make_units() {
   for (unit& u : units)
     for (unit& other : units)
       if (&u != &other) u.work->add_sibling(*other.work);
-  return {};
+  return errc::ok;
 }
 
 server::server(server_options options) : state_(std::make_shared<state>()) {

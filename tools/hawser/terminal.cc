@@ -18,23 +18,28 @@ void escape(std::string& out, char c) {
 
 bool printable(char c) { return c >= ' ' && c <= '~'; }
 
+// How many bytes of UTF-8 at the front a terminal would obey: control characters, U+0080 to U+009F among them, and
+// those that turn the direction of what follows (U+202A to U+202E, U+2066 to U+2069).
+std::size_t obeyed(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  if (byte(0) < 0x80) return printable(text[0]) || text[0] == '\n' || text[0] == '\t' ? 0 : 1;
+  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) < 0xA0) return 2;
+  const bool turns = (byte(1) == 0x80 && byte(2) >= 0xAA && byte(2) <= 0xAE) ||
+                     (byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9);
+  return byte(0) == 0xE2 && turns ? 3 : 0;
+}
+
 }  // namespace
 
 std::string shown_text(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    // U+0080 to U+009F: terminals take them for escape sequences too.
-    const bool c1 = c == '\xC2' && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    const bool plain = printable(c) || c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= 0x80;
-    if (c1) {
-      escape(out, text[++i]);
-    } else if (plain) {
-      out += c;
-    } else {
+  while (!text.empty()) {
+    const std::size_t bad = obeyed(text);
+    if (bad == 0) out += text.front();
+    for (const char c : text.substr(0, bad))
       escape(out, c);
-    }
+    text.remove_prefix(bad == 0 ? 1 : bad);
   }
   return out;
 }

@@ -81,6 +81,10 @@ errc connection::close(close_code code, std::string_view reason, tick now) {
   return errc::ok;
 }
 
+void connection::output_moved(tick now) noexcept {
+  if (state_ == state::close_sent) wake_ = later(now, settings_->close_timeout);
+}
+
 // Lets stages say their last before a close frame. What they forward inwards waits for `next`.
 void connection::flush_stages() {
   if (!pipeline_) return;

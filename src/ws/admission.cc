@@ -36,18 +36,24 @@ bool admission::admit(const net::address& peer, tick now, admission_ticket& tick
 
 bool admission::admit_host(const net::address& peer, tick now, admission_ticket& ticket) {
   ticket = admission_ticket::no_host;
-  if (peer.loopback() && !limits_.limit_loopback) return true;
+  const bool here = peer.loopback();
+  const bool by_host = !here || limits_.per_host_on_loopback;
+  const bool by_rate = !here || limits_.rate_on_loopback;
+  if (!by_host && !by_rate) return true;
   const std::lock_guard guard(lock_);
   if (now - second_ >= std::chrono::seconds(1)) {
     second_ = now;
     this_second_ = 0;
   }
-  if (this_second_ >= limits_.rate || limits_.per_host == 0) return false;
-  const std::size_t place = find_host(name_of(peer));
-  if (hosts_[place].count >= limits_.per_host) return false;
-  ++hosts_[place].count;
-  ++this_second_;
-  ticket = static_cast<admission_ticket>(first_host + place);
+  if (by_rate && this_second_ >= limits_.rate) return false;
+  if (by_host) {
+    if (limits_.per_host == 0) return false;
+    const std::size_t place = find_host(name_of(peer));
+    if (hosts_[place].count >= limits_.per_host) return false;
+    ++hosts_[place].count;
+    ticket = static_cast<admission_ticket>(first_host + place);
+  }
+  if (by_rate) ++this_second_;
   return true;
 }
 

@@ -19,7 +19,8 @@ struct admission_limits {
   std::size_t per_host = 0;
   std::size_t rate = 0;
   std::size_t handshakes = 0;
-  bool limit_loopback = false;  ///< `per_host` and `rate` hold for peers on this machine too.
+  bool per_host_on_loopback = false;  ///< `per_host` holds for peers on this machine too.
+  bool rate_on_loopback = false;      ///< So does `rate`.
 };
 
 /// What a connection is counted by, in four bytes that it keeps for as long as it is there.

@@ -9,9 +9,7 @@ void reconnect_count::ended(ticks up) noexcept {
   if (up >= policy_.stable_after) attempt_ = 1;
 }
 
-bool reconnect_count::may_retry() const noexcept {
-  return policy_.enabled && (policy_.max_attempts == 0 || attempt_ < policy_.max_attempts);
-}
+bool reconnect_count::may_retry() const noexcept { return policy_.enabled && attempt_ < policy_.max_attempts; }
 
 ticks reconnect_count::next_wait(std::uint32_t random, ticks least) noexcept {
   const ticks cap = std::max(policy_.cap, ticks::zero());

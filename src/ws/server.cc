@@ -170,7 +170,8 @@ result<void> server::state::make_units() {
   door.per_host = o.max_per_host;
   door.rate = o.accept_rate;
   door.handshakes = o.max_handshakes;
-  door.limit_loopback = o.limit_loopback;
+  door.per_host_on_loopback = o.max_per_host_on_loopback;
+  door.rate_on_loopback = o.accept_rate_on_loopback;
   shared.door = std::make_unique<admission>(door);
   loops.log = o.log;
   if (const errc chosen = choose_driver(o.io, loops); chosen != errc::ok) return chosen;

@@ -235,6 +235,8 @@ void session::written(std::size_t n) {
   write_pending_ = false;
   core_.output_blocked(false);
   note_sent(n);
+  core_.output_moved(worker_->loop().now());
+  if (phase_ == phase::lingering) await_end();
   if (phase_ != phase::open) {
     flush();
     return after_flush();
@@ -382,10 +384,15 @@ void session::tell_error(errc error, std::string_view text) {
 // that no reset takes our last frame away. A client waits for the server's FIN first (RFC 6455, 7.1.1).
 void session::linger() {
   phase_ = phase::lingering;
-  net::loop& loop = worker_->loop();
-  loop.io().start_reading(*this);
-  loop.timers().cancel(*this);
-  loop.timers().schedule(*this, later(loop.now(), core_.obeys().close_timeout));
+  worker_->loop().io().start_reading(*this);
+  await_end();
+}
+
+// The peer has so long from now on, or from when it last took something.
+void session::await_end() {
+  net::timer_wheel& timers = worker_->loop().timers();
+  timers.cancel(*this);
+  timers.schedule(*this, later(worker_->loop().now(), core_.obeys().close_timeout));
 }
 
 errc session::run(const function<void()>& posted) {

@@ -234,6 +234,7 @@ class session final : public net::stream {
   void let_go();
   void worker_mark();
   void linger();
+  void await_end();
   void fail_opening(errc why);
   void forget_opening();
   void touch();

@@ -280,6 +280,30 @@ TEST(connection_close, a_peer_that_does_not_answer_is_given_up) {
   }
 }
 
+// What waits in front of the close frame goes out at the peer's pace: it cannot answer what it has not been sent.
+TEST(connection_close, a_peer_that_takes_what_waits_is_given_its_time_anew) {
+  settings obey;
+  obey.close_timeout = 5s;
+  for (const role side : both_roles) {
+    core_end end(side, obey);
+    end.turn([&](core::connection& c) { c.close(close_code::normal, "", end.now); });
+    for (int i = 0; i < 4; ++i) {
+      end.advance(4s);
+      ASSERT_EQ(end.closed(), nullptr) << i;
+      end->output_moved(end.now);
+      EXPECT_EQ(end->deadline(), end.now + 5s);
+    }
+    end.advance(5s);
+    ASSERT_NE(end.closed(), nullptr);
+    EXPECT_EQ(end.closed()->error, errc::close_timeout);
+    // Without a close under way it changes nothing.
+    core_end open(side, obey);
+    const tick before = open->deadline();
+    open->output_moved(open.now + 1s);
+    EXPECT_EQ(open->deadline(), before);
+  }
+}
+
 // I5: the end of input without a close frame is no clean end.
 TEST(connection_close, end_of_input_without_a_close_frame) {
   for (const role side : both_roles) {

@@ -22,7 +22,7 @@ class ScriptTest(unittest.TestCase):
         self.put("tools/dev/install", "install_missing() { :; }\n")
         for name in ("cmake", "ctest"):
             self.stub("bin/" + name)
-        for name in ("tools/dev/format", "tools/dev/tidy", "tests/peers/setup"):
+        for name in ("tools/dev/format", "tools/dev/tidy", "tests/peers/setup", "bench/instructions"):
             self.stub(name)
         self.stub("bin/ctest", "echo '100% tests passed, 0 tests failed out of 10'")
         self.stub("tools/dev/fuzz", "echo '4 passed, 0 failed'")
@@ -45,8 +45,9 @@ class ScriptTest(unittest.TestCase):
         return done.returncode, done.stdout.splitlines()[-1] if done.stdout else "", done.stdout + done.stderr
 
     def test_everything_passes(self):
-        # peers' setup, format, four builds and tidy count one each; three test runs of 10, 20 peers, 4 fuzz targets.
-        self.assertEqual(self.run_test()[:2], (0, "61 passed, 0 failed"))
+        # peers' setup, format, four builds, instructions and tidy count one each; three test runs of 10,
+        # 20 peers, 4 fuzz targets.
+        self.assertEqual(self.run_test()[:2], (0, "62 passed, 0 failed"))
 
     def test_fast(self):
         self.assertEqual(self.run_test("--fast")[:2], (0, "11 passed, 0 failed"))
@@ -72,17 +73,17 @@ class ScriptTest(unittest.TestCase):
 
     def test_failing_peer(self):
         self.stub("tests/peers/run", "echo '19 passed, 1 failed'; exit 1")
-        self.assertEqual(self.run_test()[:2], (1, "60 passed, 1 failed"))
+        self.assertEqual(self.run_test()[:2], (1, "61 passed, 1 failed"))
 
     def test_missing_peer(self):
         self.stub("tests/peers/setup", "exit 1")
-        self.assertEqual(self.run_test()[:2], (1, "60 passed, 1 failed"))
+        self.assertEqual(self.run_test()[:2], (1, "61 passed, 1 failed"))
 
     def test_failing_fuzz_target_format_and_tidy(self):
         self.stub("tools/dev/fuzz", "echo '3 passed, 1 failed'; exit 1")
         self.stub("tools/dev/format", "exit 1")
         self.stub("tools/dev/tidy", "exit 1")
-        self.assertEqual(self.run_test()[:2], (1, "58 passed, 3 failed"))
+        self.assertEqual(self.run_test()[:2], (1, "59 passed, 3 failed"))
 
     def test_unknown_option(self):
         self.assertEqual(self.run_test("--fats")[0], 2)

@@ -250,7 +250,7 @@ def streams():
     long_line = b"x" * 1048576
     tool.write(b"a\0b\n\xff\xfe\n" + long_line + b"\n\xe4\xbd\xa0\r\n")
     tool.end_input()
-    tool.expect_success()
+    expect_equal(tool.wait(), 1, "the exit status: a line was not sent")
     expect_equal(tool.raw(), b"a\0b\n" + long_line + b"\n\xe4\xbd\xa0\r\n", "what came back")
     expect_equal(tool.lines("err"), ["hawser: this line is not UTF-8 and was not sent"], "what it said")
     server.stop()

@@ -25,7 +25,7 @@ net::address host(std::string_view literal, std::uint16_t port = 1) {
 
 // One is let in for each host: two count as the same when the second is not.
 bool count_together(const net::address& a, const net::address& b) {
-  admission door({.connections = 10, .per_host = 1, .rate = 10, .handshakes = 10, .limit_loopback = true});
+  admission door({.connections = 10, .per_host = 1, .rate = 10, .handshakes = 10, .per_host_on_loopback = true});
   admission_ticket first{};
   admission_ticket second{};
   const tick now{std::chrono::hours(1)};
@@ -68,7 +68,7 @@ TEST(admission, ipv4_hosts_count_by_their_address_also_when_they_come_over_ipv6)
 TEST(admission, a_server_on_ipv6_refuses_one_more_from_the_same_network) {
   server_options options;
   options.max_per_host = 1;
-  options.limit_loopback = true;
+  options.max_per_host_on_loopback = options.accept_rate_on_loopback = true;
   running_server server(options);
   server->route("/");
   server.start("[::1]:0");

@@ -150,7 +150,7 @@ TEST(server_limits, over_max_connections_is_503_and_a_place_that_is_left_is_free
 TEST(server_limits, over_max_per_host_is_503_and_other_hosts_still_come_in) {
   server_options options;
   options.max_per_host = 2;
-  options.limit_loopback = true;
+  options.max_per_host_on_loopback = options.accept_rate_on_loopback = true;
   echo server(options);
   server.start();
   raw_peer a(server.at());
@@ -186,7 +186,7 @@ TEST(server_limits, peers_on_this_machine_are_not_limited_by_host_and_rate_unles
 TEST(server_limits, over_the_accept_rate_is_503_until_the_next_second) {
   server_options options;
   options.accept_rate = 3;
-  options.limit_loopback = true;
+  options.max_per_host_on_loopback = options.accept_rate_on_loopback = true;
   shared_clock clock;
   echo server(options);
   server_access::loops(server.it()).clock = &clock;

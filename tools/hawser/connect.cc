@@ -93,13 +93,17 @@ class printer {
 // Why reading of lines ended.
 enum class lines_end { input, connection };
 
-void send_line(hawser::blocking_connection& ws, const std::string& line) {
+// False for a line that cannot be sent.
+bool send_line(hawser::blocking_connection& ws, const std::string& line) {
   const hawser::result<void> sent = ws.send(line, for_ever);
-  if (!sent && sent.error() == hawser::errc::invalid_utf8) say("this line is not UTF-8 and was not sent");
+  if (sent || sent.error() != hawser::errc::invalid_utf8) return true;
+  say("this line is not UTF-8 and was not sent");
+  return false;
 }
 
-// Sends each line of standard input, until it ends or the connection does.
-lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out) {
+// Sends each line of standard input, until it ends or the connection does. `all_sent` becomes false with a line that
+// could not be.
+lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out, bool& all_sent) {
   std::string line;
   std::array<char, 65536> piece;
   for (;;) {
@@ -116,13 +120,13 @@ lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out) {
     std::size_t from = 0;
     for (std::size_t end; (end = got.find('\n', from)) != std::string_view::npos; from = end + 1) {
       line += got.substr(from, end - from);
-      send_line(ws, line);
+      all_sent &= send_line(ws, line);
       line.clear();
       out.prompt();
     }
     line += got.substr(from);
     if (n > 0) continue;
-    if (!line.empty()) send_line(ws, line);
+    if (!line.empty()) all_sent &= send_line(ws, line);
     return lines_end::input;
   }
 }
@@ -240,6 +244,7 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
   const int over = ::eventfd(0, EFD_CLOEXEC);
   std::error_code ended;
   bool written = true;
+  bool all_sent = true;
   lines_end why_ended = lines_end::input;
   {
     const closing_on_signal interrupts(ws.handle(), out);
@@ -248,7 +253,7 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
       written = print_all(ws, out, ended);
       post(over);
     });
-    why_ended = send_lines(ws, over, out);
+    why_ended = send_lines(ws, over, out, all_sent);
     // Not `ws.close`, which drops what nobody reads: the reader goes on until the peer has answered, and prints it all.
     if (why_ended == lines_end::input) {
       closing_on_signal::leave();
@@ -262,7 +267,7 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
   const hawser::result<hawser::close_code> code = ws.close();  // It is over already: this says how.
   const bool good = ended == hawser::errc::closed && code && peaceful(*code);
   if (args.verbose || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
-  return good && written ? done : failed;
+  return good && written && all_sent ? done : failed;
 }
 
 }  // namespace

@@ -32,9 +32,8 @@ hawser::server_options options_of(const echo_args& args) {
   o.close_timeout = std::chrono::seconds(4);
   if (args.max_per_ip) o.max_per_host = *args.max_per_ip;
   if (args.accept_rate) o.accept_rate = *args.accept_rate;
-  o.limit_loopback = args.max_per_ip.has_value() || args.accept_rate.has_value();
-  if (args.max_per_ip && !args.accept_rate) o.accept_rate = static_cast<std::size_t>(-1);
-  if (args.accept_rate && !args.max_per_ip) o.max_per_host = static_cast<std::size_t>(-1);
+  o.max_per_host_on_loopback = args.max_per_ip.has_value();
+  o.accept_rate_on_loopback = args.accept_rate.has_value();
   if (args.driver == "epoll") o.io = hawser::driver::epoll;
   return o;
 }

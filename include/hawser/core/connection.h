@@ -172,6 +172,8 @@ class HAWSER_API connection {
   [[nodiscard]] std::size_t backlog() const noexcept { return out_.backlog(); }
   /// The system takes nothing at the moment, or it does again.
   void output_blocked(bool blocked) noexcept { out_.set_blocked(blocked); }
+  /// The system has taken more of what waited: the peer reads, if slowly, so its time to answer a close begins anew.
+  void output_moved(tick now) noexcept;
 
   // ---- from above. Errors of all: `closed`; nothing was taken then.
   /// Sends a message: `text` or `binary`, or an opcode for data that a stage claimed. The bytes are copied, or

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,12 @@ struct server_options {
   ticks handshake_timeout = std::chrono::seconds(10);  ///< From accept to the whole request head, absolute.
   unsigned threads = 1;                                ///< Loops, each on a thread of its own.
   driver io = driver::automatic;
-  std::size_t max_connections = 0;   ///< 0: as many as the system's limit on open files leaves, less 64.
-  std::size_t max_per_host = 256;    ///< Connections from one address (IPv6: from one /64); over it 503.
-  std::size_t accept_rate = 1000;    ///< New connections a second; over it 503.
-  std::size_t max_handshakes = 512;  ///< Opening handshakes under way; over it 503.
-  bool limit_loopback = false;       ///< `max_per_host` and `accept_rate` hold for peers on this machine too.
+  std::size_t max_connections = 0;        ///< 0: as many as the system's limit on open files leaves, less 64.
+  std::size_t max_per_host = 256;         ///< Connections from one address (IPv6: from one /64); over it 503.
+  std::size_t accept_rate = 1000;         ///< New connections a second; over it 503.
+  std::size_t max_handshakes = 512;       ///< Opening handshakes under way; over it 503.
+  bool max_per_host_on_loopback = false;  ///< `max_per_host` holds for peers on this machine too.
+  bool accept_rate_on_loopback = false;   ///< `accept_rate` holds for peers on this machine too.
   std::vector<std::string>
       allowed_hosts;  ///< Host names served. Empty: on a loopback address its usual names, else all (421).
   std::vector<std::string> allowed_origins;  ///< Pages of these origins may connect, beside those of this host (403).
@@ -49,7 +51,8 @@ struct reconnect_policy {
   ticks first = std::chrono::milliseconds(500);  ///< The bound of the first wait (the very first retry: 0 to 1 s).
   ticks cap = std::chrono::seconds(30);
   ticks stable_after = std::chrono::seconds(30);  ///< A connection this old starts the count anew.
-  unsigned max_attempts = 0;                      ///< Give up after so many attempts without a connection; 0: never.
+  /// Give up after so many attempts in a row without a connection; 0 as 1. By default after 4,294,967,295: never.
+  unsigned max_attempts = std::numeric_limits<unsigned>::max();
 };
 
 /// Options of a client.

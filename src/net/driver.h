@@ -137,6 +137,8 @@ class driver {
   /// Tells the system to give up a peer that acknowledges nothing for this long (TCP_USER_TIMEOUT). No effect where
   /// there is none.
   virtual void set_user_timeout(stream& s, ticks after) noexcept = 0;
+  /// Bytes that the system has taken and the peer's has not; 0 where nobody knows.
+  [[nodiscard]] virtual std::size_t unsent(const stream& s) const noexcept = 0;
 
   /// Listens; `bound` gets the address with the port that was chosen. Errors: `address_in_use`, `address_invalid`,
   /// `permission_denied` ...

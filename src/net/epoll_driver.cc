@@ -4,9 +4,11 @@
 #include "net/system_error.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -368,6 +370,11 @@ void epoll_driver::set_user_timeout(stream& s, ticks after) noexcept {
   const auto wanted = std::chrono::ceil<std::chrono::milliseconds>(after).count();
   const auto value = static_cast<unsigned>(std::clamp<decltype(wanted)>(wanted, 0, std::numeric_limits<int>::max()));
   ::setsockopt(handle_of(s), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
+}
+
+std::size_t epoll_driver::unsent(const stream& s) const noexcept {
+  int bytes = 0;
+  return ::ioctl(handle_of(s), SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 errc epoll_driver::listen(acceptor& a, const address& on, const listen_options& options, address& bound) {

@@ -42,6 +42,7 @@ class epoll_driver final : public driver {
   [[nodiscard]] address local_address(const stream& s) const override { return local_address_of(handle_of(s)); }
   [[nodiscard]] address remote_address(const stream& s) const override { return remote_address_of(handle_of(s)); }
   void set_user_timeout(stream& s, ticks after) noexcept override;
+  [[nodiscard]] std::size_t unsent(const stream& s) const noexcept override;
 
   errc listen(acceptor& a, const address& on, const listen_options& options, address& bound) override;
   void stop_listening(acceptor& a) noexcept override;

@@ -2,6 +2,7 @@
 
 #include "ws/session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <exception>
@@ -250,8 +251,10 @@ void session::written(std::size_t n) {
 
 void session::time_came(tick now) {
   if (phase_ == phase::opening) return fail_opening(errc::handshake_timeout);
-  if (phase_ == phase::lingering) return die(true);
+  if (phase_ == phase::lingering) return peer_takes() ? await_end() : die(true);
   begin_turn();
+  const bool closing = !core_.is_open() && !core_.is_over();
+  if (closing && now >= core_.deadline() && peer_takes()) core_.output_moved(now);
   if (write_error_ != errc::ok)
     core_.transport_failed(write_error_, now);
   else
@@ -386,6 +389,18 @@ void session::linger() {
   phase_ = phase::lingering;
   worker_->loop().io().start_reading(*this);
   await_end();
+}
+
+// Its time is over. True when there is more for the peer to take, here or in the system, and it has taken its share
+// since its time was over last: it is slow, not gone, and cannot answer a close that it has not been sent.
+bool session::peer_takes() {
+  const std::size_t left = worker_->loop().io().unsent(*this) + core_.pending();
+  if (write_error_ != errc::ok || (left == 0 && !extras_)) return false;
+  const std::size_t before = std::exchange(need_extras().left_for_peer, left);
+  if (before == never_asked) return left > 0;
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(core_.obeys().close_timeout).count();
+  const std::uint64_t rate = std::max<std::uint64_t>(core_.obeys().bounds.min_rate, 1);
+  return left < before && (left == 0 || (before - left) / rate >= static_cast<std::uint64_t>(seconds));
 }
 
 // The peer has so long from now on, or from when it last took something.

@@ -16,6 +16,7 @@
 #include <hawser/ws/message.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -172,6 +173,7 @@ class session final : public net::stream {
     opcode op = opcode::continuation;  // Continuation: `bytes` are frames.
   };
 
+  static constexpr std::size_t never_asked = std::numeric_limits<std::size_t>::max();
   struct extras {
     std::unique_ptr<opening> how;
     buffer stash;  // Input that waits while receiving is paused.
@@ -181,7 +183,8 @@ class session final : public net::stream {
     std::vector<subscription> subscriptions;
     std::vector<held_back> behind;
     std::size_t behind_bytes = 0;
-    core::utf8_validator text_out;  // What was sent so far of a text in parts.
+    std::size_t left_for_peer = never_asked;  // When its time to take it was over last.
+    core::utf8_validator text_out;            // What was sent so far of a text in parts.
     bool sending_text = false;
     std::shared_ptr<const handshake> agreed;  // Shared with whoever asked for it.
     std::string thrown;                       // What a handler threw, in words: for this end only.
@@ -235,6 +238,7 @@ class session final : public net::stream {
   void worker_mark();
   void linger();
   void await_end();
+  bool peer_takes();
   void fail_opening(errc why);
   void forget_opening();
   void touch();

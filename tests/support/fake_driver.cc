@@ -174,6 +174,13 @@ address fake_driver::local_address(const stream& s) const { return ends_.at(hand
 
 address fake_driver::remote_address(const stream& s) const { return ends_.at(handle_of(s)).remote; }
 
+std::size_t fake_driver::unsent(const stream& s) const noexcept {
+  const auto at = ends_.find(handle_of(s));
+  if (at == ends_.end()) return 0;
+  const auto peer = ends_.find(at->second.peer);
+  return at->second.in_flight.size() + (peer == ends_.end() ? 0 : peer->second.inbox.size());
+}
+
 void fake_driver::set_user_timeout(stream& s, ticks after) noexcept { ends_.at(handle_of(s)).user_timeout = after; }
 
 errc fake_driver::listen(net::acceptor& a, const address& on, const net::listen_options& options, address& bound) {

@@ -84,6 +84,7 @@ class fake_driver final : public net::driver {
   [[nodiscard]] net::address local_address(const net::stream& s) const override;
   [[nodiscard]] net::address remote_address(const net::stream& s) const override;
   void set_user_timeout(net::stream& s, ticks after) noexcept override;
+  [[nodiscard]] std::size_t unsent(const net::stream& s) const noexcept override;
   errc listen(net::acceptor& a, const net::address& on, const net::listen_options& options,
               net::address& bound) override;
   void stop_listening(net::acceptor& a) noexcept override;

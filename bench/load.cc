@@ -214,11 +214,17 @@ void generator::prepare_request() {
 void generator::prepare_batch() {
   // The same bytes in every run, so that two runs compare.
   std::mt19937 random(20240229);  // NOLINT(cert-msc32-c)
-  const std::uint8_t opcode = options_.text ? bench::opcode_text : bench::opcode_binary;
+  const std::uint8_t opcode = options_.text || options_.chinese ? bench::opcode_text : bench::opcode_binary;
   for (unsigned i = 0; i < options_.pipeline; ++i) {
     std::string message(options_.size, ' ');
     for (char& letter : message)
       letter = static_cast<char>('a' + random() % 26);
+    // U+4E00 to U+4E3F, with letters where no whole character fits.
+    for (std::size_t at = 0; options_.chinese && at + 3 <= message.size(); at += 3) {
+      message[at] = '\xE4';
+      message[at + 1] = '\xB8';
+      message[at + 2] = static_cast<char>(0x80 + random() % 64);
+    }
     bench::append_client_frame(batch_, opcode, message, static_cast<std::uint32_t>(random()));
     messages_.push_back(std::move(message));
   }

@@ -26,13 +26,14 @@ struct load_options {
   std::uint64_t count = 0;  // messages to send in all; 0: as many as fit into `seconds`
   double seconds = 3;
   double warmup = 0.5;
-  bool text = false;
+  bool text = false;     // text messages, of ASCII letters
+  bool chinese = false;  // text messages, of characters of three bytes
   bool json = false;
 };
 
 inline constexpr std::string_view load_usage =
     "usage: load --port PORT [--host HOST] [--path PATH] [--mode echo|fanout|idle|churn]\n"
-    "            [--conns N] [--size BYTES] [--pipeline N] [--text] [--secs S] [--warmup S] [--count N]\n"
+    "            [--conns N] [--size BYTES] [--pipeline N] [--text|--chinese] [--secs S] [--warmup S] [--count N]\n"
     "            [--pid SERVER] [--server-cpu CORE] [--json]\n"
     "\n"
     "  echo     every connection keeps N messages in flight (--pipeline), the next N follow when all came back\n"
@@ -85,8 +86,8 @@ inline load_options parse_load_options(int argc, char** argv) {
   load_options out;
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
-    if (name == "--text" || name == "--json") {
-      (name == "--text" ? out.text : out.json) = true;
+    if (name == "--text" || name == "--chinese" || name == "--json") {
+      (name == "--text" ? out.text : name == "--chinese" ? out.chinese : out.json) = true;
       continue;
     }
     const auto* number = std::find_if(std::begin(load_numbers), std::end(load_numbers),

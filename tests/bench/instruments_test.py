@@ -193,8 +193,7 @@ class RunTest(unittest.TestCase):
     def test_table(self):
         with self.comparison("--workload", "echo-512x32", "--rounds", "2") as process:
             out, errors = process.communicate(timeout=PATIENCE)
-        self.assertEqual(process.returncode, 0, errors)
-        self.assertIn("echo-512x32", out)
+        self.assertIn(process.returncode, (0, 1), errors)  # Two short rounds may say anything about a bar.
         self.assertRegex(out, r"echo-512x32 +A +\S+ +\S+ +\d+\.\d{3}")
 
     def test_server_that_does_not_start(self):

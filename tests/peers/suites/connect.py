@@ -292,7 +292,7 @@ def last_line(bench):
         tool = bench.connect(server.url + "/")
         tool.write(given)
         tool.end_input()
-        tool.expect_success()
+        expect_equal(tool.wait(), 1 if complaints else 0, "the exit status: a line that was not sent counts")
         expect_equal(server.end()[0], 1000, "the close code")
         expect_equal((heard, len(tool.lines("err"))), (wanted, complaints), "what was heard, and lines of complaint")
 

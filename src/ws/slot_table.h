@@ -92,6 +92,7 @@ class mailbox {
 
 /// The mailbox of the loop that runs on this thread, or null.
 // One load wherever it is inlined, also in a shared library.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a thread has one loop at most
 inline constinit thread_local mailbox* current_mailbox __attribute__((tls_model("initial-exec"))) = nullptr;
 
 /// Makes a mailbox the current one of this thread while it lives.

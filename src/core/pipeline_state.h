@@ -81,7 +81,7 @@ struct lane {
 };
 
 struct pipeline::state {
-  state(pipeline& self, std::vector<agreed_extension> agreed, role at, buffer_pool& from,
+  state(pipeline& self, std::vector<agreed_extension> stages, role at, buffer_pool& from,
         const pipeline_limits& bounds);
 
   // ---- pipeline.cc
@@ -94,7 +94,7 @@ struct pipeline::state {
   void finish(lane& l);
   void give_up(direction way);
   void settle(lane& l);
-  void end_link(direction way, link& l);
+  void end_link(direction way, link& k);
 
   // ---- pipeline_run.cc
   class step_of;
@@ -103,7 +103,7 @@ struct pipeline::state {
 
   // ---- failure. None of these needs memory to fail the connection.
   /// The first one wins.
-  void fail(std::size_t stage, close_code code, errc error, std::string_view why) noexcept;
+  void fail(std::size_t stage, close_code why_code, errc what, std::string_view why) noexcept;
   /// A stage did what it must not: 1011, and a sentence for its author.
   void breach(std::size_t stage, std::string_view what) noexcept;
   void threw(std::size_t stage, std::string_view hook) noexcept;
@@ -123,7 +123,7 @@ struct pipeline::state {
     return false;
   }
   void bound(direction way, lane& l);
-  bool count(link& l, std::size_t bytes);
+  bool count(link& k, std::size_t bytes);
 
   [[nodiscard]] lane& at(direction way) noexcept { return lanes[static_cast<std::size_t>(way)]; }
   [[nodiscard]] std::uint64_t limit(direction way) const noexcept {

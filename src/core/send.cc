@@ -216,7 +216,9 @@ void connection::put_large(std::uint8_t first, byte_view payload) {
   }
   buffer frame = res_->pool_.take(size);
   std::memcpy(frame.data(), payload.data(), size);
-  put_frame(first, std::move(frame));
+  frame.grow_front(frame_header_size(size, false));
+  write_frame_header(frame.data(), first, size);
+  out_.append(res_->block_, std::move(frame));
 }
 
 void connection::put_frame(std::uint8_t first, buffer payload) {

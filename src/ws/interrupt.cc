@@ -24,10 +24,12 @@ constexpr std::uint64_t finished = std::uint64_t{1} << 32;
 
 // What the signal handler can reach: an event's descriptor, -1 when no guard is active, and how many are about to use
 // it. A handler counts itself before it looks; so who has taken the descriptor away and then counts none may close it.
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): a signal handler sees nothing else
 std::atomic<int> event_handle{-1};
 std::atomic<unsigned> in_handlers{0};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<unsigned>::is_always_lock_free);
 std::array<struct sigaction, signals.size()> before;
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
 void put(int handle, std::uint64_t word) noexcept {
   [[maybe_unused]] const ssize_t n = ::write(handle, &word, sizeof word);

@@ -26,6 +26,7 @@ struct table {
 table& the_table() noexcept {
   // Never destroyed: outlives every handle, also those in other static objects.
   alignas(table) static std::byte memory[sizeof(table)];
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the one table of the process
   static table* t = ::new (static_cast<void*>(memory)) table;
   return *t;
 }

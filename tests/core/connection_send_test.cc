@@ -16,7 +16,6 @@ using test::both_roles;
 using test::content;
 using test::core_end;
 using test::frame_writer;
-using test::other;
 using test::raw_frame;
 
 buffer filled(core_end& end, std::string_view text) {

@@ -8,7 +8,6 @@
 namespace hawser {
 namespace {
 
-using core::kind;
 using core::settings;
 using test::both_roles;
 using test::content;

@@ -11,7 +11,6 @@ namespace hawser {
 namespace {
 
 using core::answer_extensions;
-using core::conditions;
 using core::confirm_extensions;
 using core::negotiation;
 using core::offer_extensions;

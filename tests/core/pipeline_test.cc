@@ -11,8 +11,6 @@ namespace {
 
 using core::pipeline;
 using core::pipeline_limits;
-using test::agreed;
-using test::cuts;
 using test::head_of;
 using test::passed;
 using test::send;

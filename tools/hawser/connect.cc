@@ -80,6 +80,7 @@ class printer {
 
   // To the start of the line, without what is being typed there where a terminal can do that.
   static const char* clearing() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
     const char* kind = std::getenv("TERM");
     return kind == nullptr || std::string_view(kind) == "dumb" ? "\r" : "\r\x1B[K";
   }
@@ -115,7 +116,7 @@ lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out, bo
     if (wait[1].revents != 0) return lines_end::connection;
     const ssize_t n = ::read(STDIN_FILENO, piece.data(), piece.size());
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) say(std::string("standard input cannot be read: ") + std::strerror(errno));
+    if (n < 0) say("standard input cannot be read: " + std::system_category().message(errno));
     const std::string_view got(piece.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
     std::size_t from = 0;
     for (std::size_t end; (end = got.find('\n', from)) != std::string_view::npos; from = end + 1) {
@@ -193,6 +194,7 @@ class closing_on_signal {
     ::sigaction(number, &action, nullptr);
   }
 
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a signal handler sees nothing else
   static inline std::atomic<int> came{-1};  // For the handler, to the end of the program.
   int stop_ = ::eventfd(0, EFD_CLOEXEC);
   std::thread waiter_;

@@ -39,7 +39,7 @@ hawser::server_options options_of(const echo_args& args) {
 }
 
 // Why `text` cannot be listened on, and the exit status for that.
-int refuse(const std::string& text, std::string why, int status) {
+int refuse(const std::string& text, const std::string& why, int status) {
   std::fprintf(stderr, "hawser: cannot listen on %s: %s\n", text.c_str(), why.c_str());
   return status;
 }

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 
 namespace hawser_tool {
 
@@ -58,7 +58,8 @@ std::string shown_bytes(hawser::byte_view bytes) {
 
 bool flush_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
-  std::fprintf(stderr, "hawser: standard output cannot be written: %s\n", std::strerror(errno));
+  std::fprintf(stderr, "hawser: standard output cannot be written: %s\n",
+               std::system_category().message(errno).c_str());
   return false;
 }
 

@@ -246,6 +246,12 @@ def streams():
             expect("cannot be written" in said, f"{words} into {target} said {said}")
         os.close(out)
 
+    folder = os.open("/", os.O_RDONLY)
+    made = subprocess.run([HAWSER, "connect", server.url], stdin=folder, capture_output=True, timeout=WATCHDOG)
+    os.close(folder)
+    expect_equal((made.returncode, made.stderr.count(b"\n")), (1, 1), "status and lines of an input that cannot be read")
+    expect(b"cannot be read" in made.stderr, f"it said {made.stderr}")
+
     tool = Program([HAWSER, "connect", server.url])
     long_line = b"x" * 1048576
     tool.write(b"a\0b\n\xff\xfe\n" + long_line + b"\n\xe4\xbd\xa0\r\n")

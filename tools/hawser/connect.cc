@@ -103,7 +103,7 @@ bool send_line(hawser::blocking_connection& ws, const std::string& line) {
 }
 
 // Sends each line of standard input, until it ends or the connection does. `all_sent` becomes false with a line that
-// could not be.
+// could not be, or not read.
 lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out, bool& all_sent) {
   std::string line;
   std::array<char, 65536> piece;
@@ -116,7 +116,10 @@ lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out, bo
     if (wait[1].revents != 0) return lines_end::connection;
     const ssize_t n = ::read(STDIN_FILENO, piece.data(), piece.size());
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) say("standard input cannot be read: " + std::system_category().message(errno));
+    if (n < 0) {
+      say("standard input cannot be read: " + std::system_category().message(errno));
+      all_sent = false;
+    }
     const std::string_view got(piece.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
     std::size_t from = 0;
     for (std::size_t end; (end = got.find('\n', from)) != std::string_view::npos; from = end + 1) {

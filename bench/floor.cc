@@ -99,7 +99,8 @@ inline std::size_t move_header(std::uint8_t* to, const std::uint8_t* from, std::
 class floor_server {
  public:
   floor_server(work job, const sockaddr_in& address);
-  [[noreturn]] void run();
+  /// Serves for ever; `spin`: without sleeping.
+  [[noreturn]] void run(bool spin);
 
  private:
   struct output {
@@ -153,10 +154,10 @@ floor_server::floor_server(work job, const sockaddr_in& address)
   std::fflush(stdout);
 }
 
-void floor_server::run() {
+void floor_server::run(bool spin) {
   std::array<epoll_event, 1024> events;
   for (;;) {
-    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
+    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), spin ? 0 : -1);
     for (int i = 0; i < n; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       if (event.data.ptr == nullptr) {
@@ -352,18 +353,20 @@ bool parse_listen(std::string_view text, sockaddr_in& address) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool spin = argc > 2 && std::string_view(argv[argc - 1]) == "--spin";
+  if (spin) --argc;
   const std::string_view job = argc > 1 ? argv[1] : "";
   const std::string_view option = argc > 2 ? argv[2] : "--listen";
   sockaddr_in address{};
   const bool understood = (job == "echo" || job == "fan" || job == "msg") && option == "--listen" && argc != 3 &&
                           argc <= 4 && parse_listen(argc > 3 ? argv[3] : "127.0.0.1:0", address);
   if (!understood) {
-    std::fprintf(stderr, "usage: floor echo|fan|msg [--listen IPV4:PORT]\n");
+    std::fprintf(stderr, "usage: floor echo|fan|msg [--listen IPV4:PORT] [--spin]\n");
     return 2;
   }
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  floor_server(job == "fan" ? work::fan : job == "msg" ? work::msg : work::echo, address).run();
+  floor_server(job == "fan" ? work::fan : job == "msg" ? work::msg : work::echo, address).run(spin);
 }

@@ -464,7 +464,7 @@ void generator::run_messages() {
       send_batch(c, steady::now());
   std::array<epoll_event, 512> events;
   while (outstanding_ != 0) {
-    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 1000);
+    const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), options_.spin ? 0 : 1000);
     if (n < 0 && errno != EINTR) fail_errno("epoll_wait");
     const steady::time_point now = steady::now();
     measured.tick(now, n > 0);

@@ -28,20 +28,22 @@ struct load_options {
   double warmup = 0.5;
   bool text = false;     // text messages, of ASCII letters
   bool chinese = false;  // text messages, of characters of three bytes
+  bool spin = false;     // never sleep while a reply is awaited
   bool json = false;
 };
 
 inline constexpr std::string_view load_usage =
     "usage: load --port PORT [--host HOST] [--path PATH] [--mode echo|fanout|idle|churn]\n"
     "            [--conns N] [--size BYTES] [--pipeline N] [--text|--chinese] [--secs S] [--warmup S] [--count N]\n"
-    "            [--pid SERVER] [--server-cpu CORE] [--json]\n"
+    "            [--pid SERVER] [--server-cpu CORE] [--spin] [--json]\n"
     "\n"
     "  echo     every connection keeps N messages in flight (--pipeline), the next N follow when all came back\n"
     "  fanout   one publisher sends N messages, the next N follow when all --conns subscribers and itself have them\n"
     "  idle     opens --conns connections, echoes one message on each, reports the server's growth per connection\n"
     "  churn    --conns at a time: connect, upgrade, reset; counts finished handshakes\n"
     "  --pid    the server's process: its CPU per message (and ksoftirqd of --server-cpu) is reported\n"
-    "  --count  stop after this many messages instead of after --secs; for counting instructions\n";
+    "  --count  stop after this many messages instead of after --secs; for counting instructions\n"
+    "  --spin   never sleep while a reply is awaited (echo, fanout): the latency is then that of the server alone\n";
 
 /// A numeric option: its name, its least and greatest value, and where the value goes.
 struct load_number {
@@ -82,12 +84,19 @@ inline load_mode parse_load_mode(std::string_view text) {
   throw std::invalid_argument("--mode is echo, fanout, idle or churn, not \"" + std::string(text) + "\"");
 }
 
+inline bool* find_flag(load_options& o, std::string_view name) {
+  if (name == "--text") return &o.text;
+  if (name == "--chinese") return &o.chinese;
+  if (name == "--spin") return &o.spin;
+  return name == "--json" ? &o.json : nullptr;
+}
+
 inline load_options parse_load_options(int argc, char** argv) {
   load_options out;
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
-    if (name == "--text" || name == "--chinese" || name == "--json") {
-      (name == "--text" ? out.text : name == "--chinese" ? out.chinese : out.json) = true;
+    if (bool* flag = find_flag(out, name)) {
+      *flag = true;
       continue;
     }
     const auto* number = std::find_if(std::begin(load_numbers), std::end(load_numbers),

@@ -147,8 +147,8 @@ class driver {
   virtual void stop_listening(acceptor& a) noexcept = 0;
 
   /// Waits for completions until `deadline`, has the loop read its clock, and delivers them. `wake` (any thread) ends
-  /// the wait.
-  virtual void wait(tick deadline) = 0;
+  /// the wait. True when something came, a wake-up included.
+  virtual bool wait(tick deadline) = 0;
   virtual void wake() noexcept = 0;
 
   [[nodiscard]] const call_counts& calls() const noexcept { return calls_; }

@@ -127,11 +127,12 @@ epoll_driver::epoll_driver(loop& owner)
 
 epoll_driver::~epoll_driver() = default;
 
-void epoll_driver::wait(tick deadline) {
+bool epoll_driver::wait(tick deadline) {
   const int timeout = broken_.empty() ? milliseconds_until(deadline, owner_.now()) : 0;
   event_count_ = system_.wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout);
   ++calls_.waits;
   owner_.refresh_now();
+  const bool came = event_count_ > 0;
   for (next_event_ = 0; next_event_ < event_count_;)
     deliver(events_[static_cast<std::size_t>(next_event_++)]);
   event_count_ = 0;
@@ -140,6 +141,7 @@ void epoll_driver::wait(tick deadline) {
     listener_stopped_ = false;
     std::erase_if(listeners_, [](const auto& l) { return l->stopped(); });
   }
+  return came;
 }
 
 void epoll_driver::wake() noexcept {

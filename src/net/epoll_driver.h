@@ -47,7 +47,7 @@ class epoll_driver final : public driver {
   errc listen(acceptor& a, const address& on, const listen_options& options, address& bound) override;
   void stop_listening(acceptor& a) noexcept override;
 
-  void wait(tick deadline) override;
+  bool wait(tick deadline) override;
   void wake() noexcept override;
 
  private:

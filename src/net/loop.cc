@@ -59,7 +59,8 @@ loop::loop(const loop_options& options)
       pool_(options.kept_buffers),
       timers_(now_),
       random_(options.random != nullptr ? options.random : &own_random_),
-      log_(options.log) {
+      log_(options.log),
+      busy_poll_(std::max(options.busy_poll, ticks::zero())) {
   void* start = memory_.get() + area_headroom;
   std::size_t room = options.receive_area + area_headroom;
   area_ = {static_cast<std::byte*>(std::align(area_headroom, options.receive_area, start, room)), options.receive_area};
@@ -101,12 +102,33 @@ void loop::run_once(tick deadline) {
 
 void loop::batch(tick deadline) {
   const visit here(*this);
-  const bool busy = has_posted_.load(std::memory_order_acquire) || stopping_.load(std::memory_order_acquire) ||
-                    first_dirty_ != nullptr || dead_ != nullptr;
-  driver_->wait(busy ? now_ : std::min(deadline, timers_.next_due()));
+  const bool polling = polls();  // Before the look at what was posted.
+  const bool busy = polling || has_posted_.load(std::memory_order_seq_cst) ||
+                    stopping_.load(std::memory_order_acquire) || first_dirty_ != nullptr || dead_ != nullptr;
+  const bool came = driver_->wait(busy ? now_ : std::min(deadline, timers_.next_due()));
   timers_.expire(now_);
-  if (has_posted_.load(std::memory_order_acquire)) call_posted();
+  const bool posted = has_posted_.load(std::memory_order_acquire);
+  if (posted) call_posted();
   end_batch();
+  if (busy_poll_ > ticks::zero()) note_polled(came || posted);
+}
+
+// Whether the next wait is to be none because something came not long ago. Ends the polling before `batch` looks at
+// what was posted, as `post` looks at the polling after it has posted, all in one order for all threads: a call that
+// comes while the loop is about to block is seen by the one, or wakes it by the other.
+bool loop::polls() noexcept {
+  const bool polls = now_ < polls_until_;
+  if (polls != polling_.load(std::memory_order_relaxed)) polling_.store(polls, std::memory_order_seq_cst);
+  return polls;
+}
+
+// The time counts from the first look that found nothing: then no batch of work is too long for it, and the clock need
+// not be read once more.
+void loop::note_polled(bool worked) noexcept {
+  if (worked)
+    polls_until_ = no_deadline;
+  else if (polls_until_ == no_deadline)
+    polls_until_ = later(now_, busy_poll_);
 }
 
 void loop::call_posted() {
@@ -184,10 +206,9 @@ void loop::post(function<void()> call) {
     const std::lock_guard lock(posted_lock_);
     if (deaf_) return;
     posted_.push_back(std::move(call));
-    first = !has_posted_.exchange(true, std::memory_order_acq_rel);
+    first = !has_posted_.exchange(true, std::memory_order_seq_cst);
   }
-  // Within its own batch the loop looks before it waits.
-  if (first && current_ != this) driver_->wake();
+  if (first) wake_for_posted();
 }
 
 void loop::ring(bell& item) noexcept {
@@ -197,9 +218,14 @@ void loop::ring(bell& item) noexcept {
     if (deaf_ || item.next_rung_ != nullptr) return;
     item.next_rung_ = rung_ != nullptr ? rung_ : &item;
     rung_ = &item;
-    first = !has_posted_.exchange(true, std::memory_order_acq_rel);
+    first = !has_posted_.exchange(true, std::memory_order_seq_cst);
   }
-  if (first && current_ != this) driver_->wake();
+  if (first) wake_for_posted();
+}
+
+// Within its own batch the loop looks before it waits.
+void loop::wake_for_posted() noexcept {
+  if (current_ != this && !polling_.load(std::memory_order_seq_cst)) driver_->wake();
 }
 
 bool loop::on_own_thread() const noexcept { return current_ == this || !running_.load(std::memory_order_acquire); }

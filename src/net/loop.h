@@ -92,6 +92,9 @@ struct loop_options {
   std::size_t kept_buffers = std::size_t{64} << 20;
   /// Tests put a fake one here.
   std::unique_ptr<driver> (*make_driver)(loop&) = make_epoll_driver;
+  /// How long after the last completion or posted call the loop goes on to ask the system without blocking. Zero or
+  /// less: it blocks at once. See `server_options::busy_poll`.
+  ticks busy_poll{};
   clock_source* clock = nullptr;    ///< Null: the system's. Must outlive the loop.
   random_source* random = nullptr;  ///< Null: the kernel's. Must outlive the loop.
   log_sink* log = nullptr;          ///< Null: silent. Must outlive the loop.
@@ -110,14 +113,14 @@ class HAWSER_API loop {
   /// Runs until `stop`; may be called again after that. Errors: `wrong_state` when it already runs.
   result<void> run();
   /// One batch: waits for completions at most until `deadline`, delivers them, then timers, posted calls, the dirty
-  /// list, the dead.
+  /// list, the dead. While it polls (`loop_options::busy_poll`) it does not wait.
   void run_once(tick deadline);
   /// Ends `run` after the batch in hand; what was posted before this call is still called. Any thread, also before
   /// `run`, any number of times.
   void stop() noexcept;
 
-  /// Queues `call` for the loop's thread and wakes it once a batch. Any thread. Calls still queued when the loop is
-  /// destroyed are destroyed uncalled.
+  /// Queues `call` for the loop's thread and wakes it once a batch, unless it polls. Any thread. Calls still queued
+  /// when the loop is destroyed are destroyed uncalled.
   void post(function<void()> call);
   /// Has `item.on_ring` called behind everything that was posted before. Any thread; never fails.
   void ring(bell& item) noexcept;
@@ -138,6 +141,7 @@ class HAWSER_API loop {
   [[nodiscard]] random_source& random() noexcept { return *random_; }
   [[nodiscard]] clock_source& clock() noexcept { return *clock_; }
   [[nodiscard]] log_sink* log() const noexcept { return log_; }
+  [[nodiscard]] ticks busy_poll() const noexcept { return busy_poll_; }
   /// Where bytes are received; `area_headroom` writable bytes lie in front of it.
   [[nodiscard]] byte_span receive_area() noexcept { return area_; }
   static constexpr std::size_t area_headroom = 64;
@@ -163,6 +167,9 @@ class HAWSER_API loop {
 
   explicit loop(const loop_options& options);
   void batch(tick deadline);
+  bool polls() noexcept;
+  void wake_for_posted() noexcept;
+  void note_polled(bool worked) noexcept;
   void call_posted();
   void answer_bells();
   void end_batch();
@@ -184,6 +191,9 @@ class HAWSER_API loop {
   std::atomic<bool> running_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_posted_{false};  // Written under the lock.
+  std::atomic<bool> polling_{false};     // The loop looks for posted calls before it blocks: no need to wake it.
+  ticks busy_poll_;
+  tick polls_until_ = tick::min();  // It does not block before that; `no_deadline`: nothing has been missing yet.
   std::mutex posted_lock_;
   std::vector<function<void()>> posted_;   // Guarded by the lock.
   bell_link* rung_ = nullptr;              // Guarded by the lock.

@@ -77,6 +77,7 @@ result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, c
   if (const result<void> fine = check(plan, to, why); !fine) return fine.error();
   net::loop_options lo = how;
   if (lo.log == nullptr) lo.log = plan.options.log;
+  lo.busy_poll = plan.options.busy_poll;
   if (const errc chosen = choose_driver(plan.options.io, lo); chosen != errc::ok) {
     why = "the driver that the options ask for is not part of this build: use driver::automatic";
     return chosen;

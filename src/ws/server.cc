@@ -174,6 +174,7 @@ result<void> server::state::make_units() {
   door.rate_on_loopback = o.accept_rate_on_loopback;
   shared.door = std::make_unique<admission>(door);
   loops.log = o.log;
+  loops.busy_poll = o.busy_poll;
   if (const errc chosen = choose_driver(o.io, loops); chosen != errc::ok) return chosen;
   errc made = errc::ok;
   try {

@@ -160,6 +160,15 @@ class LoadTest(unittest.TestCase):
             self.assertIn("usage: load", result.stderr)
 
 
+    def test_that_does_not_sleep(self):
+        with floor("echo --spin") as server:
+            result = load(server.port, "--conns", "2", "--count", "200", "--spin")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            figures = json.loads(result.stdout)
+            self.assertEqual(figures["messages"], 200)
+            self.assertGreaterEqual(figures["p99_us"], figures["p50_us"])
+
+
 class FloorTest(unittest.TestCase):
     def test_every_size_and_job(self):
         for job in ("echo", "msg"):

@@ -19,8 +19,9 @@ std::size_t size_of(std::span<const byte_view> chunks) {
 
 }  // namespace
 
-std::unique_ptr<net::loop> make_fake_loop(manual_clock& clock) {
+std::unique_ptr<net::loop> make_fake_loop(manual_clock& clock, ticks busy_poll) {
   net::loop_options options;
+  options.busy_poll = busy_poll;
   options.clock = &clock;
   options.make_driver = [](net::loop& owner) -> std::unique_ptr<net::driver> {
     return std::make_unique<fake_driver>(owner);
@@ -266,25 +267,28 @@ void fake_driver::want_written(int handle) {
   schedule({.what = kind::written, .handle = handle, .kept = {}});
 }
 
-void fake_driver::wait(tick deadline) {
+bool fake_driver::wait(tick deadline) {
   ++calls_.waits;
+  bool came = false;
   {
     std::unique_lock lock(wake_lock_);
     if (completions_.empty() && deadline == no_deadline) wake_condition_.wait(lock, [&] { return woken_; });
     const tick next = completions_.empty() ? deadline : std::min(deadline, completions_.begin()->first);
     if (!woken_ && next > clock_.now()) clock_.set(next);
-    woken_ = false;
+    came = std::exchange(woken_, false);
   }
   owner_.refresh_now();
   while (!completions_.empty() && completions_.begin()->first <= clock_.now()) {
     batch_.push_back(std::move(completions_.begin()->second));
     completions_.erase(completions_.begin());
   }
+  came = came || !batch_.empty();
   while (!batch_.empty()) {
     completion c = std::move(batch_.front());
     batch_.pop_front();
     deliver(std::move(c));
   }
+  return came;
 }
 
 void fake_driver::wake() noexcept {

@@ -40,7 +40,7 @@ struct fake_script {
 
 /// A loop over a fake driver. The clock moves only when there is nothing to deliver: then to what comes next, or to the
 /// deadline of the wait. With neither it blocks until it is woken.
-std::unique_ptr<net::loop> make_fake_loop(manual_clock& clock);
+std::unique_ptr<net::loop> make_fake_loop(manual_clock& clock, ticks busy_poll = {});
 
 class fake_driver final : public net::driver {
  public:
@@ -88,7 +88,7 @@ class fake_driver final : public net::driver {
   errc listen(net::acceptor& a, const net::address& on, const net::listen_options& options,
               net::address& bound) override;
   void stop_listening(net::acceptor& a) noexcept override;
-  void wait(tick deadline) override;
+  bool wait(tick deadline) override;
   void wake() noexcept override;
 
  private:

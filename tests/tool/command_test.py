@@ -1,7 +1,7 @@
 """The tool as its users meet it: one line for each mistake, limits that do what their flags say, Ctrl-C, Unix sockets,
 streams that cannot be written, a terminal.
 
-    command_test.py usage|limits|interrupt|unix|streams|terminal HAWSER
+    command_test.py usage|limits|polling|interrupt|unix|streams|terminal HAWSER
 """
 
 import os
@@ -61,6 +61,11 @@ def usage():
         (["echo", "--client", f"ws://{nobody}?x=1"], 2, "?"),
         (["echo", "--listen", "ws://127.0.0.1:0"], 2, "HOST:PORT", "without ws://"),
         (["echo", "--driver", "uring"], 2, "uring", "auto", "epoll"),
+        (["echo", "--busy-poll", "0"], 2, "--busy-poll", "'0'", "from 1 to 1000000"),
+        (["echo", "--busy-poll", "50us"], 2, "--busy-poll", "'50us'", "whole number"),
+        (["echo", "--busy-poll", "1000001"], 2, "'1000001'", "from 1 to 1000000"),
+        (["echo", "--busy-poll"], 2, "--busy-poll", "MICROSECONDS"),
+        (["echo", "--client", f"ws://{nobody}", "--busy-poll", "50"], 2, "--busy-poll", "--client"),
         (["echo", "--threads", "0"], 2, "--threads", "1"),
         (["echo", "--max-message", "1k"], 2, "--max-message", "1k"),
         (["echo", "--extension", "x-rot31"], 2, "x-rot31", "x-rot13"),
@@ -125,6 +130,28 @@ def limits():
     client.send_frames(*fragments(1024, b"tiny"))
     client.expect_close(1008, "1,024 tiny fragments within the default limits")
     server.stop()
+
+
+# ---- polling
+def sleeps_of(pid):
+    """How often the process has given up its core to wait for something."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+
+
+def polling():
+    """--busy-poll: after a message the loop does not sleep, for so long; without it, it sleeps between two of them."""
+    for words, least, most in (([], 100, 100000), (["--busy-poll", "1000000"], 0, 20)):
+        server = EchoServer(HAWSER, *words)
+        client = raw.RawClient(server.port)
+        before = sleeps_of(server.process.pid)
+        for _ in range(400):
+            client.send_frames(raw.plain(0x82, b"awake?"))
+            expect_equal(client.next_frame().payload, b"awake?", "the echo")
+        sleeps = sleeps_of(server.process.pid) - before
+        expect(least <= sleeps <= most, f"a server with {words} slept {sleeps} times during 400 echoes")
+        client.close()
+        server.stop()
 
 
 # ---- interrupt

@@ -23,6 +23,7 @@ struct echo_args {
   std::optional<std::size_t> max_per_ip;
   std::optional<std::size_t> accept_rate;
   std::string driver = "auto";
+  std::optional<std::uint32_t> busy_poll;  // Microseconds.
   bool broadcast = false;
 };
 

@@ -35,6 +35,7 @@ hawser::server_options options_of(const echo_args& args) {
   o.max_per_host_on_loopback = args.max_per_ip.has_value();
   o.accept_rate_on_loopback = args.accept_rate.has_value();
   if (args.driver == "epoll") o.io = hawser::driver::epoll;
+  if (args.busy_poll) o.busy_poll = std::chrono::microseconds(*args.busy_poll);
   return o;
 }
 

@@ -21,6 +21,7 @@
 namespace {
 
 constexpr std::uint64_t longest_message = std::uint64_t{1} << 62;
+constexpr std::uint64_t longest_poll = 1'000'000;
 constexpr std::uint64_t largest_count = std::numeric_limits<std::uint32_t>::max();
 
 // A whole number from 1 to `most`. CLI11's own conversion takes -1 and what is too large for the type.
@@ -68,6 +69,12 @@ void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* c
                        "Most new connections a second, loopback included (1000\nwithout loopback)"),
         "N")
       ->check(counts_to(largest_count))
+      ->excludes(client);
+  takes(app.add_option("--busy-poll", args.busy_poll,
+                       "After the last message go on asking the system for so long\n"
+                       "before a loop sleeps: less latency, for a core a loop (off)"),
+        "MICROSECONDS")
+      ->check(counts_to(longest_poll))
       ->excludes(client);
 }
 

@@ -30,6 +30,12 @@ struct server_options {
   ticks handshake_timeout = std::chrono::seconds(10);  ///< From accept to the whole request head, absolute.
   unsigned threads = 1;                                ///< Loops, each on a thread of its own.
   driver io = driver::automatic;
+  /// Busy polling: how long after the last thing that came (from a peer, or from another thread) each loop goes on to
+  /// ask the system over and over before it blocks. What comes meanwhile is met awake, and calls from other threads
+  /// need no system call to be noticed; timers and `stop` work as always. Each loop then keeps a core busy as long as
+  /// there is traffic, and that much longer. For latency, where the cores are to spare and each loop, and its peers,
+  /// have one of their own; useless or worse elsewhere. Not a matter of throughput. Zero or less: off.
+  ticks busy_poll{};
   std::size_t max_connections = 0;        ///< 0: as many as the system's limit on open files leaves, less 64.
   std::size_t max_per_host = 256;         ///< Connections from one address (IPv6: from one /64); over it 503.
   std::size_t accept_rate = 1000;         ///< New connections a second; over it 503.
@@ -67,6 +73,7 @@ struct client_options {
   ticks handshake_timeout = std::chrono::seconds(10);  ///< From connected to the whole response head.
   ticks close_timeout = std::chrono::seconds(5);
   driver io = driver::automatic;
+  ticks busy_poll{};                      ///< As `server_options::busy_poll`: the client's loop does not block at once.
   std::vector<std::string> subprotocols;  ///< In order of preference.
   std::string unix_path;                  ///< Connect to this Unix socket; the URL's host goes into Host only.
   std::string origin;                     ///< Sent as Origin when not empty.

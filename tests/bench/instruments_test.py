@@ -34,6 +34,7 @@ def import_program(name, file):
 
 
 run = import_program("bench_run", RUN)
+harness = run.harness
 instructions = import_program("bench_instructions", ROOT / "bench" / "instructions")
 
 
@@ -43,7 +44,7 @@ def load(port, *arguments):
 
 
 def floor(job):
-    return run.Server(f"{FLOOR} {job}", int(CORE))
+    return harness.Server(f"{FLOOR} {job}", int(CORE))
 
 
 class Peer:
@@ -235,10 +236,10 @@ class RunTest(unittest.TestCase):
         self.assertEqual([row["verdict"] for row in rows], ["OVER", ""])
 
     def test_rival_that_was_not_built(self):
-        run.RIVALS_FOLDER = BUILD / "no such folder"
+        harness.RIVALS_FOLDER = BUILD / "no such folder"
         options = run.parse(["--rival", "bun", "--build", str(BUILD), "--a", f"{FLOOR} {{job}}"])
-        with self.assertRaisesRegex(run.Failed, "bench/rivals/setup"):
-            run.Bench(options)
+        with self.assertRaisesRegex(harness.Failed, "bench/rivals/setup"):
+            harness.Bench(options)
 
     def test_verdict(self):
         bar = run.Workload("w", "", "", bar=1.06)

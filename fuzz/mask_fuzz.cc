@@ -14,9 +14,10 @@
 using hawser::byte_view;
 using hawser::core::advance_key;
 using hawser::core::mask;
+using hawser::core::simd_level;
+using hawser::core::simd_levels;
 using hawser::core::detail::mask_kernel;
 using hawser::core::detail::mask_kernel_at;
-using hawser::core::detail::simd_level;
 using hawser::fuzz::require;
 
 namespace {
@@ -66,7 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   input in{0, data[4] % std::size_t{64}, data[5], {reinterpret_cast<const std::byte*>(data) + 6, size - 6}};
   std::memcpy(&in.key, data, sizeof in.key);
   const std::vector<std::byte> expected = mask_plainly(in);
-  for (const simd_level level : {simd_level::scalar, simd_level::avx2, simd_level::avx512}) {
+  for (const simd_level level : simd_levels) {
     if (const mask_kernel kernel = mask_kernel_at(level); kernel != nullptr) require_kernel(kernel, in, expected);
   }
   require_in_two_parts(in, expected);

@@ -2,6 +2,8 @@
 
 #include <hawser/core/mask.h>
 
+#include <atomic>
+
 #ifdef HAWSER_X86_KERNELS
 #include <immintrin.h>
 #endif
@@ -65,6 +67,21 @@ simd_level best_level() noexcept {
   return simd_level::scalar;
 }
 
+// Stands for the kernel until the first call, or `use_masking`, has chosen one.
+void choose_and_mask(std::byte* out, const std::byte* in, std::size_t n, std::uint32_t key) noexcept;
+
+constinit std::atomic<mask_kernel> chosen{choose_and_mask};
+
+void choose() noexcept {
+  mask_kernel nobody = choose_and_mask;
+  chosen.compare_exchange_strong(nobody, mask_kernel_at(best_level()), std::memory_order_relaxed);
+}
+
+void choose_and_mask(std::byte* out, const std::byte* in, std::size_t n, std::uint32_t key) noexcept {
+  choose();
+  mask_wide(out, in, n, key);
+}
+
 }  // namespace
 
 mask_kernel mask_kernel_at(simd_level level) noexcept {
@@ -75,9 +92,18 @@ mask_kernel mask_kernel_at(simd_level level) noexcept {
   return level == simd_level::scalar ? mask_short : nullptr;
 }
 
+void use_masking(simd_level level) noexcept { chosen.store(mask_kernel_at(level), std::memory_order_relaxed); }
+
+simd_level masking_in_use() noexcept {
+  choose();
+  for (const simd_level level : simd_levels) {
+    if (chosen.load(std::memory_order_relaxed) == mask_kernel_at(level)) return level;
+  }
+  return simd_level::scalar;
+}
+
 void mask_wide(std::byte* out, const std::byte* in, std::size_t n, std::uint32_t key) noexcept {
-  static const mask_kernel kernel = mask_kernel_at(best_level());
-  kernel(out, in, n, key);
+  chosen.load(std::memory_order_relaxed)(out, in, n, key);
 }
 
 }  // namespace core::detail

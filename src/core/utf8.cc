@@ -1,7 +1,10 @@
+#include "core/dispatch.h"
+
 #include <hawser/core/utf8.h>
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 
 HAWSER_BEGIN
 namespace core {
@@ -72,6 +75,24 @@ bool detail::valid_utf8_general(byte_view text) noexcept {
 }
 
 void detail::prepare_utf8() noexcept { [[maybe_unused]] const bool fine = simdjson::validate_utf8("ASCII", 5); }
+
+void detail::use_utf8(simd_level level) noexcept {
+  prepare_utf8();  // Its own choice, made now, cannot come after this one.
+  constexpr std::array<const char*, 3> names{"fallback", "haswell", "icelake"};
+  const auto& all = simdjson::get_available_implementations();
+  for (std::size_t i = static_cast<std::size_t>(level) + 1; i-- > 0;) {
+    const simdjson::implementation* code = all[names[i]];
+    if (code == nullptr || !code->supported_by_runtime_system()) continue;
+    simdjson::get_active_implementation() = code;
+    return;
+  }
+}
+
+std::string detail::utf8_in_use() {
+  prepare_utf8();
+  const simdjson::implementation* code = simdjson::get_active_implementation();
+  return std::string(code->name());
+}
 
 bool utf8_validator::feed(byte_view piece) noexcept {
   if (held_ == failed) return false;

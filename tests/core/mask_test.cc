@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -17,9 +18,11 @@ using hawser::byte_view;
 using hawser::core::advance_key;
 using hawser::core::mask;
 using hawser::core::mask_copy;
+using hawser::core::name_of;
+using hawser::core::simd_level;
+using hawser::core::simd_levels;
 using hawser::core::detail::mask_kernel;
 using hawser::core::detail::mask_kernel_at;
-using hawser::core::detail::simd_level;
 using hawser::test::seeded_random;
 
 // RFC 6455, 5.3, as it is written there.
@@ -33,7 +36,7 @@ std::vector<std::byte> masked_naively(byte_view in, std::uint32_t key) {
 }
 
 struct named_kernel {
-  const char* name;
+  std::string_view name;
   mask_kernel run;
 };
 
@@ -43,9 +46,8 @@ std::vector<named_kernel> kernels() {
       {"public", [](std::byte* out, const std::byte* in, std::size_t n, std::uint32_t key) noexcept {
          mask_copy(out, {in, n}, key);
        }}};
-  for (const auto& [name, level] : {std::pair{"scalar", simd_level::scalar}, std::pair{"avx2", simd_level::avx2},
-                                    std::pair{"avx512", simd_level::avx512}}) {
-    if (const mask_kernel run = mask_kernel_at(level); run != nullptr) all.push_back({name, run});
+  for (const simd_level level : simd_levels) {
+    if (const mask_kernel run = mask_kernel_at(level); run != nullptr) all.push_back({name_of(level), run});
   }
   return all;
 }

@@ -1,7 +1,7 @@
 """The tool as its users meet it: one line for each mistake, limits that do what their flags say, Ctrl-C, Unix sockets,
 streams that cannot be written, a terminal.
 
-    command_test.py usage|limits|polling|interrupt|unix|streams|terminal HAWSER
+    command_test.py usage|limits|polling|interrupt|unix|simd|streams|terminal HAWSER
 """
 
 import os
@@ -27,9 +27,10 @@ WATCHDOG = 30.0  # seconds; only a failure meets it
 HAWSER = sys.argv[2]
 
 
-def run(*words):
+def run(*words, **environment):
     """Status, standard output and standard error of the tool with nothing to read."""
-    made = subprocess.run([HAWSER, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=WATCHDOG)
+    made = subprocess.run([HAWSER, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=WATCHDOG,
+                          env={**os.environ, **environment})
     return made.returncode, made.stdout.decode(), made.stderr.decode()
 
 
@@ -253,6 +254,24 @@ def unix():
             expect_equal(run("echo", "--client", cases.url)[0], 0, "the exit status of a run over a file")
             wanted = ["/getCaseCount", *(f"/runCase?case={n}&agent=hawser" for n in (1, 2, 3)), "/updateReports?agent=hawser"]
             expect_equal(cases.targets, wanted, "what the server was asked for")
+
+
+# ---- the width of registers
+def simd():
+    """HAWSER_SIMD names a level of registers; --version says which is in use. A wrong one is a line and status 2."""
+    for level in ("avx3", "AVX2", "best"):
+        got, out, err = run("--version", HAWSER_SIMD=level)
+        expect_equal((got, out, err.count("\n")), (2, "", 1), f"status, output and lines for {level}, which said {err!r}")
+        expect(err.startswith(f"hawser: HAWSER_SIMD={level}: this machine has scalar"), f"{level} said {err!r}")
+    levels = err.strip().rpartition(" has ")[2].split(", ")
+    for level in levels:
+        got, out, err = run("--version", HAWSER_SIMD=level)
+        expect_equal((got, err), (0, ""), f"status and complaints at {level}")
+        expect(f"\nmasking by {level}, UTF-8 by " in out, f"{level} said {out!r}")
+    for environment in ({}, {"HAWSER_SIMD": ""}):
+        got, out, err = run("--version", **environment)
+        expect_equal((got, err, out.count("\n")), (0, "", 2), f"status, complaints and lines of {out!r}")
+        expect(out.startswith("hawser "), f"it said {out!r}")
 
 
 # ---- streams

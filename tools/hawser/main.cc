@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <hawser/base/config.h>
+#include <hawser/core/simd.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -128,13 +129,29 @@ void open_standard_streams() {
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) std::abort();
 }
 
+// HAWSER_SIMD chooses the registers that masking and the check of UTF-8 use. False, after a line about it: this machine
+// has no such level.
+bool choose_simd() {
+  const char* level = std::getenv("HAWSER_SIMD");
+  if (level == nullptr || *level == '\0' || hawser::core::use_simd(level) == hawser::errc::ok) return true;
+  std::cerr << "hawser: HAWSER_SIMD=" << level << ": this machine has " << hawser::core::simd_here() << '\n';
+  return false;
+}
+
+std::string version_text() {
+  const hawser::core::simd_in_use simd = hawser::core::simd_now();
+  return "hawser " + std::string(hawser::version()) + "\nmasking by " + std::string(name_of(simd.masking)) +
+         ", UTF-8 by " + simd.utf8;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   open_standard_streams();
   signal(SIGPIPE, SIG_IGN);  // Output that nobody reads is an error like any other.
+  if (!choose_simd()) return hawser_tool::usage;
   CLI::App app{"A WebSocket client and server with extensions of your own.", "hawser"};
-  app.set_version_flag("--version", "hawser " + std::string(hawser::version()));
+  app.set_version_flag("--version", version_text);
   app.require_subcommand(1);
   app.failure_message([argc, argv](const CLI::App* a, const CLI::Error& e) { return complaint(*a, e, argc, argv); });
   app.footer(

@@ -1,7 +1,7 @@
 // The floor: what epoll, recv and send cost for a WebSocket server that is written by hand for one job and knows
 // nothing else. It checks nothing, limits nothing and closes nothing; every real server is measured as a ratio to it.
 //   echo   frames go back as they come, unmasked in place, one send for each receive
-//   fan    the same bytes go to every connection (one publisher at a time)
+//   fan    the same bytes go to every connection that asked for the same path, a number
 //   msg    whole messages: a frame that one receive did not bring is received into the message's own pooled buffer
 
 #include "support/accept_key.h"
@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -57,7 +58,8 @@ struct connection {
   bool wants_write = false;
   std::uint8_t spilled = 0;  // bytes of a header that the last receive cut
   std::array<std::uint8_t, bench::longest_client_header> spill;
-  std::uint32_t key = 0;   // turned so that its first byte is for the next payload byte
+  std::uint32_t key = 0;  // turned so that its first byte is for the next payload byte
+  std::uint32_t topic = 0;
   std::uint64_t left = 0;  // payload bytes of the frame that has begun
   std::unique_ptr<assembly> message;
   std::unique_ptr<std::string> backlog;
@@ -111,6 +113,7 @@ class floor_server {
   void accept_all();
   void on_readable(connection& c);
   bool upgrade(connection& c, std::size_t size);
+  void join_topic(connection& c, std::string_view request);
   output transform(connection& c, std::size_t size);
   void begin_message(connection& c, const client_frame& frame, const std::uint8_t* payload, std::size_t size);
   bool receive_message(connection& c);
@@ -127,8 +130,8 @@ class floor_server {
   int epoll_;
   int listener_;
   std::unique_ptr<std::uint8_t[]> area_;
-  std::vector<connection*> all_;      // fan only
-  std::vector<message_buffer> pool_;  // fresh pages cost more than the copy into them
+  std::vector<std::vector<connection*>> topics_;  // fan only
+  std::vector<message_buffer> pool_;              // fresh pages cost more than the copy into them
 };
 
 floor_server::floor_server(work job, const sockaddr_in& address)
@@ -189,7 +192,6 @@ void floor_server::accept_all() {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     auto* c = new connection;
     c->fd = fd;
-    if (job_ == work::fan) all_.push_back(c);
     watch(*c, EPOLL_CTL_ADD, EPOLLIN);
   }
 }
@@ -197,7 +199,7 @@ void floor_server::accept_all() {
 void floor_server::drop(connection& c) {
   if (c.message != nullptr) pool_.push_back(std::move(c.message->buffer));
   close(c.fd);
-  if (job_ == work::fan) std::erase(all_, &c);
+  if (job_ == work::fan && c.open) std::erase(topics_[c.topic], &c);
   delete &c;
 }
 
@@ -216,7 +218,7 @@ void floor_server::on_readable(connection& c) {
   const output out = transform(c, static_cast<std::size_t>(n));
   if (out.size == 0) return;
   if (job_ == work::fan)
-    for (connection* other : all_)
+    for (connection* other : topics_[c.topic])
       send_or_keep(*other, out.bytes, out.size);  // who has gone is seen at the next read
   else if (!send_or_keep(c, out.bytes, out.size))
     drop(c);
@@ -231,7 +233,15 @@ bool floor_server::upgrade(connection& c, std::size_t size) {
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
       bench::accept_key(request.substr(at + name.size(), 24)) + "\r\n\r\n";
   c.open = true;
+  if (job_ == work::fan) join_topic(c, request);
   return send_or_keep(c, reinterpret_cast<const std::uint8_t*>(reply.data()), reply.size());
+}
+
+void floor_server::join_topic(connection& c, std::string_view request) {
+  constexpr std::size_t number_at = std::string_view("GET /").size();
+  std::from_chars(request.data() + number_at, request.data() + request.size(), c.topic);
+  if (c.topic >= topics_.size()) topics_.resize(c.topic + 1U);
+  topics_[c.topic].push_back(&c);
 }
 
 // Turns what came into what goes back, in the same place: each reply is four bytes shorter than its frame.

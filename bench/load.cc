@@ -56,6 +56,7 @@ struct connection {
   int fd = -1;
   phase now = phase::connecting;
   bool wants_write = false;
+  std::uint32_t topic = 0;
   std::uint32_t awaited = 0;  // messages of the batch in flight that have not come back
   byte_span unsent;           // rest of that batch
   steady::time_point sent_at;
@@ -63,6 +64,13 @@ struct connection {
   std::string head;                // response head until it is whole; later the payload of a control frame
   std::vector<std::uint8_t> late;  // pongs that wait for the batch in front of them
   bench::server_stream stream;
+};
+
+// What one publisher and its subscribers are at.
+struct topic_state {
+  connection* publisher = nullptr;
+  std::uint32_t members = 0;      // the publisher too
+  std::uint64_t outstanding = 0;  // deliveries of the batch in flight that have not come
 };
 
 // The stretch of a run that counts: after the warm-up, until the time or the number of messages is reached.
@@ -120,7 +128,7 @@ class generator {
         area_(std::size_t{1} << 20U) {
     if (epoll_ < 0) fail_errno("epoll_create1");
     resolve();
-    prepare_request();
+    prepare_requests();
     prepare_batch();
   }
 
@@ -144,14 +152,15 @@ class generator {
   using figures = std::vector<std::pair<const char*, double>>;
 
   void resolve();
-  void prepare_request();
+  void prepare_requests();
   void prepare_batch();
   void verify();
   void run_messages();
   void run_idle();
   void run_churn();
 
-  void begin_connect(connection& c);
+  void choose_source(int fd) const;
+  void begin_connect(connection& c, std::uint32_t topic = 0);
   void open_all(std::size_t count);
   bool advance_opening(connection& c, std::uint32_t events);
   bool take_response_head(connection& c, byte_span in);
@@ -165,10 +174,11 @@ class generator {
   unsigned take(connection& c, byte_span in);
   void take_control(connection& c);
   void on_events(connection& c, std::uint32_t events, window& measured);
-  void count_fanout(unsigned done, bool measuring);
+  void count_fanout(topic_state& topic, unsigned done, bool measuring);
+  void begin_topics();
 
   void print(const char* mode, const figures& values) const;
-  void print_messages(const char* mode, const window& measured) const;
+  void print_messages(const char* mode, const window& measured, const figures& more = {}) const;
 
   const bench::load_options& options_;
   bench::server_meter meter_;
@@ -176,12 +186,13 @@ class generator {
   std::vector<std::uint8_t> area_;
   sockaddr_storage address_{};
   socklen_t address_size_ = 0;
-  std::string request_;
+  std::vector<std::string> requests_;  // one for each topic
   std::string accept_;
   std::vector<std::string> messages_;       // what the batch carries
   std::vector<std::uint8_t> batch_;         // the same, framed and masked
   std::vector<std::uint8_t> reply_header_;  // how each echo begins when it comes in one frame
   std::deque<connection> connections_;
+  std::vector<topic_state> topics_;
   std::uint64_t issued_ = 0;       // messages sent in the measured run
   std::uint64_t outstanding_ = 0;  // messages that have to come back yet
   std::uint64_t counted_ = 0;      // messages that came back inside the window
@@ -201,13 +212,17 @@ void generator::resolve() {
   freeaddrinfo(found);
 }
 
-void generator::prepare_request() {
+void generator::prepare_requests() {
   constexpr std::string_view key = "aGF3c2VyIGJlbmNobWFyaw==";
   const bool literal_v6 = options_.host.find(':') != std::string::npos;
   const std::string host = literal_v6 ? "[" + options_.host + "]" : options_.host;
-  request_ = "GET " + options_.path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options_.port) +
-             "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
-             std::string(key) + "\r\n\r\n";
+  for (unsigned i = 0; i < options_.topics; ++i) {
+    const std::string path = options_.path + (options_.topics > 1 ? std::to_string(i) : "");
+    requests_.push_back(
+        "GET " + path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options_.port) +
+        "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
+        std::string(key) + "\r\n\r\n");
+  }
   accept_ = bench::accept_key(key);
 }
 
@@ -277,9 +292,13 @@ bool generator::flush(connection& c) {
 
 void generator::send_batch(connection& c, steady::time_point now) {
   if (options_.count != 0 && issued_ >= options_.count) return;
-  const unsigned copies = options_.mode == load_mode::fanout ? options_.connections + 1 : 1;
   issued_ += options_.pipeline;
-  outstanding_ += std::uint64_t{options_.pipeline} * copies;
+  std::uint64_t awaited = options_.pipeline;
+  if (options_.mode == load_mode::fanout) {
+    awaited *= topics_[c.topic].members;
+    topics_[c.topic].outstanding += awaited;
+  }
+  outstanding_ += awaited;
   c.awaited = options_.pipeline;
   c.unsent = batch_;
   c.sent_at = now;
@@ -288,13 +307,32 @@ void generator::send_batch(connection& c, steady::time_point now) {
 
 // ---- opening
 
-void generator::begin_connect(connection& c) {
+// Past half of the ports of one pair of addresses the system looks long for a free one: thousands of connections on
+// this machine come from several addresses of it.
+void generator::choose_source(int fd) const {
+  constexpr std::size_t from_one_address = 8192;
+  const std::size_t number = connections_.size() / from_one_address;
+  if (number == 0 || address_.ss_family != AF_INET) return;
+  sockaddr_in source{};
+  std::memcpy(&source, &address_, sizeof source);
+  const std::uint32_t host = ntohl(source.sin_addr.s_addr);
+  if (host >> 24U != IN_LOOPBACKNET) return;
+  source.sin_port = 0;
+  source.sin_addr.s_addr = htonl(host + static_cast<std::uint32_t>(number));
+  const int on = 1;
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) fail_errno("bind");
+}
+
+void generator::begin_connect(connection& c, std::uint32_t topic) {
   c = connection{};
+  c.topic = topic;
   c.sent_at = steady::now();
   c.fd = socket(address_.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (c.fd < 0) fail_errno("socket");
   const int on = 1;
   setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  choose_source(c.fd);
   if (connect(c.fd, reinterpret_cast<const sockaddr*>(&address_), address_size_) != 0 && errno != EINPROGRESS)
     fail_errno("connect");
   watch(c, EPOLL_CTL_ADD, EPOLLOUT);
@@ -323,7 +361,8 @@ bool generator::advance_opening(connection& c, std::uint32_t events) {
     socklen_t size = sizeof error;
     getsockopt(c.fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) fail(failed, "connect: " + std::system_category().message(error));
-    byte_span request(reinterpret_cast<const std::uint8_t*>(request_.data()), request_.size());
+    const std::string& text = requests_[c.topic];
+    byte_span request(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
     if (!send_from(c, request)) fail(failed, "an upgrade request did not fit into the socket");
     c.now = connection::phase::upgrading;
     watch(c, EPOLL_CTL_MOD, EPOLLIN);
@@ -339,8 +378,11 @@ void generator::open_all(std::size_t count) {
   std::array<epoll_event, 256> events;
   std::size_t open = 0;
   while (open < count) {
-    while (connections_.size() < count && connections_.size() - open < at_once)
-      begin_connect(connections_.emplace_back());
+    while (connections_.size() < count && connections_.size() - open < at_once) {
+      // Subscribers are dealt out; those who come after them publish, one to a topic.
+      const std::size_t index = connections_.size() % options_.connections;
+      begin_connect(connections_.emplace_back(), static_cast<std::uint32_t>(index % options_.topics));
+    }
     const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 5000);
     if (n < 0 && errno != EINTR) fail_errno("epoll_wait");
     if (n == 0) fail(stalled, "only " + std::to_string(open) + " of " + std::to_string(count) + " connections opened");
@@ -424,10 +466,23 @@ void generator::verify() {
 
 // ---- the modes
 
-void generator::count_fanout(unsigned done, bool measuring) {
-  outstanding_ -= std::min<std::uint64_t>(done, outstanding_);
-  if (outstanding_ != 0) return;
-  connection& publisher = connections_.back();
+void generator::begin_topics() {
+  topics_.resize(options_.topics);
+  for (connection& c : connections_)
+    ++topics_[c.topic].members;
+  const auto first = static_cast<std::ptrdiff_t>(connections_.size() - topics_.size());
+  for (auto c = connections_.begin() + first; c != connections_.end(); ++c)
+    topics_[c->topic].publisher = &*c;
+  for (const topic_state& topic : topics_)
+    send_batch(*topic.publisher, steady::now());
+}
+
+void generator::count_fanout(topic_state& topic, unsigned done, bool measuring) {
+  const std::uint64_t delivered = std::min<std::uint64_t>(done, topic.outstanding);
+  topic.outstanding -= delivered;
+  outstanding_ -= delivered;
+  if (topic.outstanding != 0) return;
+  connection& publisher = *topic.publisher;
   const steady::time_point now = steady::now();
   if (measuring) latency_.add(static_cast<std::uint64_t>((now - publisher.sent_at).count()), options_.pipeline);
   send_batch(publisher, now);
@@ -440,7 +495,7 @@ void generator::on_events(connection& c, std::uint32_t events, window& measured)
   if (!c.late.empty()) flush(c);
   if (done == 0) return;
   if (measured.measuring()) counted_ += done;
-  if (options_.mode == load_mode::fanout) return count_fanout(done, measured.measuring());
+  if (options_.mode == load_mode::fanout) return count_fanout(topics_[c.topic], done, measured.measuring());
   if (done > c.awaited) fail(protocol_error, "more messages came back than were sent");
   c.awaited -= done;
   outstanding_ -= done;
@@ -452,13 +507,14 @@ void generator::on_events(connection& c, std::uint32_t events, window& measured)
 
 void generator::run_messages() {
   const bool fanout = options_.mode == load_mode::fanout;
-  open_all(options_.connections + (fanout ? 1 : 0));
+  const std::uint64_t resident = meter_.resident_bytes();
+  open_all(options_.connections + (fanout ? options_.topics : 0));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
 
   window measured(options_, meter_);
   measured.tick(steady::now(), true);
   if (fanout)
-    send_batch(connections_.back(), steady::now());
+    begin_topics();
   else
     for (connection& c : connections_)
       send_batch(c, steady::now());
@@ -475,7 +531,9 @@ void generator::run_messages() {
     }
   }
   measured.finish();
-  print_messages(fanout ? "fanout" : "echo", measured);
+  const double growth = static_cast<double>(meter_.resident_bytes()) - static_cast<double>(resident);
+  print_messages(fanout ? "fanout" : "echo", measured,
+                 {{"topics", options_.topics}, {"bytes_per_conn", growth / static_cast<double>(connections_.size())}});
 }
 
 void generator::run_idle() {
@@ -538,24 +596,26 @@ void generator::print(const char* mode, const figures& values) const {
   std::printf(options_.json ? "}\n" : "\n");
 }
 
-void generator::print_messages(const char* mode, const window& measured) const {
+void generator::print_messages(const char* mode, const window& measured, const figures& more) const {
   const bench::cpu_sample& from = measured.before();
   const bench::cpu_sample& to = measured.after();
   const double messages = static_cast<double>(std::max<std::uint64_t>(counted_, 1));
   const double threads = to.threads - from.threads;
   const double softirq = to.softirq - from.softirq;
   const double ticks = to.user - from.user + to.system - from.system;
-  print(mode, {{"conns", options_.connections},
-               {"size", static_cast<double>(options_.size)},
-               {"pipeline", options_.pipeline},
-               {"messages", static_cast<double>(counted_)},
-               {"rate", static_cast<double>(counted_) / measured.seconds()},
-               {"p50_us", latency_.percentile_us(0.50)},
-               {"p99_us", latency_.percentile_us(0.99)},
-               {"cpu_us", (threads + softirq) / messages * 1e6},
-               {"softirq_us", softirq / messages * 1e6},
-               {"user_share", ticks > 0 ? (to.user - from.user) / ticks : 0},
-               {"server_busy", (threads + softirq) / measured.seconds()}});
+  figures values{{"conns", options_.connections},
+                 {"size", static_cast<double>(options_.size)},
+                 {"pipeline", options_.pipeline},
+                 {"messages", static_cast<double>(counted_)},
+                 {"rate", static_cast<double>(counted_) / measured.seconds()},
+                 {"p50_us", latency_.percentile_us(0.50)},
+                 {"p99_us", latency_.percentile_us(0.99)},
+                 {"cpu_us", (threads + softirq) / messages * 1e6},
+                 {"softirq_us", softirq / messages * 1e6},
+                 {"user_share", ticks > 0 ? (to.user - from.user) / ticks : 0},
+                 {"server_busy", (threads + softirq) / measured.seconds()}};
+  values.insert(values.end(), more.begin(), more.end());
+  print(mode, values);
 }
 
 void raise_descriptor_limit() {

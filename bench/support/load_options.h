@@ -22,6 +22,7 @@ struct load_options {
   int server_core = 0;
   unsigned connections = 64;
   unsigned pipeline = 1;
+  unsigned topics = 1;
   std::size_t size = 32;
   std::uint64_t count = 0;  // messages to send in all; 0: as many as fit into `seconds`
   double seconds = 3;
@@ -34,11 +35,13 @@ struct load_options {
 
 inline constexpr std::string_view load_usage =
     "usage: load --port PORT [--host HOST] [--path PATH] [--mode echo|fanout|idle|churn]\n"
-    "            [--conns N] [--size BYTES] [--pipeline N] [--text|--chinese] [--secs S] [--warmup S] [--count N]\n"
-    "            [--pid SERVER] [--server-cpu CORE] [--spin] [--json]\n"
+    "            [--conns N] [--topics N] [--size BYTES] [--pipeline N] [--text|--chinese]\n"
+    "            [--secs S] [--warmup S] [--count N] [--pid SERVER] [--server-cpu CORE] [--spin] [--json]\n"
     "\n"
     "  echo     every connection keeps N messages in flight (--pipeline), the next N follow when all came back\n"
     "  fanout   one publisher sends N messages, the next N follow when all --conns subscribers and itself have them\n"
+    "           --topics: that many publishers, each on a path of its own (PATH0, PATH1, ...), which the\n"
+    "           subscribers are spread over\n"
     "  idle     opens --conns connections, echoes one message on each, reports the server's growth per connection\n"
     "  churn    --conns at a time: connect, upgrade, reset; counts finished handshakes\n"
     "  --pid    the server's process: its CPU per message (and ksoftirqd of --server-cpu) is reported\n"
@@ -58,6 +61,7 @@ inline constexpr load_number load_numbers[] = {
     {"--pid", 1, 1 << 30, [](load_options& o, double v) { o.pid = static_cast<int>(v); }},
     {"--server-cpu", 0, 4095, [](load_options& o, double v) { o.server_core = static_cast<int>(v); }},
     {"--conns", 1, 1000000, [](load_options& o, double v) { o.connections = static_cast<unsigned>(v); }},
+    {"--topics", 1, 65536, [](load_options& o, double v) { o.topics = static_cast<unsigned>(v); }},
     {"--pipeline", 1, 100000, [](load_options& o, double v) { o.pipeline = static_cast<unsigned>(v); }},
     {"--size", 1, 1 << 30, [](load_options& o, double v) { o.size = static_cast<std::size_t>(v); }},
     {"--count", 1, 1e15, [](load_options& o, double v) { o.count = static_cast<std::uint64_t>(v); }},
@@ -112,6 +116,8 @@ inline load_options parse_load_options(int argc, char** argv) {
       (name == "--host" ? out.host : out.path) = argv[i];
   }
   if (out.port == 0) throw std::invalid_argument("--port is missing");
+  if (out.topics > 1 && out.mode != load_mode::fanout) throw std::invalid_argument("--topics is for --mode fanout");
+  if (out.topics > out.connections) throw std::invalid_argument("--topics wants at least as many --conns");
   return out;
 }
 

@@ -155,7 +155,8 @@ class LoadTest(unittest.TestCase):
             self.assertIn((10, b"still there"), peer.control)
 
     def test_usage(self):
-        for arguments in (["--conns", "0"], ["--size"], ["--mode", "other"], ["--bogus", "1"], ["--secs", "x"]):
+        for arguments in (["--conns", "0"], ["--size"], ["--mode", "other"], ["--bogus", "1"], ["--secs", "x"],
+                          ["--topics", "2"], ["--mode", "fanout", "--conns", "2", "--topics", "3"]):
             result = load(1, *arguments)
             self.assertEqual(result.returncode, 2, arguments)
             self.assertIn("usage: load", result.stderr)
@@ -184,6 +185,12 @@ class FloorTest(unittest.TestCase):
             result = load(server.port, "--mode", "fanout", "--conns", "20", "--count", "10")
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(json.loads(result.stdout)["messages"], 210)
+
+    def test_fan_keeps_to_its_topic(self):
+        with floor("fan") as server:
+            result = load(server.port, "--mode", "fanout", "--conns", "20", "--topics", "4", "--count", "12")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["messages"], 72)  # Five subscribers and the publisher, each time.
 
     def test_churn_and_idle(self):
         with floor("echo") as server:

@@ -1,12 +1,13 @@
 """The tool as its users meet it: one line for each mistake, limits that do what their flags say, Ctrl-C, Unix sockets,
 streams that cannot be written, a terminal.
 
-    command_test.py usage|limits|polling|interrupt|unix|simd|streams|terminal HAWSER
+    command_test.py usage|limits|files|topics|polling|interrupt|unix|simd|streams|terminal HAWSER
 """
 
 import os
 import pathlib
 import pty
+import resource
 import select
 import signal
 import socket
@@ -130,6 +131,46 @@ def limits():
     client = raw.RawClient(server.port)
     client.send_frames(*fragments(1024, b"tiny"))
     client.expect_close(1008, "1,024 tiny fragments within the default limits")
+    server.stop()
+
+
+# ---- files
+def files():
+    """The server takes what the system allows it when asked, not what a shell allows unasked."""
+    few, most = 100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+    server = EchoServer(HAWSER)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    clients = [raw.RawClient(server.port) for _ in range(2 * few)]
+    expect_equal({client.status for client in clients}, {101}, f"the answers to {2 * few} clients")
+    for client in clients:
+        client.close()
+    server.stop()
+
+
+# ---- topics
+def topics():
+    """--broadcast: a message goes to those who connected to the same path, and to nobody else."""
+    server = EchoServer(HAWSER, "--broadcast")
+    paths = ("/", "/a", "/a?as=another", "/b", "/b/")
+    clients = [raw.RawClient(server.port, path=path) for path in paths]
+    for client in clients:
+        client.send_frames(raw.plain(0x89, b"there"))  # the pong proves that the server counts this client in
+        expect_equal(client.next_frame().payload, b"there", "the pong")
+    for path, client in zip(paths, clients):
+        client.send_frames(raw.plain(0x81, path.encode()))
+        for other_path, other in zip(paths, clients):
+            if other_path.split("?")[0] == path.split("?")[0]:
+                expect_equal(other.next_frame().payload, path.encode(), f"what {other_path} hears of {path}")
+    for path, client in zip(paths, clients):
+        client.send_frames(raw.plain(0x89, b"end"))
+        expect_equal(client.next_frame().payload, b"end", f"what is left for {path}")
+        client.close()
+    longest = raw.RawClient(server.port, path="/" + "p" * 254)
+    longest.send_frames(raw.plain(0x81, b"heard"))
+    expect_equal(longest.next_frame().payload, b"heard", "what a client of the longest path hears of itself")
+    longest.close()
+    raw.RawClient(server.port, path="/" + "p" * 255).expect_close(1008, "a path that cannot name a topic")
     server.stop()
 
 

@@ -7,18 +7,19 @@
 #include "terminal.h"
 
 #include <hawser/hawser.h>
+#include <sys/resource.h>
 
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace hawser_tool {
 
 namespace {
 
 using net_address = hawser::net::address;
-
-constexpr const char* topic = "all";
 
 constexpr std::string_view page =
 #include "echo_page.inc"
@@ -37,6 +38,29 @@ hawser::server_options options_of(const echo_args& args) {
   if (args.driver == "epoll") o.io = hawser::driver::epoll;
   if (args.busy_poll) o.busy_poll = std::chrono::microseconds(*args.busy_poll);
   return o;
+}
+
+// Shells allow 1,024 open files, so that programs which use select() live; this one is to take thousands of
+// connections.
+void allow_more_files() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  static_cast<void>(setrlimit(RLIMIT_NOFILE, &files));
+}
+
+// Those who connected to one path share a topic, which is called as their path.
+void set_broadcast(hawser::route all, hawser::server& server) {
+  all.on_connect([](hawser::connection c, const hawser::handshake& h) {
+    auto path = std::make_unique<std::string>(h.path());
+    if (c.subscribe(*path) == hawser::errc::invalid_argument)
+      c.close(hawser::close_code::policy_violation, "the path is too long for a topic");
+    else
+      c.set_data(std::move(path));
+  });
+  all.on_message([&server](hawser::connection c, const hawser::message& m) {
+    if (const auto* path = c.data<std::string>()) server.publish(*path, m);
+  });
 }
 
 // Why `text` cannot be listened on, and the exit status for that.
@@ -61,6 +85,7 @@ int refuse(const std::string& text, const net_address& at, std::error_code error
 
 int echo_server(const echo_args& args) {
   signal_waiter signals;
+  allow_more_files();
   hawser::server server(options_of(args));
   std::string why;
   if (!add_extensions(args.extensions, server.extensions(), why)) {
@@ -68,12 +93,10 @@ int echo_server(const echo_args& args) {
     return usage;
   }
   hawser::route all = server.route("*");
-  if (args.broadcast) {
-    all.on_connect([](hawser::connection c, const hawser::handshake&) { c.subscribe(topic); });
-    all.on_message([&server](hawser::connection, const hawser::message& m) { server.publish(topic, m); });
-  } else {
+  if (args.broadcast)
+    set_broadcast(all, server);
+  else
     all.on_message(echo).on_drain(echo_waiting);
-  }
   server.page("/", "text/html; charset=utf-8", page);
   if (args.listen.find("://") != std::string::npos)
     return refuse(args.listen, "write HOST:PORT, such as 127.0.0.1:9001, without ws://", usage);

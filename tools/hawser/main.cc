@@ -58,7 +58,7 @@ void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* c
   takes(app.add_option("--threads", args.threads, "Event loops, each on a thread of its own, 1 to 256 (1)"), "N")
       ->check(CLI::Range(1U, 256U))
       ->excludes(client);
-  app.add_flag("--broadcast", args.broadcast, "Send each message to every connection")
+  app.add_flag("--broadcast", args.broadcast, "Send each message to all who connected to the same path")
       ->option_text(" ")
       ->excludes(client);
   takes(app.add_option("--max-per-ip", args.max_per_ip,

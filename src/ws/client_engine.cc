@@ -2,9 +2,11 @@
 
 #include "ws/client_opening.h"
 #include "ws/driver_choice.h"
+#include "ws/meter.h"
 
 #include <hawser/core/negotiate.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <new>
@@ -99,6 +101,7 @@ client_engine::client_engine(client_plan plan, client_handlers* handlers, url to
       count_(plan_.options.reconnect) {
   const client_options& o = plan_.options;
   settings_ = {o.bounds, o.alive, o.close_timeout, o.in_parts};
+  if (o.timings) work_->measure();
   route_events();
 }
 
@@ -113,6 +116,7 @@ client_engine::~client_engine() {
 void client_engine::route_events() {
   routed_.connect = [this](connection c, const handshake& h) {
     opened_at_ = loop_->now();
+    end_outage(c);
     if (handlers_.connect && !silent_) handlers_.connect(c, h);
   };
   routed_.message = [this](connection c, const message& m) {
@@ -166,6 +170,7 @@ void client_engine::begin_attempt() {
   step_ = step::connecting;
   failed_ = final_ = false;
   retry_after_ = {};
+  attempt_began_ = last_sign_ = loop_->clock().now();
   try {
     connect();
   } catch (const std::bad_alloc&) {
@@ -190,6 +195,8 @@ void client_engine::on_handle(result<int> handle, const net::address& peer) {
   const std::unique_ptr<net::connector> ended = std::move(connector_);
   if (!handle) return connect_failed(to_errc(handle.error()), peer);
   peer_ = peer;
+  resolved_ = ended->resolved();
+  last_sign_ = loop_->now();
   open(*handle);
 }
 
@@ -214,6 +221,7 @@ void client_engine::open(int handle) {
     auto how = std::make_unique<client_opening>(*this);
     client_opening& opens = *how;
     s->start(handle, std::move(how), later(loop_->now(), plan_.options.handshake_timeout));
+    if (connection_times* t = s->times()) time_opening(*t);
     opens.begin(*s);
   } catch (const std::bad_alloc&) {
     if (s == nullptr || !loop_->io().is_open(*s)) loop_->io().discard(handle);
@@ -226,11 +234,14 @@ void client_engine::open(int handle) {
 void client_engine::opening_failed(errc why, std::string_view text, bool final, ticks retry_after) {
   final_ = final;
   retry_after_ = retry_after;
+  const bool measured = work_->measures() != nullptr && !failed_;
+  const tick known = measured ? work_->measures()->now() : tick{};
   try {
     report(failure(why, text));
   } catch (const std::bad_alloc&) {
     failed_ = true;  // `on_error` cannot be told why; what follows needs no memory.
   }
+  if (measured) note_failed_opening(known);
 }
 
 void client_engine::report(const failure& f) {
@@ -244,8 +255,44 @@ void client_engine::report(const failure& f) {
 void client_engine::on_closed(connection c, close_code code, std::string_view reason) {
   // What this end has ended stays ended. So does a clean close, unless the peer's code says that it would like us back.
   const session* s = session::here(c);
+  begin_outage(c);
   if ((s != nullptr && s->ended_here()) || (!failed_ && !invites_return(code))) final_ = true;
   if (handlers_.close && !silent_) handlers_.close(code, reason);
+}
+
+// ---- timings
+
+// The path of a Unix socket is no name to ask for.
+void client_engine::time_opening(connection_times& t) const noexcept {
+  timings::connecting& c = t.so_far.connect;
+  t.step = attempt_began_;
+  if (plan_.options.unix_path.empty()) c.names = std::max(resolved_ - attempt_began_, ticks{});
+  c.tcp = std::max(last_sign_ - std::max(resolved_, attempt_began_), ticks{});
+}
+
+void client_engine::note_failed_opening(tick known) noexcept {
+  const tick told = work_->measures()->now();
+  if (outage_) return;
+  outage_.emplace();
+  outage_->detect = std::max(known - last_sign_, ticks{});
+  outage_->handle = told - known;
+  outage_told_ = told;
+}
+
+// An outage begins with the first error after a connection was open, or before the first one was.
+void client_engine::begin_outage(connection c) {
+  session* s = session::here(c);
+  if (!failed_ || s == nullptr || s->times() == nullptr) return;
+  outage_ = s->times()->so_far.error;
+  outage_told_ = s->times()->step + outage_->handle.value_or(ticks{});
+}
+
+void client_engine::end_outage(connection c) noexcept {
+  session* s = session::here(c);
+  if (!outage_ || s == nullptr || s->times() == nullptr) return;
+  outage_->recover = std::max(work_->measures()->now() - outage_told_, ticks{});
+  s->times()->so_far.error = *outage_;
+  outage_.reset();
 }
 
 void client_engine::on_gone(bool was_open) {

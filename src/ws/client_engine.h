@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -67,6 +68,8 @@ class client_engine final : private net::timed, private net::bell {
   [[nodiscard]] route_handlers& session_handlers() noexcept { return routed_; }
   [[nodiscard]] bool secure_path() const noexcept { return peer_.loopback(); }
   [[nodiscard]] const net::address& peer() const noexcept { return peer_; }
+  /// Bytes of the response came.
+  void heard_of_peer() noexcept { last_sign_ = loop_->now(); }
   /// The attempt has failed for this reason; `final`: trying again would not help.
   void opening_failed(errc why, std::string_view text, bool final, ticks retry_after = {});
 
@@ -88,6 +91,10 @@ class client_engine final : private net::timed, private net::bell {
   void on_ring() override;
   void stop_here();
   void report(const failure& f);
+  void time_opening(connection_times& t) const noexcept;
+  void end_outage(connection c) noexcept;
+  void begin_outage(connection c);
+  void note_failed_opening(tick told_from) noexcept;
   template <class Handler, class... Args>
   void call(const Handler& h, Args&&... args);
 
@@ -111,6 +118,13 @@ class client_engine final : private net::timed, private net::bell {
   bool clean_ = true;    // How the last attempt ended.
   ticks retry_after_{};
   tick opened_at_{};
+
+  // ---- when timings are asked for
+  tick attempt_began_{};
+  tick resolved_{};
+  tick last_sign_{};                        // Of the peer, before the connection is open.
+  std::optional<timings::failing> outage_;  // Since it was connected last: the first error ...
+  tick outage_told_{};                      // ... and when `on_error` returned.
 };
 
 HAWSER_END

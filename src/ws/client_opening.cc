@@ -46,6 +46,7 @@ void client_opening::begin(session& s) {
 }
 
 void client_opening::on_bytes(session& s, byte_span in) {
+  engine_.heard_of_peer();
   std::size_t used = 0;
   switch (parser_.feed(in, used)) {
     case head_parser::state::need_more:
@@ -58,6 +59,7 @@ void client_opening::on_bytes(session& s, byte_span in) {
 }
 
 void client_opening::check(session& s, byte_span rest) {
+  s.note_response();
   http_head& head = parser_.head();
   const client_plan& plan = engine_.plan();
   core::upgrade_response answered;

@@ -122,6 +122,13 @@ result<core::statistics> connection::stats() const {
   return s->core().stats();
 }
 
+result<hawser::timings> connection::timings() const {
+  session* s = session::here(*this);
+  if (s == nullptr) return elsewhere(*this);
+  if (s->times() == nullptr) return errc::not_kept;
+  return s->times()->so_far;
+}
+
 result<net::address> connection::local_address() const {
   session* s = session::here(*this);
   if (s == nullptr) return elsewhere(*this);

@@ -52,6 +52,7 @@ void session::silence() noexcept {
 void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
   net::driver& io = worker_->loop().io();
   need_extras().how = std::move(how);
+  if (worker_->measures() != nullptr) begin_times();
   io.adopt(*this, handle);
   io.start_reading(*this);
   const keepalive& alive = core_.obeys().alive;
@@ -63,6 +64,7 @@ void session::keep_request(const handshake& agreed) { need_extras().agreed = std
 
 void session::send_opening(std::string_view bytes) {
   core_.send_raw(as_bytes(bytes));
+  if (timed_) note_handshake_made(bytes.size());
   touch();
 }
 
@@ -78,6 +80,10 @@ void session::established(route_handlers& handlers, std::string_view response,
   phase_ = phase::open;
   was_open_ = true;
   worker_->loop().timers().schedule(*this, core_.deadline());
+  if (timed_) {
+    note_handshake_made(response.size());
+    note_opened();
+  }
   call(handlers_->connect, handle(), agreed);
   core_.receive(rest, worker_->loop().now());
   pump();
@@ -115,7 +121,7 @@ void session::fail_opening(errc why) {
 void session::forget_opening() {
   extras_->how.reset();
   if (extras_->data == nullptr && extras_->subscriptions.empty() && extras_->behind.empty() && !extras_->stash &&
-      extras_->thrown.empty() && !extras_->sending_text && !extras_->agreed)
+      extras_->thrown.empty() && !extras_->sending_text && !extras_->agreed && !extras_->times)
     extras_.reset();
 }
 
@@ -315,6 +321,10 @@ inline void session::deliver_message(core::event& e) {
 
 void session::pump() {
   const speaking mine(worker_->box(), *this);
+  if (timed_) [[unlikely]] {
+    pump_measured();
+    if (phase_ != phase::open) return;
+  }
   for (core::kind k; (k = core::fast_path::next(core_)) != core::kind::none;) {
     if (k == core::kind::message) {
       deliver_message(core_.current());
@@ -380,7 +390,9 @@ void session::tell_error(errc error, std::string_view text) {
   const bool thrown = error == errc::handler_threw;
   const failure what(error, thrown && extras_ && !extras_->thrown.empty() ? extras_->thrown : text);
   if (!thrown) worker_->log(log_level::info, what.what());
+  if (timed_) note_error();
   call(handlers_->error, handle(), what);
+  if (timed_) note_error_told();
 }
 
 // The connection is over, the transport not yet: what was sent goes out, then FIN, then the peer's FIN is awaited, so
@@ -429,6 +441,12 @@ void session::threw(std::string_view what) {
 // ---- out
 
 void session::flush() {
+  if (timed_) [[unlikely]]
+    return flush_measured();
+  write_out();
+}
+
+void session::write_out() {
   net::driver& io = worker_->loop().io();
   while (!write_pending_ && !torn_ && phase_ != phase::dead && core_.pending() > 0) {
     const net::write_result r = io.write(*this, core_.output());

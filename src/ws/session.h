@@ -4,6 +4,7 @@
 #include "core/fast_path.h"
 #include "net/driver.h"
 #include "ws/admission.h"
+#include "ws/meter.h"
 #include "ws/worker.h"
 
 #include <hawser/base/buffer.h>
@@ -135,6 +136,10 @@ class session final : public net::stream {
   [[nodiscard]] bool has_subscriptions() const noexcept { return extras_ && !extras_->subscriptions.empty(); }
   [[nodiscard]] route_handlers& handlers() noexcept { return *handlers_; }
   [[nodiscard]] bool was_open() const noexcept { return was_open_; }
+  /// What was measured so far, or null when nothing is.
+  [[nodiscard]] connection_times* times() noexcept { return timed_ ? extras_->times.get() : nullptr; }
+  /// The head of the server's response is complete.
+  void note_response() noexcept;
   /// Gives the ticket back to the worker's door at its end. Before `start`.
   void admitted_by(admission_ticket ticket) noexcept { ticket_ = ticket; }
 
@@ -188,6 +193,7 @@ class session final : public net::stream {
     bool sending_text = false;
     std::shared_ptr<const handshake> agreed;  // Shared with whoever asked for it.
     std::string thrown;                       // What a handler threw, in words: for this end only.
+    std::unique_ptr<connection_times> times;
     ~extras() {
       if (data != nullptr) data_destroy(data);
     }
@@ -226,6 +232,7 @@ class session final : public net::stream {
   void deliver_closed(const core::event& e);
   void go_on_reading(buffer& kept);
   void flush();
+  void write_out();
   void note_write(const net::write_result& r);
   void write_failed(errc why);
   void after_flush();
@@ -275,6 +282,16 @@ class session final : public net::stream {
   void tell_error(errc error, std::string_view text);
   void note_sent(std::size_t n);
   void die(bool reset);
+  // session_timings.cc: what is done only when somebody asked for timings.
+  void begin_times();
+  void note_handshake_made(std::size_t size) noexcept;
+  void note_opened() noexcept;
+  void pump_measured();
+  void flush_measured();
+  void begin_write(tick asked, tick ready) noexcept;
+  void end_write() noexcept;
+  void note_error() noexcept;
+  void note_error_told() noexcept;
   void threw(std::string_view what);
   template <class Handler, class... Args>
   void call(const Handler& h, Args&&... args);
@@ -300,6 +317,7 @@ class session final : public net::stream {
   bool ended_here_ : 1 = false;
   bool torn_ : 1 = false;     // Bytes that were to be sent are lost: nothing can follow them.
   bool end_now_ : 1 = false;  // Terminated while its end was being told.
+  bool timed_ : 1 = false;    // There are times in `extras_`.
   core::connection core_;
 };
 

@@ -1,6 +1,7 @@
 #include "ws/worker.h"
 
 #include "core/printable.h"
+#include "ws/meter.h"
 #include "ws/session.h"
 
 #include <chrono>
@@ -35,6 +36,8 @@ void worker::silence() noexcept {
   for (session* s : sessions_)
     s->silence();
 }
+
+void worker::measure() { meter_ = std::make_unique<meter>(loop_); }
 
 // With its mailbox, so that handlers that are called at the very end find their connections as always.
 void worker::end() {

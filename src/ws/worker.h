@@ -22,6 +22,7 @@ HAWSER_BEGIN
 
 class admission;
 class failure;
+class meter;
 
 /// Whether `name` can name a topic: 1 to 255 bytes (D10).
 constexpr bool names_topic(std::string_view name) noexcept { return !name.empty() && name.size() <= 255; }
@@ -101,6 +102,11 @@ class worker final : public net::dirty {
   void set_door(admission* door) noexcept { door_ = door; }
   [[nodiscard]] admission* door() const noexcept { return door_; }
 
+  /// Measures, from now on, what sessions that start do.
+  void measure();
+  /// Null when nothing is measured.
+  [[nodiscard]] meter* measures() const noexcept { return meter_.get(); }
+
   /// What handlers throw is told to `how` as well, when it is not empty.
   void report_to(function<void(const failure&)> how) { report_ = std::move(how); }
   /// A handler threw.
@@ -165,6 +171,7 @@ class worker final : public net::dirty {
   net::loop& loop_;
   mailbox& box_;
   admission* door_ = nullptr;
+  std::unique_ptr<meter> meter_;
   core::resources resources_;
   union session_memory {
     session_memory* next;

@@ -106,6 +106,10 @@ class HAWSER_API connection {
   /// or either end after a failure (RFC 6455, 7.1.1). A client waits for the end of input, until `deadline`.
   [[nodiscard]] bool closes_first() const noexcept { return closes_first_; }
   [[nodiscard]] statistics stats() const noexcept;
+  [[nodiscard]] std::uint64_t messages_out() const noexcept { return messages_out_; }
+  [[nodiscard]] std::uint64_t bytes_out() const noexcept { return bytes_out_; }
+  /// When the peer was heard of last; before it was, when the connection was made.
+  [[nodiscard]] tick last_in() const noexcept { return last_in_; }
   /// The stages at work, or null.
   [[nodiscard]] const pipeline* stages() const noexcept { return pipeline_.get(); }
   [[nodiscard]] const settings& obeys() const noexcept { return *settings_; }

@@ -11,6 +11,7 @@
 #include <hawser/net/address.h>
 #include <hawser/ws/handshake.h>
 #include <hawser/ws/message.h>
+#include <hawser/ws/timings.h>
 
 #include <cstdint>
 #include <memory>
@@ -90,6 +91,9 @@ class HAWSER_API connection {
   // ---- the loop's thread only
 
   [[nodiscard]] result<core::statistics> stats() const;
+  /// Where its time went, part by part. Errors: `not_kept` when the options did not say `timings`, `closed`,
+  /// `wrong_thread`.
+  [[nodiscard]] result<hawser::timings> timings() const;
   [[nodiscard]] result<net::address> local_address() const;
   [[nodiscard]] result<net::address> remote_address() const;
   /// What was asked and agreed in the opening handshake, as `on_connect` saw it: path, headers, subprotocol. Kept only

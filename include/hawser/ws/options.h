@@ -48,6 +48,7 @@ struct server_options {
   bool insecure_any_origin = false;          ///< Pages of any site may connect with their users' cookies.
   bool in_parts = false;                     ///< Deliver messages as they come, in parts.
   bool keep_request = false;                 ///< `connection::request` answers for as long as the connection lives.
+  bool timings = false;                      ///< `connection::timings` answers: see ws/timings.h.
   log_sink* log = nullptr;                   ///< Must outlive the server.
 };
 
@@ -80,6 +81,7 @@ struct client_options {
   bool strict_extensions_header = false;  ///< A response that splits Sec-WebSocket-Extensions fails (RFC 6455, 11.3.2).
   bool in_parts = false;
   bool keep_request = false;  ///< `connection::request` answers for as long as the connection lives.
+  bool timings = false;       ///< `connection::timings` answers: see ws/timings.h.
   log_sink* log = nullptr;    ///< Must outlive the client.
 };
 

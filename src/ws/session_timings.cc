@@ -1,0 +1,135 @@
+// What a session measures when somebody asked for timings: see ws/timings.h for what each part means. It reads the
+// clock per turn, not per message, so that messages that come together cost what they cost without it.
+
+#include "ws/session.h"
+
+#include <algorithm>
+#include <utility>
+
+HAWSER_BEGIN
+
+namespace {
+
+// The batch's time may lie a little before what was read since.
+ticks span_of(tick from, tick to) noexcept { return std::max(to - from, ticks{}); }
+
+}  // namespace
+
+void session::begin_times() {
+  extras_->times = std::make_unique<connection_times>();
+  extras_->times->step = worker_->loop().now();
+  timed_ = true;
+}
+
+// ---- t_connect
+
+// This end's part of the opening handshake is so long, and what it answers came in this batch.
+void session::note_handshake_made(std::size_t size) noexcept {
+  connection_times& t = *extras_->times;
+  if (size == 0) return;  // A client's was sent long ago.
+  t.handshake_until = size;
+  if (core_.side() == role::client) return;
+  t.so_far.connect.request = span_of(std::exchange(t.step, worker_->loop().now()), worker_->loop().now());
+}
+
+void session::note_response() noexcept {
+  if (!timed_) return;
+  connection_times& t = *extras_->times;
+  t.so_far.connect.response = span_of(std::exchange(t.step, worker_->loop().now()), worker_->loop().now());
+}
+
+void session::note_opened() noexcept {
+  if (core_.side() == role::server) return;
+  connection_times& t = *extras_->times;
+  t.so_far.connect.acknowledge = span_of(t.step, worker_->measures()->now());
+}
+
+// ---- t_receive
+
+// Of the messages of a turn the first one is measured; the others go their usual way.
+void session::pump_measured() {
+  meter& m = *worker_->measures();
+  m.all_done = no_deadline;
+  for (core::kind k; (k = core::fast_path::next(core_)) != core::kind::none;) {
+    const core::event& e = core_.current();
+    if (k != core::kind::message && !(k == core::kind::part && e.fin)) {
+      deliver(k);
+      if (core_.pending() >= core::turn_block::flush_at) flush();
+      if (phase_ != phase::open) return;
+      continue;
+    }
+    timings::receiving& sums = extras_->times->so_far.receive;
+    const tick came = e.last_byte;
+    const ticks coming = span_of(e.first_byte, came);
+    const tick called = m.handler_began = m.now();
+    deliver(k);
+    const tick returned = m.now();
+    sums.receive.add(coming);
+    sums.prepare.add(span_of(came, called));
+    sums.confirm.add(span_of(called, returned));
+    if (phase_ != phase::open) return;
+    k = core::fast_path::next(core_);
+    if (k == core::kind::none)
+      m.all_done = returned;
+    else
+      deliver(k);
+    return;
+  }
+}
+
+// ---- t_send
+
+void session::flush_measured() {
+  meter& m = *worker_->measures();
+  const tick ready = std::exchange(m.all_done, no_deadline);
+  tick asked = m.handler_began;
+  if (in_turn_) m.handler_began = no_deadline;
+  if (asked == no_deadline) asked = worker_->loop().now();
+  begin_write(asked, ready);
+  write_out();
+  end_write();
+}
+
+// What leaves in one go is measured by its first message, from when it was asked for. What joins it while it waits for
+// the system is not.
+void session::begin_write(tick asked, tick ready) noexcept {
+  connection_times& t = *extras_->times;
+  const bool fresh = std::exchange(t.messages_seen, core_.messages_out()) != core_.messages_out();
+  if (!fresh || write_pending_ || t.write_began != no_deadline) return;
+  t.write_began = ready != no_deadline ? ready : worker_->measures()->now();
+  t.write_until = core_.bytes_out() + core_.pending();
+  t.preparing = span_of(asked, t.write_began);
+}
+
+void session::end_write() noexcept {
+  connection_times& t = *extras_->times;
+  const bool sent = t.write_began != no_deadline && core_.bytes_out() >= t.write_until;
+  const bool shaken = t.handshake_until != 0 && core_.bytes_out() >= t.handshake_until;
+  if (!sent && !shaken) return;
+  const tick now = worker_->measures()->now();
+  if (sent) {
+    t.so_far.send.prepare.add(t.preparing);
+    t.so_far.send.send.add(span_of(std::exchange(t.write_began, no_deadline), now));
+  }
+  if (shaken) {
+    const bool client = core_.side() == role::client;
+    (client ? t.so_far.connect.request : t.so_far.connect.response) = span_of(std::exchange(t.step, now), now);
+    t.handshake_until = 0;
+  }
+}
+
+// ---- t_error
+
+void session::note_error() noexcept {
+  connection_times& t = *extras_->times;
+  t.so_far.error = {};
+  t.so_far.error.detect = span_of(core_.last_in(), worker_->loop().now());
+  t.step = worker_->measures()->now();
+}
+
+void session::note_error_told() noexcept {
+  connection_times& t = *extras_->times;
+  t.so_far.error.handle = span_of(t.step, worker_->measures()->now());
+}
+
+HAWSER_END

@@ -52,6 +52,14 @@ struct assembly {
   std::uint8_t first = 0;
 };
 
+// What the system has not taken yet: a whole message in its own buffer, and copies of what came behind it.
+struct unsent {
+  message_buffer message;
+  std::size_t from = 0;  // of `message`
+  std::size_t to = 0;
+  std::string copies;
+};
+
 struct connection {
   int fd = -1;
   bool open = false;
@@ -62,7 +70,7 @@ struct connection {
   std::uint32_t topic = 0;
   std::uint64_t left = 0;  // payload bytes of the frame that has begun
   std::unique_ptr<assembly> message;
-  std::unique_ptr<std::string> backlog;
+  std::unique_ptr<unsent> backlog;
 };
 
 struct client_frame {
@@ -98,6 +106,15 @@ inline std::size_t move_header(std::uint8_t* to, const std::uint8_t* from, std::
   return size - 4;
 }
 
+// False when the connection has ended.
+bool send_some(int fd, const std::uint8_t* bytes, std::size_t size, std::size_t& sent) {
+  if (size == 0) return true;
+  const ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
+  if (n < 0) return errno == EAGAIN;
+  sent = static_cast<std::size_t>(n);
+  return true;
+}
+
 class floor_server {
  public:
   floor_server(work job, const sockaddr_in& address);
@@ -118,6 +135,8 @@ class floor_server {
   void begin_message(connection& c, const client_frame& frame, const std::uint8_t* payload, std::size_t size);
   bool receive_message(connection& c);
   bool send_or_keep(connection& c, const std::uint8_t* bytes, std::size_t size);
+  bool send_message(connection& c, message_buffer& buffer, std::size_t from, std::size_t to);
+  unsent& keep(connection& c);
   bool send_backlog(connection& c);
   void watch(connection& c, int operation, std::uint32_t events);
   void drop(connection& c);
@@ -198,6 +217,7 @@ void floor_server::accept_all() {
 
 void floor_server::drop(connection& c) {
   if (c.message != nullptr) pool_.push_back(std::move(c.message->buffer));
+  if (c.backlog != nullptr && c.backlog->from < c.backlog->to) pool_.push_back(std::move(c.backlog->message));
   close(c.fd);
   if (job_ == work::fan && c.open) std::erase(topics_[c.topic], &c);
   delete &c;
@@ -315,34 +335,60 @@ bool floor_server::receive_message(connection& c) {
   std::array<std::uint8_t, bench::longest_server_header> header;
   const std::size_t header_size = bench::write_header(header.data(), m.first, 0, m.length);
   std::memcpy(payload - header_size, header.data(), header_size);
-  const bool alive = send_or_keep(c, payload - header_size, header_size + m.length);
-  pool_.push_back(std::move(m.buffer));
+  const std::size_t from = bench::longest_server_header - header_size;
+  const bool alive = send_message(c, m.buffer, from, bench::longest_server_header + m.length);
   c.message = nullptr;
   return alive;
 }
 
-// False when the connection has ended.
-bool floor_server::send_or_keep(connection& c, const std::uint8_t* bytes, std::size_t size) {
+unsent& floor_server::keep(connection& c) {
   if (c.backlog == nullptr) {
-    const ssize_t n = send(c.fd, bytes, size, MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN) return false;
-    const std::size_t sent = n < 0 ? 0 : static_cast<std::size_t>(n);
-    if (sent == size) return true;
-    bytes += sent;
-    size -= sent;
-    c.backlog = std::make_unique<std::string>();
+    c.backlog = std::make_unique<unsent>();
     watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
   }
-  c.backlog->append(reinterpret_cast<const char*>(bytes), size);
+  return *c.backlog;
+}
+
+// False when the connection has ended.
+bool floor_server::send_or_keep(connection& c, const std::uint8_t* bytes, std::size_t size) {
+  std::size_t sent = 0;
+  if (c.backlog == nullptr && !send_some(c.fd, bytes, size, sent)) return false;
+  if (sent < size) keep(c).copies.append(reinterpret_cast<const char*>(bytes) + sent, size - sent);
   return true;
+}
+
+// The same for a whole message, which waits where it is.
+bool floor_server::send_message(connection& c, message_buffer& buffer, std::size_t from, std::size_t to) {
+  std::size_t sent = 0;
+  bool alive = true;
+  if (c.backlog != nullptr)
+    alive = send_or_keep(c, buffer.bytes.get() + from, to - from);
+  else if ((alive = send_some(c.fd, buffer.bytes.get() + from, to - from, sent)) && sent < to - from) {
+    unsent& rest = keep(c);
+    rest.from = from + sent;
+    rest.to = to;
+    rest.message = std::move(buffer);
+    return true;
+  }
+  pool_.push_back(std::move(buffer));
+  return alive;
 }
 
 bool floor_server::send_backlog(connection& c) {
   if (c.backlog == nullptr) return true;
-  const ssize_t n = send(c.fd, c.backlog->data(), c.backlog->size(), MSG_NOSIGNAL);
-  if (n < 0) return errno == EAGAIN;
-  c.backlog->erase(0, static_cast<std::size_t>(n));
-  if (!c.backlog->empty()) return true;
+  unsent& rest = *c.backlog;
+  std::size_t sent = 0;
+  if (rest.from < rest.to) {
+    if (!send_some(c.fd, rest.message.bytes.get() + rest.from, rest.to - rest.from, sent)) return false;
+    rest.from += sent;
+    if (rest.from < rest.to) return true;
+    pool_.push_back(std::move(rest.message));
+    sent = 0;
+  }
+  if (!send_some(c.fd, reinterpret_cast<const std::uint8_t*>(rest.copies.data()), rest.copies.size(), sent))
+    return false;
+  rest.copies.erase(0, sent);
+  if (!rest.copies.empty()) return true;
   c.backlog = nullptr;
   watch(c, EPOLL_CTL_MOD, EPOLLIN);
   return true;

@@ -35,6 +35,7 @@ class Workload:
     figure: str = "cpu_us"
     bar: float | None = None
     absolute: bool = False
+    stretch: float = 1  # how many times as long a run takes
     counts: tuple[int, int] | None = None  # numbers of messages between which instructions are counted
 
 
@@ -206,9 +207,9 @@ class Bench:
         return json.loads(out)
 
     def measure(self, side, workload):
-        seconds = 0 if workload.absolute else self.options.secs
+        seconds = 0 if workload.absolute else self.options.secs * workload.stretch
         with self.server(side, workload) as server:
-            arguments = (f"{workload.load} --secs {seconds} --warmup {self.options.warmup} "
+            arguments = (f"{workload.load} --secs {seconds} --warmup {self.options.warmup * workload.stretch} "
                          f"--pid {server.process.pid} --server-cpu {self.options.server_core}")
             return self.drive(server, arguments, seconds + 90)
 
@@ -329,10 +330,11 @@ def circumstances(options):
             "rounds": options.rounds, "secs": options.secs, "warmup": options.warmup}
 
 
-def write_json(options, bench, samples, **more):
-    if options.json and (samples or more):
+def write_json(options, bench, samples, kind, rows):
+    if options.json and rows:
         sides = {side: command.replace(f"{ROOT}/", "") for side, command in bench.sides.items()}
-        content = {"circumstances": circumstances(options), "sides": sides, **more, "samples": samples}
+        content = {"circumstances": circumstances(options), "sides": sides, "kind": kind, "rows": rows,
+                   "samples": samples}
         pathlib.Path(options.json).write_text(json.dumps(content, indent=1) + "\n")
 
 
@@ -358,11 +360,15 @@ def interrupted(*_):
 
 def run(work, options):
     """Calls work(bench, options), says in one line what went wrong, ends every child; the exit status."""
-    signal.signal(signal.SIGTERM, interrupted)
     if os.getloadavg()[0] > 1:
         print(f"note: load average {os.getloadavg()[0]:.1f}: others are at work here, expect wide intervals", file=sys.stderr)
+    return report_failure(lambda: work(Bench(options), options))
+
+
+def report_failure(work):
+    signal.signal(signal.SIGTERM, interrupted)
     try:
-        return work(Bench(options), options)
+        return work()
     except Failed as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 2

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -35,6 +36,7 @@ def import_program(name, file):
 
 run = import_program("bench_run", RUN)
 harness = run.harness
+growth = import_program("bench_growth", ROOT / "bench" / "growth")
 instructions = import_program("bench_instructions", ROOT / "bench" / "instructions")
 
 
@@ -174,7 +176,7 @@ class LoadTest(unittest.TestCase):
 class FloorTest(unittest.TestCase):
     def test_every_size_and_job(self):
         for job in ("echo", "msg"):
-            for size in (1, 2, 7, 125, 126, 1000, 65535, 65536, 600000, 1 << 20):
+            for size in (1, 2, 7, 125, 126, 1000, 65535, 65536, 600000, 1 << 20, 6 << 20):
                 with self.subTest(job=job, size=size), floor(job) as server:
                     result = load(server.port, "--conns", "2", "--pipeline", "3", "--count", "24", "--size", str(size))
                     self.assertEqual(result.returncode, 0, result.stderr)
@@ -254,6 +256,53 @@ class RunTest(unittest.TestCase):
         self.assertEqual(run.judge(bar, 1.05, (1.0, 1.07)), "met, barely")
         self.assertEqual(run.judge(bar, 1.07, (1.0, 1.2)), "OVER")
         self.assertEqual(run.judge(run.Workload("w", "", ""), 9.0, None), "")
+
+
+class GrowthTest(unittest.TestCase):
+    SERIES = growth.Series("s", "", "", {1: None, 10: None}, by_size=True)
+
+    @staticmethod
+    def samples(**figures):
+        return [{"series": "s", "x": x, "side": side, "round": index, "cpu_us": figure, "bytes_per_conn": 0}
+                for side, points in figures.items() for x, values in points.items() for index, figure in enumerate(values)]
+
+    def measured(self, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [ROOT / "bench" / "growth", "--server-core", CORE, "--load-core", CORE, "--build", BUILD, "--rounds", "1",
+                       "--secs", "0.05", "--warmup", "0.05", "--a", f"{FLOOR} {{job}}", "--json", f"{folder}/json"]
+            result = subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                    timeout=PATIENCE, check=False)
+            self.assertIn(result.returncode, (0, 1), result.stderr)
+            again = subprocess.run([ROOT / "bench" / "growth", "--from", f"{folder}/json", "--plot", f"{folder}/plot.svg"],
+                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)
+            self.assertTrue(pathlib.Path(folder, "plot.svg").exists() or "python3-matplotlib" in again.stderr, again.stderr)
+        self.assertIn(again.stdout, result.stdout)
+        return result.stdout
+
+    def test_every_series(self):
+        self.assertRegex(self.measured("--series", "connections", "--most", "16"), r"\n +16 +\S+ +\S+ +\d+\.\d{3}")
+        self.assertRegex(self.measured("--series", "payload", "--most", "64"), r"\n +64 B +\S+ +\S+ +\d+\.\d{3}")
+        self.assertRegex(self.measured("--series", "topics", "--most", "10"), r"\n +10 +\S+ +\S+ +\d+\.\d{3}")
+
+    def test_growth_is_against_the_cheapest_before(self):
+        samples = self.samples(A={1: [4], 10: [20], 100: [100], 1000: [2000]}, B={1: [4], 10: [20], 100: [100], 1000: [2000]})
+        rows = growth.rows_of(self.SERIES, samples, ["A", "B"])
+        self.assertEqual([row["growth"] for row in rows], [1, 0.5, 0.5, 2])
+        self.assertEqual([row["verdict"] for row in rows], ["", "", "", "grows as the base does"])
+
+    def test_what_the_base_does_not_suffer_is_growth(self):
+        samples = self.samples(A={1: [4, 4], 10: [60, 60]}, B={1: [4, 4], 10: [40, 40]})
+        self.assertEqual([row["verdict"] for row in growth.rows_of(self.SERIES, samples, ["A", "B"])], ["", "GROWS"])
+        # Not because it was better than the base before.
+        samples = self.samples(A={1: [2], 10: [40]}, B={1: [4], 10: [40]})
+        self.assertEqual(growth.rows_of(self.SERIES, samples, ["A", "B"])[1]["verdict"], "grows as the base does")
+
+    def test_point_that_was_interrupted_is_left_out(self):
+        samples = self.samples(A={1: [4], 10: [40]}, B={1: [4]})
+        self.assertEqual([row["x"] for row in growth.rows_of(self.SERIES, samples, ["A", "B"])], [1])
+
+    def test_labels(self):
+        self.assertEqual([self.SERIES.label(x) for x in (16, 1024, 1 << 20, 16 << 20)], ["16 B", "1 KiB", "1 MiB", "16 MiB"])
 
 
 class InstructionsTest(unittest.TestCase):

@@ -22,8 +22,9 @@ HAWSER_BEGIN
 namespace detail {
 namespace {
 
-// Capacities are powers of two and the three quarter steps between them: 64, 80, 96, 112, 128, 160 ... 64 MiB. So at
-// most a fifth of a block is unused, and every capacity is a multiple of 16.
+// Contents are powers of two and the three quarter steps between them: 64, 80, 96, 112, 128, 160 ... 64 MiB, each
+// behind its headroom. So at most a fifth of a block is unused, nothing where the size is one that people choose, and
+// every capacity is a multiple of 16.
 constexpr std::size_t smallest = 64;
 constexpr std::size_t largest = std::size_t{64} << 20;
 constexpr std::uint8_t class_count = 4 * (std::bit_width(largest) - std::bit_width(smallest)) + 1;
@@ -33,21 +34,21 @@ constexpr std::size_t most_content = std::numeric_limits<std::size_t>::max() / 2
 
 static_assert(sizeof(block) % buffer::headroom == 0 && alignof(block) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
 
-constexpr std::uint8_t class_for(std::size_t need) noexcept {
-  if (need <= smallest) return 0;
-  if (need > largest) return no_class;
-  const std::size_t exponent = std::bit_width(need - 1) - 1U;  // 2^exponent < need <= 2^(exponent + 1)
-  const std::size_t quarter = (need - 1 - (std::size_t{1} << exponent)) >> (exponent - 2);
+constexpr std::uint8_t class_for(std::size_t content) noexcept {
+  if (content <= smallest) return 0;
+  if (content > largest) return no_class;
+  const std::size_t exponent = std::bit_width(content - 1) - 1U;  // 2^exponent < content <= 2^(exponent + 1)
+  const std::size_t quarter = (content - 1 - (std::size_t{1} << exponent)) >> (exponent - 2);
   return static_cast<std::uint8_t>(4 * (exponent + 1U - std::bit_width(smallest)) + quarter + 1);
 }
 
-constexpr std::size_t capacity_of(std::uint8_t size_class) noexcept {
+constexpr std::size_t content_of(std::uint8_t size_class) noexcept {
   const std::size_t base = smallest << (size_class / 4);
   return base + base / 4 * (size_class % 4);
 }
 
-static_assert(class_for(largest) == class_count - 1 && capacity_of(class_count - 1) == largest);
-static_assert(capacity_of(class_for(65)) == 80 && capacity_of(class_for(128)) == 128);
+static_assert(class_for(largest) == class_count - 1 && content_of(class_count - 1) == largest);
+static_assert(content_of(class_for(65)) == 80 && content_of(class_for(128)) == 128);
 
 [[noreturn]] void throw_bad_alloc() {
 #if defined(__cpp_exceptions)
@@ -86,7 +87,7 @@ void deallocate(block* b) noexcept {
 struct pool_core {
   explicit pool_core(std::size_t keep) noexcept : keep_bytes(keep) {}
 
-  block* take(std::size_t need);
+  block* take(std::size_t content);
   void come_home(block* b) noexcept;         // on the pool's thread
   void come_home_shared(block* b) noexcept;  // on any thread
   void drain() noexcept;
@@ -114,9 +115,9 @@ struct pool_core {
   std::atomic<std::ptrdiff_t> orphans{0};
 };
 
-block* pool_core::take(std::size_t need) {
+block* pool_core::take(std::size_t content) {
   drain();
-  const std::uint8_t size_class = class_for(need);
+  const std::uint8_t size_class = class_for(content);
   block* b = size_class == no_class ? nullptr : free[size_class];
   if (b != nullptr) {
     free[size_class] = b->next;
@@ -125,7 +126,7 @@ block* pool_core::take(std::size_t need) {
     b->count.store(1, std::memory_order_relaxed);
     b->shared.store(false, std::memory_order_relaxed);
   } else {
-    b = allocate(size_class, size_class == no_class ? need : capacity_of(size_class), this);
+    b = allocate(size_class, buffer::headroom + (size_class == no_class ? content : content_of(size_class)), this);
   }
   used += b->capacity;
   ++out;
@@ -212,7 +213,7 @@ buffer_pool::~buffer_pool() { core_->close(); }
 
 buffer buffer_pool::take(std::size_t size, std::size_t extra) {
   if (size > detail::most_content || extra > detail::most_content - size) detail::throw_bad_alloc();
-  return {core_->take(buffer::headroom + size + extra), buffer::headroom, size};
+  return {core_->take(size + extra), buffer::headroom, size};
 }
 
 std::size_t buffer_pool::kept_bytes() const noexcept {

@@ -27,7 +27,7 @@ constexpr ticks dead_after(ticks pong_timeout) noexcept {
 session::session(worker& w, role side, const core::settings& obey, route_handlers& handlers)
     : worker_(&w), handlers_(&handlers), core_(w.resources(), obey, side, w.loop().now()) {
   w.reserve_place();
-  const slot_key key = acquire_slot(w.box(), *this);
+  const slot_key key = acquire_slot(w.box());
   slot_ = key.index;
   generation_ = key.generation;
   w.add(*this);
@@ -590,9 +590,8 @@ void session::die(bool reset) {
   in_turn_ = false;
   loop.timers().cancel(*this);
   loop.io().close(*this, reset);
-  worker_->remove(*this);
-  release_slot(slot_);
   worker_->bury(*this);
+  release_slot(slot_);
   if (ticket_ != admission_ticket::uncounted) worker_->door()->left(ticket_);
   if (handlers_->gone) handlers_->gone(was_open_);
 }

@@ -280,7 +280,7 @@ session* session::find(connection c) noexcept {
   if (box == nullptr || c.generation_ == 0) return nullptr;
   slot* s = find_slot(c.index_);
   if (s == nullptr || s->box.load(std::memory_order_acquire) != box) return nullptr;
-  return s->generation.load(std::memory_order_relaxed) == c.generation_ ? s->who : nullptr;
+  return s->generation.load(std::memory_order_relaxed) == c.generation_ ? box->session_at(s->link) : nullptr;
 }
 
 bool session::alive(connection c) noexcept {

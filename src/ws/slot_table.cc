@@ -56,7 +56,8 @@ bool mailbox::post(function<void()> call) {
   return true;
 }
 
-void mailbox::attach(net::loop& owner) {
+void mailbox::attach(net::loop& owner, const std::vector<session*>& sessions) {
+  sessions_ = &sessions;
   const std::lock_guard guard(lock_);
   loop_ = &owner;
 }
@@ -83,14 +84,13 @@ void release_mailbox(mailbox& box) {
   t.boxes = &box;
 }
 
-slot_key acquire_slot(mailbox& box, session& who) {
+slot_key acquire_slot(mailbox& box) {
   table& t = the_table();
   const std::lock_guard guard(t.lock);
   if (t.free == 0) add_segment(t);
   const std::uint32_t index = t.free;
   slot& s = slot_at(t, index);
   t.free = s.link;
-  s.who = &who;
   s.box.store(&box, std::memory_order_release);
   return {index, s.generation.load(std::memory_order_relaxed)};
 }
@@ -103,7 +103,6 @@ void release_slot(std::uint32_t index) noexcept {
   s.box.store(nullptr, std::memory_order_release);
   s.full.store(false, std::memory_order_relaxed);
   s.shut.store(false, std::memory_order_release);
-  s.who = nullptr;
   if (next == 0) return;  // All its generations are used up: it retires, so that no two connections share a handle.
   const std::lock_guard guard(t.lock);
   s.link = t.free;

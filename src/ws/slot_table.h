@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 HAWSER_BEGIN
 
@@ -71,9 +72,13 @@ class mailbox {
   /// Queues `call` on the loop, or destroys it and says false when there is none.
   bool post(function<void()> call);
 
-  void attach(net::loop& owner);
+  /// `sessions`: those of the loop, by the places that their slots name. Outlives the attachment.
+  void attach(net::loop& owner, const std::vector<session*>& sessions);
   /// No post reaches the loop afterwards.
   void detach();
+
+  /// The loop's thread.
+  [[nodiscard]] session* session_at(std::uint32_t place) const noexcept { return (*sessions_)[place]; }
 
   [[nodiscard]] budget& published() noexcept { return published_; }
 
@@ -87,6 +92,7 @@ class mailbox {
  private:
   std::mutex lock_;
   net::loop* loop_ = nullptr;
+  const std::vector<session*>* sessions_ = nullptr;
   budget published_;
 };
 
@@ -116,9 +122,8 @@ struct slot {
   static constexpr std::size_t most_sent = std::size_t{1} << 20;
 
   std::atomic<std::uint32_t> generation{1};
-  std::uint32_t link = 0;  // Free: the next free slot. In use: the session's place in its worker's list.
+  std::uint32_t link = 0;  // Free: the next free slot. In use: where its loop finds the session; only for that thread.
   std::atomic<mailbox*> box{nullptr};
-  session* who = nullptr;  // Only for the thread of `box`.
 
   // For senders on other threads. They are the slot's, not the connection's: whatever is under way when a connection
   // goes is given back by itself.
@@ -128,13 +133,16 @@ struct slot {
   std::atomic<bool> shut{false};              // Nothing more can be sent on the connection.
 };
 
+// There is one for each connection that there ever was at a time.
+static_assert(sizeof(slot) <= 32);
+
 struct slot_key {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
 };
 
 /// Throws `std::bad_alloc` when there are no more slots (4 million).
-slot_key acquire_slot(mailbox& box, session& who);
+slot_key acquire_slot(mailbox& box);
 /// From now on every handle of this slot answers `errc::closed`.
 void release_slot(std::uint32_t index) noexcept;
 /// The slot of an index that was handed out; never null for those.

@@ -20,7 +20,7 @@
 HAWSER_BEGIN
 
 worker::worker(net::loop& on) : loop_(on), box_(acquire_mailbox()), resources_(on.pool(), on.random()) {
-  box_.attach(on);
+  box_.attach(on, sessions_);
 }
 
 worker::~worker() {
@@ -33,7 +33,7 @@ worker::~worker() {
 void worker::silence() noexcept {
   silent_ = muted_ = true;
   report_ = nullptr;
-  for (session* s : sessions_)
+  for (session* s : sessions())
     s->silence();
 }
 
@@ -44,8 +44,8 @@ void worker::end() {
   const mailbox_visit here(box_);
   each_session([](session& s) { static_cast<void>(s.terminate()); });
   on_batch_end();
-  while (!sessions_.empty())
-    sessions_.back()->die(true);
+  while (alive_ > 0)
+    sessions_[alive_ - 1]->die(true);
   on_batch_end();
 }
 
@@ -125,23 +125,13 @@ void worker::destroy(session& s) noexcept {
 #endif
 
 void worker::reserve_place() {
-  const std::size_t alive = sessions_.size() + dead_.size() + 1;
-  if (sessions_.capacity() < alive) sessions_.reserve(2 * alive);
-  if (dead_.capacity() < alive) dead_.reserve(2 * alive);
+  if (sessions_.size() == sessions_.capacity()) sessions_.reserve(2 * (sessions_.size() + 1));
 }
 
 void worker::add(session& s) noexcept {
-  find_slot(s.slot_)->link = static_cast<std::uint32_t>(sessions_.size());
   sessions_.push_back(&s);  // Within what `reserve_place` reserved.
-}
-
-void worker::remove(session& s) noexcept {
-  const std::uint32_t place = find_slot(s.slot_)->link;
-  session* last = sessions_.back();
-  find_slot(last->slot_)->link = place;
-  sessions_[place] = last;
-  sessions_.pop_back();
-  if (sessions_.empty() && when_empty_) std::exchange(when_empty_, nullptr)();
+  std::swap(sessions_[alive_], sessions_.back());
+  find_slot(s.slot_)->link = static_cast<std::uint32_t>(alive_++);
 }
 
 void worker::mark(session& s) noexcept {
@@ -153,9 +143,15 @@ void worker::mark(session& s) noexcept {
   }
 }
 
+// The last one that is alive takes its place.
 void worker::bury(session& s) noexcept {
-  dead_.push_back(&s);  // Within what `reserve_place` reserved.
+  const std::uint32_t place = find_slot(s.slot_)->link;
+  session* last = sessions_[--alive_];
+  find_slot(last->slot_)->link = place;
+  sessions_[place] = last;
+  sessions_[alive_] = &s;
   loop_.mark_dirty(*this);
+  if (alive_ == 0 && when_empty_) std::exchange(when_empty_, nullptr)();
 }
 
 // Handlers may run in here: when a connection has ended, when there is room again. What they publish and send goes out
@@ -175,9 +171,9 @@ void worker::on_batch_end() {
       });
     }
     end_topics();
-    if (dead_.empty()) return;
-    session* s = dead_.back();
-    dead_.pop_back();
+    if (sessions_.size() == alive_) return;
+    session* s = sessions_.back();
+    sessions_.pop_back();
     destroy(*s);
   }
 }

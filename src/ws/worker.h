@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -66,13 +67,13 @@ class worker final : public net::dirty {
   [[nodiscard]] net::loop& loop() noexcept { return loop_; }
   [[nodiscard]] core::resources& resources() noexcept { return resources_; }
   [[nodiscard]] mailbox& box() noexcept { return box_; }
-  [[nodiscard]] const std::vector<session*>& sessions() const noexcept { return sessions_; }
+  [[nodiscard]] std::span<session* const> sessions() const noexcept { return {sessions_.data(), alive_}; }
   /// Calls `what` with each session. From the back: one that ends gives its place to one that had its call. None is
   /// left out, whichever end meanwhile; one may be called twice.
   template <class Call>
   void each_session(Call what) {
-    for (std::size_t i = sessions_.size(); i-- > 0;)
-      if (i < sessions_.size()) what(*sessions_[i]);
+    for (std::size_t i = alive_; i-- > 0;)
+      if (i < alive_) what(*sessions_[i]);
   }
 
   // ---- sessions
@@ -82,10 +83,9 @@ class worker final : public net::dirty {
   /// Reserves what `add` and `bury` need for one more.
   void reserve_place();
   void add(session& s) noexcept;
-  void remove(session& s) noexcept;
   /// Pumps and flushes `s` at the end of the batch.
   void mark(session& s) noexcept;
-  /// Destroys `s` at the end of the batch.
+  /// `s` is no longer among the sessions. Destroys it at the end of the batch. While it still has its slot.
   void bury(session& s) noexcept;
 
   /// Calls `what` once, when the last session has gone.
@@ -178,10 +178,11 @@ class worker final : public net::dirty {
   };
   std::vector<std::unique_ptr<std::byte[]>> session_blocks_;
   session_memory* free_sessions_ = nullptr;
-  std::vector<session*> sessions_;
+  std::vector<session*>
+      sessions_;  // Those alive, then the dead of this batch: one list, so that a death needs no room.
+  std::size_t alive_ = 0;
   std::vector<session*> marked_;
   std::vector<session*> marked_now_;  // Being worked off.
-  std::vector<session*> dead_;
   topic_map topics_;
   std::vector<topic*> dirty_topics_;
   std::vector<topic*> touched_topics_;

@@ -322,6 +322,6 @@ class session final : public net::stream {
 };
 
 // A server has many of them that only wait. What only some need, or only for a while, lies in `extras`.
-static_assert(sizeof(session) <= 224);
+static_assert(sizeof(session) <= 216);
 
 HAWSER_END

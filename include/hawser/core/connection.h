@@ -287,7 +287,13 @@ class HAWSER_API connection {
 
   resources* res_;
   const settings* settings_;
-  outbox out_;
+  [[no_unique_address]] outbox out_;  // What follows fills the word that it ends in.
+  bool settle_stages_ = false;        // The pipeline still holds the memory of the message that was delivered.
+  bool paused_ = false;
+  bool closes_first_ = false;
+  bool ping_waiting_ = false;
+  bool sending_parts_ = false;
+  bool parts_staged_ = false;
   std::unique_ptr<pipeline> pipeline_;
   assembly* assembly_ = nullptr;  // A message, header, control frame or work half-way; null between messages.
 
@@ -303,12 +309,6 @@ class HAWSER_API connection {
   std::uint32_t fragments_ = 0;
 
   bool in_hot_state_ = true;
-  bool settle_stages_ = false;  // The pipeline still holds the memory of the message that was delivered.
-  bool paused_ = false;
-  bool closes_first_ = false;
-  bool ping_waiting_ = false;
-  bool sending_parts_ = false;
-  bool parts_staged_ = false;
   role side_;
   state state_ = state::open;
   errc end_error_ = errc::ok;
@@ -329,7 +329,7 @@ class HAWSER_API connection {
 };
 
 // A server has many that only wait. What a message needs while it is half-way lies in a side block.
-static_assert(sizeof(connection) <= 144);
+static_assert(sizeof(connection) <= 136);
 
 }  // namespace core
 HAWSER_END

@@ -37,6 +37,7 @@ def import_program(name, file):
 run = import_program("bench_run", RUN)
 harness = run.harness
 growth = import_program("bench_growth", ROOT / "bench" / "growth")
+report = import_program("bench_report", ROOT / "bench" / "report")
 instructions = import_program("bench_instructions", ROOT / "bench" / "instructions")
 
 
@@ -303,6 +304,41 @@ class GrowthTest(unittest.TestCase):
 
     def test_labels(self):
         self.assertEqual([self.SERIES.label(x) for x in (16, 1024, 1 << 20, 16 << 20)], ["16 B", "1 KiB", "1 MiB", "16 MiB"])
+
+
+class ReportTest(unittest.TestCase):
+    CIRCUMSTANCES = {"date": "today", "commit": "c", "machine": "m", "kernel": "k", "compiler": "g", "rounds": 9, "secs": 1.5}
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file, self.page = pathlib.Path(folder.name, "json"), pathlib.Path(folder.name, "page.md")
+
+    def write(self, kind, rows, *sides):
+        self.file.write_text(json.dumps({"kind": kind, "rows": rows, "sides": dict.fromkeys(sides, ""), "samples": [],
+                                         "circumstances": self.CIRCUMSTANCES}))
+
+    def test_comparison_gives_others_by_their_ratio(self):
+        workload = run.Workload("w", "about it", "", bar=1.5)
+        figures = {"ours": [2.0] * 6, "rival": [3.0] * 6, "base": [1.0] * 6}
+        self.write("comparison", list(run.summaries(workload, figures)), *figures)
+        self.assertEqual(report.tables_of(self.file).splitlines()[2],
+                         "| about it | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 | 1.5 **over** | 3.00 |")
+
+    def test_growth(self):
+        samples = GrowthTest.samples(A={1: [4], 10: [60]}, B={1: [4], 10: [40]})
+        self.write("growth", growth.rows_of(GrowthTest.SERIES, samples, ["A", "B"]), "A", "B")
+        self.assertIn("| 10 B | 40.00 | 60.00 | 1.500 |  | 1.50 | 1.00 |\n", report.tables_of(self.file))
+
+    def test_page_keeps_what_is_not_figures(self):
+        self.file.write_text('{"g++": {"a-part": 7.0}}')
+        self.page.write_text("before\n<!-- figures: x -->\nold\n<!-- end -->\nafter\n")
+        report.put_into(self.page, [f"x={self.file}"])
+        self.assertEqual(self.page.read_text(), "before\n<!-- figures: x -->\n\n|  | g++ |\n|---|---:|\n| a-part | 7 |\n\n"
+                                                "<!-- end -->\nafter\n")
+        for wrong in (f"y={self.file}", "x", f"x={self.page}"):
+            with self.assertRaises(harness.Failed):
+                report.put_into(self.page, [wrong])
 
 
 class InstructionsTest(unittest.TestCase):

@@ -104,7 +104,7 @@ bool connection::accept_data(const frame_header& h) {
     end(bad, close_code::protocol_error, {});
     return false;
   }
-  if (++fragments_ > settings_->bounds.max_fragments) {
+  if (++fragments_ > std::max(settings_->bounds.max_fragments, 1U)) {
     end(errc::too_many_fragments, close_code::policy_violation, {});
     return false;
   }
@@ -166,8 +166,14 @@ bool connection::stages_let_be(std::size_t header, std::size_t length) {
     end_staged();
     return false;
   }
-  if (pipeline_->has_work()) in_hot_state_ = false;
-  if (pipeline_->bypassed(direction::in)) return true;
+  const bool bypassed = pipeline_->bypassed(direction::in);
+  if (pipeline_->has_work()) {
+    in_hot_state_ = false;
+    // What they send of themselves goes before what the message's handler sends.
+    if (bypassed) drain_out();
+    if (state_ == state::ending) return false;
+  }
+  if (bypassed) return true;
   frame_first_ = std::to_integer<std::uint8_t>(in[0]);
   if (side_ == role::server) std::memcpy(&frame_key_, in.data() + header - sizeof frame_key_, sizeof frame_key_);
   frame_left_ = length;

@@ -125,6 +125,20 @@ TEST(connection_limit, endless_empty_continuations_end_soon) {
   }
 }
 
+// The fast path never counts the one frame of a message: 0 is no other limit than 1, however the bytes are cut.
+TEST(connection_limit, no_fragments_still_means_one_frame) {
+  settings obey;
+  for (const std::uint32_t limit : {0U, 1U}) {
+    obey.bounds.max_fragments = limit;
+    for (const role side : both_roles) {
+      const byte_string whole = frame_writer(other(side)).text("whole").take();
+      in_every_cut(side, whole, obey, [](core_end& end) { EXPECT_EQ(end.events, std::vector{seen_message("whole")}); });
+      expect_failure(side, frame_writer(other(side)).fragments(1, {content(20), "x"}).bytes(), errc::too_many_fragments,
+                     close_code::policy_violation, {}, obey);
+    }
+  }
+}
+
 // B3: a message of one-byte fragments costs its bytes, not its pieces.
 TEST(connection_limit, memory_follows_the_bytes_not_the_pieces) {
   settings obey;

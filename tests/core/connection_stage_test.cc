@@ -95,6 +95,17 @@ struct relay {
   void whole(direction way, const head& h, buffer body, context& c) { EXPECT_TRUE(c.forward(way, h, std::move(body))); }
 };
 
+/// Lets every message be, but sends a control frame about each.
+struct announcer {
+  static constexpr unsigned hooks = hook::none;
+  verdict begin(direction way, head&, context& c) {
+    if (way == direction::in) {
+      EXPECT_TRUE(c.emit_control(0xB, as_bytes("seen")));
+    }
+    return verdict::bypass;
+  }
+};
+
 claims inverting() {
   claims c;
   c.rsv = 2;
@@ -410,6 +421,28 @@ TEST(connection_stage, a_failing_stage_fails_the_connection) {
       EXPECT_EQ(log.closed, 1);
       EXPECT_EQ(end.parts().pool.used_bytes(), 0U);
     }
+  }
+}
+
+// What a stage sends at the beginning of a message goes out before what the handler of that message does, however the
+// message came: whole over the fast path, or in pieces.
+TEST(connection_stage, what_a_bypassing_stage_sends_goes_before_the_handlers_words) {
+  for (const role side : both_roles) {
+    const test::byte_string wire = frame_writer(other(side)).text("hello").take();
+    test::in_every_cut(
+        side, wire, {},
+        [](core_end& end) {
+          end->attach(stage_list().add("x-announce", keeping(), announcer{}).take(), end.now);
+          end.on_event = [](core_end& self, core::event&) {
+            self->fail(close_code::policy_violation, errc::internal, "no more", self.now);
+          };
+        },
+        [](core_end& end) {
+          const auto frames = end.sent().frames;
+          ASSERT_EQ(frames.size(), 2U);
+          EXPECT_EQ(frames[0], (raw_frame{0x8B, "seen"}));
+          EXPECT_EQ(frames[1].op(), 8U);
+        });
   }
 }
 

@@ -3,6 +3,7 @@
 // at least 30,000 inputs
 
 #include "support/require.h"
+#include "support/tape.h"
 
 #include <hawser/core/pipeline.h>
 #include <hawser/core/utf8.h>
@@ -19,21 +20,9 @@
 using namespace hawser;
 using hawser::core::pipeline;
 using hawser::fuzz::require;
+using hawser::fuzz::tape;
 
 namespace {
-
-/// The input, a byte at a time; zeros when it is used up, which every decision below takes for "nothing special".
-class tape {
- public:
-  tape(const std::uint8_t* data, std::size_t size) : at_(data), end_(data + size) {}
-  std::uint8_t next() { return at_ == end_ ? 0 : *at_++; }
-  std::size_t below(std::size_t n) { return next() % n; }
-  bool done() const { return at_ == end_; }
-
- private:
-  const std::uint8_t* at_;
-  const std::uint8_t* end_;
-};
 
 /// What all hooks of one run share.
 struct world {

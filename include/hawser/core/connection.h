@@ -217,6 +217,7 @@ class HAWSER_API connection {
 
  private:
   friend struct fast_path;
+  friend struct plain_path;  // Of the tests: the long way alone, to be compared with.
   enum class state : std::uint8_t { open, close_sent, ending, over };
 
   kind next_slow();

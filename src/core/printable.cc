@@ -29,6 +29,12 @@ bool commands(std::string_view character) noexcept {
   return in("\xE2\x80\x8E", "\xE2\x80\x8F") || in("\xE2\x80\xA8", "\xE2\x80\xAE") || in("\xE2\x81\xA6", "\xE2\x81\xA9");
 }
 
+// How many characters at the front are nothing but themselves: mostly all, so that they are not looked at one by one.
+std::size_t plain_run(std::string_view text) noexcept {
+  const auto* const end = std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; });
+  return static_cast<std::size_t>(end - text.begin());
+}
+
 void append_escaped(std::string& out, std::string_view bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   for (const char c : bytes) {
@@ -60,6 +66,10 @@ std::string one_line(std::string_view text, std::size_t most) {
   std::string out;
   std::size_t at = 0;
   while (at < text.size()) {
+    const std::size_t run = plain_run(text.substr(at, most - std::min(at, most)));
+    out.append(text, at, run);
+    at += run;
+    if (at == text.size()) break;
     const std::string_view character = text.substr(at, length_from(text[at]));
     if (at + character.size() > most) break;
     if (!core::valid_utf8(as_bytes(character))) {

@@ -4,6 +4,7 @@
 #include "ws/meter.h"
 #include "ws/session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 #include <string>
@@ -99,9 +100,10 @@ void worker::destroy(session& s) noexcept {
 
 #else
 
+// The first blocks are small: the loop of a client has one connection.
 void* worker::take_session_memory(std::size_t size) {
-  constexpr std::size_t at_once = 64;
   if (free_sessions_ == nullptr) {
+    const std::size_t at_once = std::size_t{4} << std::min<std::size_t>(session_blocks_.size(), 4);
     std::unique_ptr<std::byte[]> block(new std::byte[at_once * size]);
     std::byte* first = block.get();
     session_blocks_.push_back(std::move(block));

@@ -41,6 +41,7 @@ struct blocking_connection::state {
   std::optional<close_code> peer_code;
   std::string peer_reason;
   std::optional<failure> error;
+  std::optional<hawser::timings> times;  // At the end.
   hawser::connection conn;
   handshake agreed;
 
@@ -83,7 +84,9 @@ void blocking_connection::state::listen() {
     error = f;
   };
   handlers.close = [this](close_code code, std::string_view reason) {
+    const result<hawser::timings> measured = conn.timings();
     const std::lock_guard guard(lock);
+    if (measured) times = *measured;
     peer_code = code;
     peer_reason = reason;
     ended = true;
@@ -226,6 +229,31 @@ std::string blocking_connection::farewell() const {
     text.append(" (").append(words).append(")");
   if (!s.peer_reason.empty()) text.append(", ").append(detail::one_line(s.peer_reason));
   return text;
+}
+
+result<hawser::timings> blocking_connection::timings(ticks timeout) const {
+  if (!state_) return errc::closed;
+  state& s = *state_;
+  hawser::timings now;
+  const auto until = std::chrono::steady_clock::now() + std::min<ticks>(timeout, std::chrono::hours(24));
+  for (;;) {
+    {
+      const std::lock_guard guard(s.lock);
+      if (s.ended) return s.times ? result<hawser::timings>(*s.times) : result<hawser::timings>(errc::not_kept);
+    }
+    // By and by: a loop that has just ended does not answer any more.
+    constexpr ticks slice = std::chrono::milliseconds(100);
+    const ticks left = until - std::chrono::steady_clock::now();
+    const errc asked = s.on_loop(
+        [&now](session& of) {
+          if (of.times() == nullptr) return errc::not_kept;
+          now = of.times()->so_far;
+          return errc::ok;
+        },
+        std::min(left, slice));
+    if (asked == errc::ok) return now;
+    if (asked == errc::not_kept || left <= ticks{}) return asked;
+  }
 }
 
 connection blocking_connection::handle() const noexcept { return state_ ? state_->conn : connection(); }

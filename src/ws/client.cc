@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -32,6 +33,7 @@ struct client::state {
   bool running = false;                   // Under the lock.
   bool stop_asked = false;                // Under the lock: also while there is no engine yet.
   std::uint64_t runs = 0;                 // Under the lock: which run this is.
+  hawser::metrics before;                 // Under the lock: of the runs that have ended.
   std::condition_variable ended;
 
   [[nodiscard]] std::shared_ptr<client_engine> current() {
@@ -141,6 +143,7 @@ bool client::state::run() {
   const bool clean = mine->run();
   {
     const std::lock_guard guard(lock);
+    before.merge(mine->collect());
     engine.reset();
   }
   mine.reset();
@@ -205,6 +208,32 @@ bool client::stop() noexcept {
 connection client::current() const noexcept {
   const std::shared_ptr<client_engine> engine = state_->current();
   return engine ? engine->current() : connection();
+}
+
+// What the loop says is of no use any more once its run has ended: by then it is among those before.
+hawser::metrics client::metrics() const {
+  const std::shared_ptr<state> keep = state_;
+  std::shared_ptr<client_engine> engine = keep->current();
+  const auto said = std::make_shared<std::optional<hawser::metrics>>();
+  const bool inside = engine && engine->on_own_thread();
+  if (inside) *said = engine->collect();
+  std::unique_lock guard(keep->lock);
+  const std::uint64_t run = keep->runs;
+  const auto over = [&] { return !keep->engine || keep->runs != run; };
+  if (engine && !inside && !over()) {
+    engine->post([keep, said, running = engine.get()] {
+      hawser::metrics now = running->collect();
+      const std::lock_guard lock(keep->lock);
+      *said = std::move(now);
+      keep->ended.notify_all();
+    });
+    // Not the last owner of it: the engine goes where it ran.
+    engine.reset();
+    keep->ended.wait(guard, [&] { return *said || over(); });
+  }
+  hawser::metrics all = keep->before;
+  if (*said && (inside || !over())) all.merge(**said);
+  return all;
 }
 
 net::loop_options& client_access::loop(client& of) noexcept { return of.state_->loop; }

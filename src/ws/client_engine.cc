@@ -266,16 +266,25 @@ void client_engine::on_closed(connection c, close_code code, std::string_view re
 void client_engine::time_opening(connection_times& t) const noexcept {
   timings::connecting& c = t.so_far.connect;
   t.step = attempt_began_;
-  if (plan_.options.unix_path.empty()) c.names = std::max(resolved_ - attempt_began_, ticks{});
+  auto& all = work_->measures()->all.connect;
+  if (plan_.options.unix_path.empty()) {
+    c.names = std::max(resolved_ - attempt_began_, ticks{});
+    all.names.record(*c.names);
+  }
   c.tcp = std::max(last_sign_ - std::max(resolved_, attempt_began_), ticks{});
+  all.tcp.record(*c.tcp);
 }
 
 void client_engine::note_failed_opening(tick known) noexcept {
   const tick told = work_->measures()->now();
+  timings::failing error;
+  error.detect = std::max(known - last_sign_, ticks{});
+  error.handle = told - known;
+  auto& all = work_->measures()->all.error;
+  all.detect.record(*error.detect);
+  all.handle.record(*error.handle);
   if (outage_) return;
-  outage_.emplace();
-  outage_->detect = std::max(known - last_sign_, ticks{});
-  outage_->handle = told - known;
+  outage_ = error;
   outage_told_ = told;
 }
 
@@ -291,6 +300,7 @@ void client_engine::end_outage(connection c) noexcept {
   session* s = session::here(c);
   if (!outage_ || s == nullptr || s->times() == nullptr) return;
   outage_->recover = std::max(work_->measures()->now() - outage_told_, ticks{});
+  work_->measures()->all.error.recover.record(*outage_->recover);
   s->times()->so_far.error = *outage_;
   outage_.reset();
 }

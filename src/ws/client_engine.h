@@ -59,6 +59,8 @@ class client_engine final : private net::timed, private net::bell {
   void stop_silently();
   [[nodiscard]] bool on_own_thread() const noexcept { return current_mailbox == &work_->box(); }
   [[nodiscard]] connection current() const noexcept;
+  /// What was counted and measured. The loop's thread, or any one while it does not run.
+  [[nodiscard]] metrics collect() const { return work_->collect(); }
   /// Runs `call` on the loop. False when it will not.
   bool post(function<void()> call) { return work_->box().post(std::move(call)); }
 

@@ -4,6 +4,7 @@
 #include "net/loop.h"
 
 #include <hawser/base/clock.h>
+#include <hawser/ws/metrics.h>
 #include <hawser/ws/timings.h>
 
 #include <cstdint>
@@ -29,6 +30,8 @@ class meter {
   explicit meter(net::loop& on) noexcept : clock_(on.clock()) {}
 
   [[nodiscard]] tick now() noexcept { return clock_.now(); }
+
+  timing_histograms all;  // Of all connections of this loop.
 
   tick handler_began = no_deadline;  // In this turn, for the message that is measured ...
   tick all_done = no_deadline;       // ... and it returned, and there was nothing behind it.

@@ -142,7 +142,8 @@ struct server::state {
   std::atomic<bool> running{false};
   std::mutex lock;
   std::condition_variable quieter;
-  bool over = false;                     // Under the lock: the units are about to go.
+  bool begun = false;                    // Under the lock: the loops run ...
+  bool over = false;                     // ... and do not any more: the units are about to go.
   std::optional<close_code> stop_asked;  // Under the lock.
 
   [[nodiscard]] result<void> check() const;
@@ -151,6 +152,13 @@ struct server::state {
   result<void> run();
   void run_unit(unit& u);
   void ring_stop() noexcept;
+  [[nodiscard]] hawser::metrics collect_here() const;
+  struct question {
+    std::size_t next = 0;  // Whom to ask.
+    hawser::metrics sum;
+    function<void(const hawser::metrics*)> answered;  // Null: for want of memory there is no answer.
+  };
+  void ask_loops(std::shared_ptr<question> about) noexcept;
   void silence_all() noexcept;
 };
 
@@ -333,6 +341,7 @@ result<void> server::state::run() {
   {
     const std::lock_guard guard(lock);
     if (over) return errc::wrong_state;
+    begun = true;
     if (stop_asked) ring_stop();
   }
   result<void> outcome;
@@ -354,6 +363,7 @@ result<void> server::state::run() {
     t.join();
   const std::lock_guard guard(lock);
   over = true;
+  quieter.notify_all();
   return outcome;
 }
 
@@ -370,6 +380,70 @@ void server::stop(close_code code) noexcept {
   if (state_->over || state_->stop_asked) return;
   state_->stop_asked = code;
   state_->ring_stop();
+}
+
+// ---- metrics
+
+// While no loop runs.
+hawser::metrics server::state::collect_here() const {
+  hawser::metrics sum;
+  for (const unit& u : units)
+    sum.merge(u.work->collect());
+  return sum;
+}
+
+// One loop after the other, so that none waits for another.
+void server::state::ask_loops(std::shared_ptr<question> about) noexcept {
+  try {
+    units[about->next].work->box().post([this, about] {
+      about->sum.merge(units[about->next].work->collect());
+      if (++about->next < units.size())
+        ask_loops(about);
+      else
+        about->answered(&about->sum);
+    });
+  } catch (const std::bad_alloc&) {
+    about->answered(nullptr);
+  }
+}
+
+void server::metrics(function<void(const hawser::metrics&)> done) const {
+  auto about = std::make_shared<state::question>();
+  about->answered = [s = state_.get(), done = std::move(done)](const hawser::metrics* all) {
+    try {
+      if (all != nullptr) done(*all);
+    } catch (...) {
+      s->units.front().work->log(log_level::error, "what was to be done with the metrics threw");
+    }
+  };
+  const std::lock_guard guard(state_->lock);
+  if (state_->begun && !state_->over) state_->ask_loops(std::move(about));
+}
+
+result<hawser::metrics> server::metrics() const {
+  const std::shared_ptr<state> keep = state_;
+  for (const unit& u : keep->units)
+    if (current_mailbox == &u.work->box()) return errc::wrong_thread;
+  auto about = std::make_shared<state::question>();
+  // Kept by the question while it is under way.
+  struct outcome {
+    bool known = false;
+    bool good = false;
+  };
+  const auto told = std::make_shared<outcome>();
+  about->answered = [s = keep.get(), told](const hawser::metrics* all) {
+    const std::lock_guard lock(s->lock);
+    *told = {true, all != nullptr};
+    s->quieter.notify_all();
+  };
+  std::unique_lock guard(keep->lock);
+  if (!keep->begun || keep->over) return keep->collect_here();
+  guard.unlock();
+  keep->ask_loops(about);
+  guard.lock();
+  keep->quieter.wait(guard, [&] { return told->known || keep->over; });
+  if (!told->known) return keep->collect_here();
+  return told->good ? result<hawser::metrics>(about->sum) : result<hawser::metrics>(errc::out_of_resources);
 }
 
 errc server::publish_bytes(std::string_view topic, opcode op, byte_view payload) {

@@ -79,6 +79,7 @@ void session::established(route_handlers& handlers, std::string_view response,
   core_.attach(std::move(stages), worker_->loop().now());
   phase_ = phase::open;
   was_open_ = true;
+  ++worker_->counts().opened;
   worker_->loop().timers().schedule(*this, core_.deadline());
   if (timed_) {
     note_handshake_made(response.size());
@@ -370,6 +371,7 @@ void session::deliver_closed(const core::event& e) {
   const errc error = e.error;
   const close_code code = e.code;
   phase_ = phase::ending;
+  ++worker_->counts().closed[static_cast<std::size_t>(fault_of(error))];
   shut();
   worker_->unsubscribe_all(*this);
   std::string text;
@@ -584,6 +586,7 @@ void session::go_on_reading(buffer& kept) {
 void session::die(bool reset) {
   if (phase_ == phase::dead) return;
   phase_ = phase::dead;
+  worker_->counts().leave(core_.stats(), was_open_);
   worker_->unsubscribe_all(*this);
   net::loop& loop = worker_->loop();
   if (in_turn_) core_.abandon_turn();

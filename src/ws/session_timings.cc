@@ -13,6 +13,16 @@ namespace {
 // The batch's time may lie a little before what was read since.
 ticks span_of(tick from, tick to) noexcept { return std::max(to - from, ticks{}); }
 
+// Of this connection, and of all.
+void measure(timings::span& one, histogram& all, ticks took) noexcept {
+  one = took;
+  all.record(took);
+}
+void measure(timings::repeated& one, histogram& all, ticks took) noexcept {
+  one.add(took);
+  all.record(took);
+}
+
 }  // namespace
 
 void session::begin_times() {
@@ -29,19 +39,22 @@ void session::note_handshake_made(std::size_t size) noexcept {
   if (size == 0) return;  // A client's was sent long ago.
   t.handshake_until = size;
   if (core_.side() == role::client) return;
-  t.so_far.connect.request = span_of(std::exchange(t.step, worker_->loop().now()), worker_->loop().now());
+  measure(t.so_far.connect.request, worker_->measures()->all.connect.request,
+          span_of(std::exchange(t.step, worker_->loop().now()), worker_->loop().now()));
 }
 
 void session::note_response() noexcept {
   if (!timed_) return;
   connection_times& t = *extras_->times;
-  t.so_far.connect.response = span_of(std::exchange(t.step, worker_->loop().now()), worker_->loop().now());
+  measure(t.so_far.connect.response, worker_->measures()->all.connect.response,
+          span_of(std::exchange(t.step, worker_->loop().now()), worker_->loop().now()));
 }
 
 void session::note_opened() noexcept {
   if (core_.side() == role::server) return;
   connection_times& t = *extras_->times;
-  t.so_far.connect.acknowledge = span_of(t.step, worker_->measures()->now());
+  meter& m = *worker_->measures();
+  measure(t.so_far.connect.acknowledge, m.all.connect.acknowledge, span_of(t.step, m.now()));
 }
 
 // ---- t_receive
@@ -64,9 +77,9 @@ void session::pump_measured() {
     const tick called = m.handler_began = m.now();
     deliver(k);
     const tick returned = m.now();
-    sums.receive.add(coming);
-    sums.prepare.add(span_of(came, called));
-    sums.confirm.add(span_of(called, returned));
+    measure(sums.receive, m.all.receive.receive, coming);
+    measure(sums.prepare, m.all.receive.prepare, span_of(came, called));
+    measure(sums.confirm, m.all.receive.confirm, span_of(called, returned));
     if (phase_ != phase::open) return;
     k = core::fast_path::next(core_);
     if (k == core::kind::none)
@@ -106,14 +119,19 @@ void session::end_write() noexcept {
   const bool sent = t.write_began != no_deadline && core_.bytes_out() >= t.write_until;
   const bool shaken = t.handshake_until != 0 && core_.bytes_out() >= t.handshake_until;
   if (!sent && !shaken) return;
-  const tick now = worker_->measures()->now();
+  meter& m = *worker_->measures();
+  const tick now = m.now();
   if (sent) {
-    t.so_far.send.prepare.add(t.preparing);
-    t.so_far.send.send.add(span_of(std::exchange(t.write_began, no_deadline), now));
+    measure(t.so_far.send.prepare, m.all.send.prepare, t.preparing);
+    measure(t.so_far.send.send, m.all.send.send, span_of(std::exchange(t.write_began, no_deadline), now));
   }
   if (shaken) {
-    const bool client = core_.side() == role::client;
-    (client ? t.so_far.connect.request : t.so_far.connect.response) = span_of(std::exchange(t.step, now), now);
+    timings::connecting& c = t.so_far.connect;
+    const ticks took = span_of(std::exchange(t.step, now), now);
+    if (core_.side() == role::client)
+      measure(c.request, m.all.connect.request, took);
+    else
+      measure(c.response, m.all.connect.response, took);
     t.handshake_until = 0;
   }
 }
@@ -121,15 +139,17 @@ void session::end_write() noexcept {
 // ---- t_error
 
 void session::note_error() noexcept {
+  meter& m = *worker_->measures();
   connection_times& t = *extras_->times;
   t.so_far.error = {};
-  t.so_far.error.detect = span_of(core_.last_in(), worker_->loop().now());
-  t.step = worker_->measures()->now();
+  measure(t.so_far.error.detect, m.all.error.detect, span_of(core_.last_in(), worker_->loop().now()));
+  t.step = m.now();
 }
 
 void session::note_error_told() noexcept {
+  meter& m = *worker_->measures();
   connection_times& t = *extras_->times;
-  t.so_far.error.handle = span_of(t.step, worker_->measures()->now());
+  measure(t.so_far.error.handle, m.all.error.handle, span_of(t.step, m.now()));
 }
 
 HAWSER_END

@@ -40,6 +40,23 @@ void worker::silence() noexcept {
 
 void worker::measure() { meter_ = std::make_unique<meter>(loop_); }
 
+metrics worker::collect() const {
+  loop_counts all = counts_;
+  for (session* s : sessions_)
+    all.leave(s->core().stats(), true);
+  metrics m;
+  m.connections = sessions_.size();
+  m.opened = all.opened;
+  m.not_opened = all.not_opened;
+  m.closed = all.closed;
+  m.messages_received = all.gone.messages_in;
+  m.messages_sent = all.gone.messages_out;
+  m.bytes_received = all.gone.bytes_in;
+  m.bytes_sent = all.gone.bytes_out;
+  if (meter_) m.times = meter_->all;
+  return m;
+}
+
 // With its mailbox, so that handlers that are called at the very end find their connections as always.
 void worker::end() {
   const mailbox_visit here(box_);

@@ -8,6 +8,8 @@
 #include <hawser/base/log.h>
 #include <hawser/core/connection.h>
 #include <hawser/core/opcode.h>
+#include <hawser/core/statistics.h>
+#include <hawser/ws/metrics.h>
 
 #include <array>
 #include <chrono>
@@ -27,6 +29,22 @@ class meter;
 
 /// Whether `name` can name a topic: 1 to 255 bytes (D10).
 constexpr bool names_topic(std::string_view name) noexcept { return !name.empty() && name.size() <= 255; }
+
+/// What a loop counts of connections that come and go. What is there is added when somebody asks.
+struct loop_counts {
+  std::uint64_t opened = 0;
+  std::uint64_t not_opened = 0;
+  std::array<std::uint64_t, 8> closed{};  // By fault.
+  core::statistics gone;                  // The sums of those that are gone.
+
+  void leave(const core::statistics& one, bool was_open) noexcept {
+    if (!was_open) ++not_opened;
+    gone.bytes_in += one.bytes_in;
+    gone.bytes_out += one.bytes_out;
+    gone.messages_in += one.messages_in;
+    gone.messages_out += one.messages_out;
+  }
+};
 
 /// One subscriber of a topic, and how far it has come in the topic's batch: all that a publication asks about it, so
 /// that many of them are walked through line by line.
@@ -107,6 +125,10 @@ class worker final : public net::dirty {
   /// Null when nothing is measured.
   [[nodiscard]] meter* measures() const noexcept { return meter_.get(); }
 
+  [[nodiscard]] loop_counts& counts() noexcept { return counts_; }
+  /// All that was counted and measured on this loop.
+  [[nodiscard]] metrics collect() const;
+
   /// What handlers throw is told to `how` as well, when it is not empty.
   void report_to(function<void(const failure&)> how) { report_ = std::move(how); }
   /// A handler threw.
@@ -172,6 +194,7 @@ class worker final : public net::dirty {
   mailbox& box_;
   admission* door_ = nullptr;
   std::unique_ptr<meter> meter_;
+  loop_counts counts_;
   core::resources resources_;
   union session_memory {
     session_memory* next;

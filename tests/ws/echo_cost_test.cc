@@ -33,8 +33,14 @@ thread_local std::size_t allocations = 0;
 namespace hawser::test {
 namespace {
 
+server_options measuring(bool timings) {
+  server_options options;
+  options.timings = timings;
+  return options;
+}
+
 struct echo_server : running_server {
-  echo_server() {
+  explicit echo_server(bool timings = false) : running_server(measuring(timings)) {
     it().route("/").on_message([](connection c, const message& m) { c.send(m); });
     start();
   }
@@ -93,12 +99,10 @@ TEST(echo_cost, connections_cost_a_receive_and_a_send_each_however_many_there_ar
   EXPECT_EQ(cost.sends, 200U);
 }
 
-// Nothing that happens often allocates: not the receive, not the handler's call, not the send.
-TEST(echo_cost, a_message_allocates_nothing_in_steady_state) {
-#if !defined(HAWSER_COUNTS_ALLOCATIONS)
-  GTEST_SKIP() << "this build has an operator new of its own";
-#endif
-  echo_server server;
+// What an echo of each size allocates on the loop's thread, measured or not.
+void expect_no_allocations(bool timings) {
+  SCOPED_TRACE(timings ? "timings on" : "timings off");
+  echo_server server(timings);
   raw_peer peer(server.at());
   peer.upgrade();
   const auto allocated = [&] { return on_loop(server.it(), [](worker&) { return allocations; }); };
@@ -117,6 +121,15 @@ TEST(echo_cost, a_message_allocates_nothing_in_steady_state) {
     }
     EXPECT_EQ(least, 0U) << "in a hundred messages";
   }
+}
+
+// Nothing that happens often allocates: not the receive, not the handler's call, not the send.
+TEST(echo_cost, a_message_allocates_nothing_in_steady_state) {
+#if !defined(HAWSER_COUNTS_ALLOCATIONS)
+  GTEST_SKIP() << "this build has an operator new of its own";
+#endif
+  for (const bool timings : {false, true})
+    expect_no_allocations(timings);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <hawser/ws/failure.h>
 #include <hawser/ws/handshake.h>
 #include <hawser/ws/message.h>
+#include <hawser/ws/metrics.h>
 #include <hawser/ws/options.h>
 
 #include <memory>
@@ -76,6 +77,11 @@ class HAWSER_API client {
   /// The connection of the current attempt; a closed handle when there is none. Any thread.
   [[nodiscard]] connection current() const noexcept;
 
+  /// What was counted, and with `client_options::timings` measured, in all its runs. Any thread: in a handler it
+  /// answers at once, elsewhere it asks the loop and waits for the answer, so not while a handler waits for this
+  /// thread.
+  [[nodiscard]] hawser::metrics metrics() const;
+
  private:
   friend struct client_access;
   struct state;
@@ -111,6 +117,10 @@ class HAWSER_API blocking_connection {
 
   /// How it ended, in words for a person: "closed: 1000 (normal), reason". Empty while it is up.
   [[nodiscard]] std::string farewell() const;
+
+  /// Where its time went: see ws/timings.h. Also after the end. Errors: `not_kept` when the options did not say
+  /// `timings`, `read_timeout`.
+  [[nodiscard]] result<hawser::timings> timings(ticks timeout = std::chrono::seconds(30)) const;
 
   /// The thread-safe handle.
   [[nodiscard]] connection handle() const noexcept;

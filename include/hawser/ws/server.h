@@ -10,6 +10,7 @@
 #include <hawser/ws/failure.h>
 #include <hawser/ws/handshake.h>
 #include <hawser/ws/message.h>
+#include <hawser/ws/metrics.h>
 #include <hawser/ws/options.h>
 
 #include <cstdint>
@@ -104,6 +105,14 @@ class HAWSER_API server {
 
   /// Connections open or opening now. Any thread.
   [[nodiscard]] std::size_t connections() const noexcept;
+
+  /// What all loops count, and with `server_options::timings` what they measure. Asks each loop and waits for its
+  /// answer, so not while a handler waits for this thread. Before and after `run` it answers at once. Any thread but
+  /// those of the loops. Errors: `wrong_thread` in a handler: use the other one.
+  [[nodiscard]] result<hawser::metrics> metrics() const;
+  /// The same without waiting: `done` is called later, on one of the loops, once. Not at all when the server ends
+  /// before. Any thread while it runs.
+  void metrics(function<void(const hawser::metrics&)> done) const;
 
  private:
   friend struct server_access;

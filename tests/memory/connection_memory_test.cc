@@ -202,7 +202,9 @@ class crowd {
 class connection_memory : public ::testing::Test {
  protected:
   // Otherwise it depends on what was freed before whether a large piece is rounded up to whole pages.
-  static void SetUpTestSuite() { mallopt(M_MMAP_THRESHOLD, 32 << 20); }
+  static void SetUpTestSuite() {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);  // NOLINT(concurrency-mt-unsafe): there is one thread yet
+  }
   [[nodiscard]] double idle() const { return says["session"] + says["place"]; }
   const model says;
 };

@@ -17,14 +17,37 @@ struct fast_path {
   /// Shorter payloads are copied behind their header, which costs less than a reference to them.
   static constexpr std::size_t copy_below = 2048;
 
+  /// A short whole message, where it was received.
+  struct whole {
+    byte_span payload;
+    opcode op;
+  };
+
+  /// What `take_or_find` came to.
+  enum class found : std::uint8_t { whole, event, nothing };
+
+  /// `connection::next`, with the usual message told by `message` instead of an event.
+  static found take_or_find(connection& c, whole& message, kind& event) {
+    if (c.in_hot_state_ && c.res_->turn_ == &c) {
+      if (c.res_->in_.empty()) return found::nothing;  // Hot: nothing is half-way and no stage has work.
+      if (take(c, *c.res_, message)) return found::whole;
+    }
+    event = c.next_slow();
+    return event == kind::none ? found::nothing : found::event;
+  }
+
   /// `connection::next`.
   static kind next(connection& c) {
-    if (c.in_hot_state_ && c.res_->turn_ == &c) {
-      if (c.res_->in_.empty()) return kind::none;  // Hot: nothing is half-way and no stage has work.
-      const kind k = take(c, *c.res_);
-      if (k != kind::none) return k;
-    }
-    return c.next_slow();
+    whole message;
+    kind event = kind::none;
+    if (take_or_find(c, message, event) != found::whole) return event;
+    core::event& e = c.res_->event_;
+    e.payload = message.payload;
+    e.owner = nullptr;
+    e.first_byte = e.last_byte = c.res_->now_;
+    e.op = message.op;
+    e.first = e.fin = true;
+    return c.settings_->in_parts ? kind::part : kind::message;
   }
 
   /// Puts a message into this turn's block. False: not taken, for any reason; the long way is to be asked.
@@ -56,7 +79,15 @@ struct fast_path {
     const std::size_t header = write_frame_header(to, static_cast<std::uint8_t>(0x80U | first), size);
     c.out_.commit_block(c.res_->block_, header + size);
     ++c.messages_out_;
-    if (size > 0) std::memcpy(to + header, payload.data(), size);
+    copy(to + header, payload.data(), size);
+  }
+
+  /// The frames of this turn when they lie in one piece; else empty.
+  static byte_view one_piece(const connection& c) noexcept { return c.out_.one_piece(c.res_->block_); }
+  /// All of it has been taken by the system.
+  static void one_piece_sent(connection& c, std::size_t size) noexcept {
+    c.bytes_out_ += size;
+    c.out_.one_piece_sent(c.res_->block_);
   }
 
   /// True while nothing is half-way that could want a time or a place of its own: neither `deadline` nor
@@ -68,24 +99,24 @@ struct fast_path {
  private:
   // A final frame of text or binary, complete, below 64 KiB, masked as it must be, within the limits, that every stage
   // lets be. RFC 6455, 5.2.
-  static kind take(connection& c, resources& shared) {
+  static bool take(connection& c, resources& shared, whole& message) {
     const byte_span in = shared.in_;
-    if (in.size() < 2) return kind::none;
+    if (in.size() < 2) return false;
     const bool masked = c.side_ == role::server;
     const auto* p = reinterpret_cast<const std::uint8_t*>(in.data());
     const unsigned op = p[0] ^ 0x80U;
-    if (op - 1 > 1 || (p[1] >> 7 != 0) != masked) return kind::none;
+    if (op - 1 > 1 || (p[1] >> 7 != 0) != masked) return false;
     std::size_t length = p[1] & 0x7FU;
     std::size_t header = masked ? 6 : 2;
     if (length >= 126) {
-      if (length == 127 || in.size() < 4) return kind::none;
+      if (length == 127 || in.size() < 4) return false;
       length = std::size_t{p[2]} << 8 | p[3];
-      if (length < 126) return kind::none;
+      if (length < 126) return false;
       header += 2;
     }
     const limits& most = c.settings_->bounds;
-    if (in.size() < header + length || length > most.max_message || length > most.max_frame) return kind::none;
-    if ((c.in_opcodes_ >> op & 1U) != 0 && !c.stages_let_be(header, length)) return kind::none;
+    if (in.size() < header + length || length > most.max_message || length > most.max_frame) return false;
+    if ((c.in_opcodes_ >> op & 1U) != 0 && !c.stages_let_be(header, length)) return false;
     const byte_span payload{in.data() + header, length};
     if (masked) {
       std::uint32_t key;
@@ -95,16 +126,17 @@ struct fast_path {
     shared.in_ = {payload.data() + length, in.size() - header - length};
     if (op == static_cast<unsigned>(opcode::text) && !valid_utf8(payload)) {
       c.end(errc::bad_utf8, close_code::invalid_payload, {});
-      return kind::none;
+      return false;
     }
     ++c.messages_in_;
-    event& e = shared.event_;
-    e.payload = payload;
-    e.owner = nullptr;
-    e.first_byte = e.last_byte = shared.now_;
-    e.op = static_cast<opcode>(op);
-    e.first = e.fin = true;
-    return c.settings_->in_parts ? kind::part : kind::message;
+    message = {payload, static_cast<opcode>(op)};
+    return true;
+  }
+
+  // A short copy needs no call. With a key of 0 what masks, copies.
+  static void copy(std::byte* to, const std::byte* from, std::size_t n) noexcept {
+    if (n < detail::wide_mask_size) return detail::mask_short(to, from, n, 0);
+    std::memcpy(to, from, n);
   }
 };
 

@@ -69,18 +69,8 @@ write_result failed_write(std::size_t done) noexcept {
   return {done, false, errc_of(errno)};
 }
 
-write_result send_one(const hot_calls& system, int fd, byte_view chunk, call_counts& calls) noexcept {
-  for (;;) {
-    const ssize_t n = system.send(fd, chunk.data(), chunk.size(), MSG_NOSIGNAL);
-    ++calls.sends;
-    if (n >= 0) return {static_cast<std::size_t>(n), static_cast<std::size_t>(n) < chunk.size(), errc::ok};
-    if (errno != EINTR) return failed_write(0);
-  }
-}
-
-// Apart, so that its 16 KiB of stack do not push the usual write out of the lines that are warm.
-[[gnu::noinline]] write_result send_many(const hot_calls& system, int fd, std::span<const byte_view> chunks,
-                                         call_counts& calls) noexcept {
+write_result send_many(const hot_calls& system, int fd, std::span<const byte_view> chunks,
+                       call_counts& calls) noexcept {
   std::array<iovec, IOV_MAX> parts;
   write_result all;
   while (!chunks.empty()) {
@@ -127,6 +117,30 @@ epoll_driver::epoll_driver(loop& owner)
 
 epoll_driver::~epoll_driver() = default;
 
+inline void epoll_driver::receive(stream& s) {
+  const byte_span area = owner_.receive_area();
+  const ssize_t n = system_.receive(handle_of(s), area.data(), area.size());
+  ++calls_.receives;
+  if (n > 0) [[likely]]
+    s.on_received(area.first(static_cast<std::size_t>(n)));
+  else
+    end_reading(s, n);
+}
+
+// A tag of nothing belongs to a stream that was closed earlier in this batch.
+inline void epoll_driver::deliver(const epoll_event& event) {
+  const std::uint64_t tag = event.data.u64;
+  const std::uint64_t target = tag & ~tag_bits;
+  if (target == 0) return;
+  if ((tag & listener_tag) != 0) return reinterpret_cast<epoll_listener*>(target)->on_ready();
+  stream& s = *reinterpret_cast<stream*>(target);
+  // Nearly always: bytes for one that waits for nothing else.
+  const bool plain = event.events == EPOLLIN && (state_of(s) & (reading | connecting | armed)) == reading;
+  if (!plain) return dispatch(s, event.events);
+  receive(s);
+  if ((state_of(s) & reading) == 0) relax(s);
+}
+
 bool epoll_driver::wait(tick deadline) {
   const int timeout = broken_.empty() ? milliseconds_until(deadline, owner_.now()) : 0;
   event_count_ = system_.wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout);
@@ -151,17 +165,6 @@ void epoll_driver::wake() noexcept {
   if (::write(wake_.get(), &one, sizeof one) < 0) return;
 }
 
-// A tag of nothing belongs to a stream that was closed earlier in this batch.
-void epoll_driver::deliver(const epoll_event& event) {
-  const std::uint64_t tag = event.data.u64;
-  const std::uint64_t target = tag & ~tag_bits;
-  if (target == 0) return;
-  if ((tag & listener_tag) != 0)
-    reinterpret_cast<epoll_listener*>(target)->on_ready();
-  else
-    dispatch(*reinterpret_cast<stream*>(target), event.events);
-}
-
 // Reading first: the answer to what came then leaves together with what waited for room, and a peer's last words are
 // heard before the error that follows them.
 void epoll_driver::dispatch(stream& s, std::uint32_t events) {
@@ -181,16 +184,6 @@ void epoll_driver::dispatch(stream& s, std::uint32_t events) {
     }
   }
   if (events != EPOLLIN || (state & reading) == 0) relax(s);
-}
-
-void epoll_driver::receive(stream& s) {
-  const byte_span area = owner_.receive_area();
-  const ssize_t n = system_.receive(handle_of(s), area.data(), area.size());
-  ++calls_.receives;
-  if (n > 0)
-    s.on_received(area.first(static_cast<std::size_t>(n)));
-  else
-    end_reading(s, n);
 }
 
 void epoll_driver::receive_into(stream& s) {
@@ -298,8 +291,19 @@ epoll_driver::armed_read epoll_driver::disarm(stream& s) noexcept {
 }
 
 write_result epoll_driver::write(stream& s, std::span<const byte_view> chunks) {
-  write_result r = chunks.size() == 1 ? send_one(system_, handle_of(s), chunks[0], calls_)
-                                      : send_many(system_, handle_of(s), chunks, calls_);
+  if (chunks.size() == 1) {
+    const ssize_t n = system_.send(handle_of(s), chunks[0].data(), chunks[0].size(), MSG_NOSIGNAL);
+    ++calls_.sends;
+    const auto done = static_cast<std::size_t>(n);
+    if (done == chunks[0].size()) [[likely]]
+      return {done, false, errc::ok};
+    if (n >= 0) return after_send(s, {done, true, errc::ok});
+    if (errno != EINTR) return after_send(s, failed_write(0));
+  }
+  return after_send(s, send_many(system_, handle_of(s), chunks, calls_));
+}
+
+write_result epoll_driver::after_send(stream& s, write_result r) {
   if (!r.pending) return r;
   state_of(s) |= pending;
   if (watch(s)) return r;

@@ -17,7 +17,7 @@
 HAWSER_BEGIN
 namespace net {
 
-class epoll_driver final : public driver {
+class alignas(64) epoll_driver final : public driver {
  public:
   explicit epoll_driver(loop& owner);
   ~epoll_driver() override;
@@ -62,6 +62,7 @@ class epoll_driver final : public driver {
 
   void deliver(const epoll_event& event);
   void dispatch(stream& s, std::uint32_t events);
+  write_result after_send(stream& s, write_result r);
   void receive(stream& s);
   void receive_into(stream& s);
   void end_reading(stream& s, ssize_t result);
@@ -80,6 +81,9 @@ class epoll_driver final : public driver {
 
   loop& owner_;
   hot_calls system_;
+  bool listener_stopped_ = false;
+  int next_event_ = 0;
+  int event_count_ = 0;
   unique_fd epoll_;
   unique_fd wake_;
   unique_fd spare_;  // Given up for a moment when descriptors run out, to answer one more peer.
@@ -87,9 +91,6 @@ class epoll_driver final : public driver {
   std::vector<std::uint32_t> free_armed_;
   std::vector<stream*> broken_;  // The system refused to watch them; they hear of it in the next batch.
   std::vector<std::unique_ptr<epoll_listener>> listeners_;
-  bool listener_stopped_ = false;
-  int next_event_ = 0;
-  int event_count_ = 0;
   std::array<epoll_event, 1024> events_;  // Not initialised: the system fills it.
 };
 

@@ -1,8 +1,5 @@
 #include "net/hot_calls.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <cstdlib>
 
 HAWSER_BEGIN
@@ -23,27 +20,6 @@ constexpr bool sanitized = false;
 
 // NOLINTNEXTLINE(concurrency-mt-unsafe): read, never kept
 hot_calls::hot_calls() noexcept : direct_(!sanitized && std::getenv("LD_PRELOAD") == nullptr) {}
-
-ssize_t hot_calls::receive(int fd, void* to, std::size_t size) const noexcept {
-#if defined(SYS_recvfrom)
-  if (direct_) return ::syscall(SYS_recvfrom, fd, to, size, 0, nullptr, nullptr);
-#endif
-  return ::recv(fd, to, size, 0);
-}
-
-ssize_t hot_calls::send(int fd, const void* from, std::size_t size, int flags) const noexcept {
-#if defined(SYS_sendto)
-  if (direct_) return ::syscall(SYS_sendto, fd, from, size, flags, nullptr, 0);
-#endif
-  return ::send(fd, from, size, flags);
-}
-
-ssize_t hot_calls::send(int fd, const msghdr& message, int flags) const noexcept {
-#if defined(SYS_sendmsg)
-  if (direct_) return ::syscall(SYS_sendmsg, fd, &message, flags);
-#endif
-  return ::sendmsg(fd, &message, flags);
-}
 
 int hot_calls::wait(int fd, epoll_event* events, int size, int timeout_ms) const noexcept {
 #if defined(SYS_epoll_pwait)

@@ -6,6 +6,8 @@
 #include <hawser/base/config.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstddef>
 
@@ -19,9 +21,27 @@ class hot_calls {
   /// such as a network stack in user space; and in builds with a sanitizer, which know the calls by their names only.
   hot_calls() noexcept;
 
-  ssize_t receive(int fd, void* to, std::size_t size) const noexcept;
-  ssize_t send(int fd, const void* from, std::size_t size, int flags) const noexcept;
-  ssize_t send(int fd, const msghdr& message, int flags) const noexcept;
+  ssize_t receive(int fd, void* to, std::size_t size) const noexcept {
+#if defined(SYS_recvfrom)
+    if (direct_) return ::syscall(SYS_recvfrom, fd, to, size, 0, nullptr, nullptr);
+#endif
+    return ::recv(fd, to, size, 0);
+  }
+
+  ssize_t send(int fd, const void* from, std::size_t size, int flags) const noexcept {
+#if defined(SYS_sendto)
+    if (direct_) return ::syscall(SYS_sendto, fd, from, size, flags, nullptr, 0);
+#endif
+    return ::send(fd, from, size, flags);
+  }
+
+  ssize_t send(int fd, const msghdr& message, int flags) const noexcept {
+#if defined(SYS_sendmsg)
+    if (direct_) return ::syscall(SYS_sendmsg, fd, &message, flags);
+#endif
+    return ::sendmsg(fd, &message, flags);
+  }
+
   int wait(int fd, epoll_event* events, int size, int timeout_ms) const noexcept;
 
  private:

@@ -65,6 +65,7 @@ loop::loop(const loop_options& options)
   std::size_t room = options.receive_area + area_headroom;
   area_ = {static_cast<std::byte*>(std::align(area_headroom, options.receive_area, start, room)), options.receive_area};
   driver_ = options.make_driver(*this);
+  io_ = driver_.get();
 }
 
 result<std::unique_ptr<loop>> loop::create(const loop_options& options) {

@@ -135,7 +135,7 @@ class HAWSER_API loop {
   /// Reads the clock again: after a call of the user's that may have taken long. Drivers do after each wait.
   tick refresh_now() noexcept { return now_ = clock_->now(); }
 
-  [[nodiscard]] driver& io() noexcept { return *driver_; }
+  [[nodiscard]] driver& io() noexcept { return *io_; }
   [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
   [[nodiscard]] buffer_pool& pool() noexcept { return pool_; }
   [[nodiscard]] random_source& random() noexcept { return *random_; }
@@ -174,14 +174,16 @@ class HAWSER_API loop {
   void answer_bells();
   void end_batch();
 
-  clock_source own_clock_;
+  // What every turn needs, in one line.
+  alignas(64) clock_source own_clock_;
   clock_source* clock_;
   tick now_;
+  driver* io_ = nullptr;  // `driver_`
+  byte_span area_;
   dirty_link* first_dirty_ = nullptr;
   dirty_link* last_dirty_ = nullptr;
   mortal* dead_ = nullptr;
   std::unique_ptr<std::byte[]> memory_;
-  byte_span area_;
   buffer_pool pool_;
   timer_wheel timers_;
   system_random own_random_;

@@ -47,6 +47,34 @@ void session::silence() noexcept {
   handlers_ = &nobody;
 }
 
+// ---- the turn
+
+inline void session::begin_turn() {
+  in_turn_ = true;
+  core_.begin_turn();
+}
+
+// What most turns have to send, one piece that the system takes whole, needs no more than this.
+inline void session::flush_turn() {
+  const byte_view piece = core::fast_path::one_piece(core_);
+  if (piece.empty() || write_pending_ || torn_ || timed_ || phase_ == phase::dead) return flush();
+  const net::write_result r = worker_->loop().io().write(*this, {&piece, 1});
+  if (r.done == piece.size()) return core::fast_path::one_piece_sent(core_, r.done);
+  note_sent(r.done);
+  note_write(r);
+  flush();
+}
+
+// Everything that one completion caused goes out at once; then the loop's block is free for the next connection.
+inline void session::finish_turn() {
+  flush_turn();
+  if (phase_ == phase::dead) return;
+  core_.end_turn();
+  in_turn_ = false;
+  // `established` has set the deadline, and nothing has moved it.
+  if (phase_ != phase::open || !core::fast_path::settled(core_) || !scheduled()) settle_turn();
+}
+
 // ---- opening
 
 void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
@@ -270,22 +298,12 @@ void session::time_came(tick now) {
   finish_turn();
 }
 
-// ---- the turn
+// ---- the turn, at length
 
-void session::begin_turn() {
-  in_turn_ = true;
-  core_.begin_turn();
-}
-
-// Everything that one completion caused goes out at once; then the loop's block is free for the next connection.
-void session::finish_turn() {
-  flush();
-  if (phase_ == phase::dead) return;
-  core_.end_turn();
-  in_turn_ = false;
+// What a turn may have changed for the turns to come.
+void session::settle_turn() {
   if (phase_ != phase::open) return after_flush();
-  // `established` or `write_failed` has set the deadline, and nothing has moved it.
-  if ((core::fast_path::settled(core_) || write_error_ != errc::ok) && scheduled()) return;
+  if (write_error_ != errc::ok && scheduled()) return;  // `write_failed` has set the deadline.
   net::loop& loop = worker_->loop();
   std::size_t offset = 0;
   std::size_t room = 0;
@@ -307,7 +325,16 @@ void session::call(const Handler& h, Args&&... args) {
   }
 }
 
-inline void session::deliver_message(core::event& e) {
+inline void session::deliver_message(const core::fast_path::whole& w) {
+  message m;
+  m.payload_ = w.payload;
+  m.pool_ = &worker_->loop().pool();
+  m.first_byte_ = m.last_byte_ = worker_->loop().now();
+  m.op_ = w.op;
+  call(handlers_->message, handle(), std::as_const(m));
+}
+
+void session::deliver_message(const core::event& e) {
   message m;
   m.payload_ = e.payload;
   m.lent_owner_ = e.owner;
@@ -321,16 +348,19 @@ inline void session::deliver_message(core::event& e) {
 }
 
 void session::pump() {
-  const speaking mine(worker_->box(), *this);
+  using found = core::fast_path::found;
+  const speaking mine(*this);
   if (timed_) [[unlikely]] {
     pump_measured();
     if (phase_ != phase::open) return;
   }
-  for (core::kind k; (k = core::fast_path::next(core_)) != core::kind::none;) {
-    if (k == core::kind::message) {
-      deliver_message(core_.current());
+  core::fast_path::whole whole;
+  core::kind event = core::kind::none;
+  for (found what; (what = core::fast_path::take_or_find(core_, whole, event)) != found::nothing;) {
+    if (what == found::whole) {
+      deliver_message(whole);
     } else {
-      deliver(k);
+      deliver(event);
       // What was sent was flushed in time; the answers to pings were not.
       if (core_.pending() >= core::turn_block::flush_at) flush();
     }

@@ -150,7 +150,7 @@ class session final : public net::stream {
   }
   /// The same, when it is the one whose messages are being delivered; else null.
   static session* speaker(connection c) noexcept {
-    session* s = current_mailbox != nullptr ? current_mailbox->speaker : nullptr;
+    session* s = current_speaker;
     return s != nullptr && s->handle() == c && s->phase_ != phase::dead ? s : nullptr;
   }
   /// The handle that `connection::id` gave the number of.
@@ -199,16 +199,15 @@ class session final : public net::stream {
     }
   };
 
-  // Makes a session its loop's speaker while it lives.
+  // Makes a session this thread's speaker while it lives.
   class speaking {
    public:
-    speaking(mailbox& box, session& who) noexcept : box_(box), outer_(std::exchange(box.speaker, &who)) {}
-    ~speaking() { box_.speaker = outer_; }
+    explicit speaking(session& who) noexcept : outer_(std::exchange(current_speaker, &who)) {}
+    ~speaking() { current_speaker = outer_; }
     speaking(const speaking&) = delete;
     speaking& operator=(const speaking&) = delete;
 
    private:
-    mailbox& box_;
     session* outer_;
   };
 
@@ -224,13 +223,16 @@ class session final : public net::stream {
   void on_batch_end();  // From the worker, for a marked session.
   extras& need_extras();
   void begin_turn();
-  void finish_turn();
+  inline void finish_turn();
+  void settle_turn();
   void pump();
   void keep_unconsumed();
   void deliver(core::kind k);
-  inline void deliver_message(core::event& e);
+  void deliver_message(const core::event& e);
+  inline void deliver_message(const core::fast_path::whole& m);
   void deliver_closed(const core::event& e);
   void go_on_reading(buffer& kept);
+  inline void flush_turn();
   void flush();
   void write_out();
   void note_write(const net::write_result& r);
@@ -307,17 +309,17 @@ class session final : public net::stream {
   bool in_turn_ : 1 = false;
   bool marked_ : 1 = false;
   bool paused_ : 1 = false;
-  bool reading_held_ : 1 = false;  // The driver was told to stop reading.
   bool write_pending_ : 1 = false;
+  bool torn_ : 1 = false;          // Bytes that were to be sent are lost: nothing can follow them.
+  bool timed_ : 1 = false;         // There are times in `extras_`.
+  bool reading_held_ : 1 = false;  // The driver was told to stop reading.
   bool drain_wanted_ : 1 = false;
   bool part_refused_ : 1 = false;  // It waits for the system alone: what waits behind its message waits for it.
   bool full_ : 1 = false;          // The slot says so to other threads.
   bool fin_sent_ : 1 = false;
   bool was_open_ : 1 = false;
   bool ended_here_ : 1 = false;
-  bool torn_ : 1 = false;     // Bytes that were to be sent are lost: nothing can follow them.
   bool end_now_ : 1 = false;  // Terminated while its end was being told.
-  bool timed_ : 1 = false;    // There are times in `extras_`.
   core::connection core_;
 };
 

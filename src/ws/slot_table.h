@@ -82,10 +82,6 @@ class mailbox {
 
   [[nodiscard]] budget& published() noexcept { return published_; }
 
-  /// The session whose messages are being delivered, or null: what its handlers send is found without the table. The
-  /// loop's thread.
-  session* speaker = nullptr;
-
   /// While it serves no loop: the next one that does not. Guarded by the table.
   mailbox* next_free = nullptr;
 
@@ -101,16 +97,26 @@ class mailbox {
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a thread has one loop at most
 inline constinit thread_local mailbox* current_mailbox __attribute__((tls_model("initial-exec"))) = nullptr;
 
+/// The session of this thread whose messages are being delivered, or null: what its handlers send is found without the
+/// table.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): as above
+inline constinit thread_local session* current_speaker __attribute__((tls_model("initial-exec"))) = nullptr;
+
 /// Makes a mailbox the current one of this thread while it lives.
 class mailbox_visit {
  public:
-  explicit mailbox_visit(mailbox& box) noexcept : outer_(std::exchange(current_mailbox, &box)) {}
-  ~mailbox_visit() { current_mailbox = outer_; }
+  explicit mailbox_visit(mailbox& box) noexcept
+      : outer_(std::exchange(current_mailbox, &box)), speaker_(std::exchange(current_speaker, nullptr)) {}
+  ~mailbox_visit() {
+    current_mailbox = outer_;
+    current_speaker = speaker_;
+  }
   mailbox_visit(const mailbox_visit&) = delete;
   mailbox_visit& operator=(const mailbox_visit&) = delete;
 
  private:
   mailbox* outer_;
+  session* speaker_;
 };
 
 /// Takes a mailbox for a new loop; gives it back when the loop has gone.

@@ -74,7 +74,7 @@ struct subscription {
   std::size_t place = 0;  // In `to->subscribers`.
 };
 
-class worker final : public net::dirty {
+class alignas(64) worker final : public net::dirty {
  public:
   /// `loop` must outlive the worker.
   explicit worker(net::loop& on);
@@ -191,11 +191,12 @@ class worker final : public net::dirty {
   bool admit_line(log_level level);
 
   net::loop& loop_;
+  std::vector<topic*> touched_topics_;  // Asked about by every message that is sent.
   mailbox& box_;
+  core::resources resources_;
   admission* door_ = nullptr;
   std::unique_ptr<meter> meter_;
   loop_counts counts_;
-  core::resources resources_;
   union session_memory {
     session_memory* next;
   };
@@ -208,7 +209,6 @@ class worker final : public net::dirty {
   std::vector<session*> marked_now_;  // Being worked off.
   topic_map topics_;
   std::vector<topic*> dirty_topics_;
-  std::vector<topic*> touched_topics_;
   std::vector<worker*> siblings_;
   function<void()> when_empty_;
   function<void(const failure&)> report_;

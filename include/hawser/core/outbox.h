@@ -37,6 +37,7 @@ class HAWSER_API turn_block {
     byte_view bytes;
     buffer owner;  // Empty: a view that dies with the turn.
   };
+  outbox* holder_ = nullptr;
   std::unique_ptr<std::byte[]> bytes_;
   std::size_t size_ = 0;
   std::size_t referenced_ = 0;  // Bytes behind all references.
@@ -45,7 +46,6 @@ class HAWSER_API turn_block {
   std::vector<reference> references_;
   std::vector<byte_view> gathered_;
   byte_view whole_;  // `gathered_` where there is no reference.
-  outbox* holder_ = nullptr;
 };
 
 /// The bytes of one connection that are still to be sent, in order, and the control lane that may overtake them at a
@@ -119,6 +119,14 @@ class HAWSER_API outbox {
     if (block.holder_ == this && n == pending(block)) return reset(block);
     sent_part(block, pool, n);
   }
+
+  /// What `gather` gives when it is all of this turn's bytes, in one chunk; else empty. Then, when the system has taken
+  /// it whole, `one_piece_sent`.
+  [[nodiscard]] byte_view one_piece(const turn_block& block) const noexcept {
+    if (block.holder_ != this || block.referenced_ != 0) return {};
+    return {block.bytes_.get() + block.sent_, block.size_ - block.sent_};
+  }
+  void one_piece_sent(turn_block& block) noexcept { block.size_ = block.raw_ = block.sent_ = 0; }
 
   /// Bytes to be sent: in the block, when it is ours, and in the backlog.
   [[nodiscard]] std::size_t pending(const turn_block& block) const noexcept {

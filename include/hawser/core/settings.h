@@ -14,13 +14,13 @@ struct limits {
   std::uint64_t max_message =
       std::uint64_t{1} << 20;  ///< Received, after all extensions, exact to the byte; over it 1009. Clients: 16 MiB.
   std::uint64_t max_frame = std::uint64_t{1} << 62;  ///< Received frame; over it 1009. `max_message` holds as well.
+  std::uint64_t max_outgoing_frame = std::uint64_t{1} << 62;  ///< Longer messages are sent in frames of this size.
   std::uint32_t max_fragments = 1024;  ///< Frames of one message, empty ones included; over it 1008. 0: like 1.
   /// Score of pointless frames (not final and under 16 bytes, or a pong that nobody asked for), decaying by 10 a
   /// second; at it 1008. 0, like 1: the first such frame ends the connection.
   std::uint32_t max_glitches = 1000;
-  std::uint64_t max_outgoing_frame = std::uint64_t{1} << 62;  ///< Longer messages are sent in frames of this size.
-  std::size_t write_soft = std::size_t{64} << 10;             ///< Backlog at which `send` answers `would_block`.
-  std::size_t write_resume = std::size_t{16} << 10;           ///< Backlog at which `on_drain` comes.
+  std::size_t write_soft = std::size_t{64} << 10;    ///< Backlog at which `send` answers `would_block`.
+  std::size_t write_resume = std::size_t{16} << 10;  ///< Backlog at which `on_drain` comes.
   std::size_t write_hard = std::size_t{1}
                            << 20;  ///< Backlog at which a subscriber that does not read is closed with 1013.
   std::uint64_t min_rate = 1024;   ///< Bytes a second that an unfinished message must keep up ...
@@ -41,8 +41,9 @@ inline constexpr ticks no_keepalive = ticks::max();
 
 namespace core {
 
-/// What a connection obeys. Shared by many connections; must outlive them and not change.
-struct settings {
+/// What a connection obeys. Shared by many connections; must outlive them and not change. Every message asks for the
+/// first limits: they share a line.
+struct alignas(64) settings {
   limits bounds;
   keepalive alive;
   ticks close_timeout = std::chrono::seconds(5);  ///< How long the peer may take to answer our close.

@@ -82,7 +82,7 @@ class scripted {
     if (w_->input->below(4) != 3) static_cast<void>(c.forward(way, h, std::move(body)));
     act(c);
   }
-  void retained(direction, const head&, buffer body, context& c) { look(body.view()), act(c); }
+  void retained(direction, const head&, const buffer& body, context& c) { look(body.view()), act(c); }
   void prefix(direction, byte_span edge, context& c) { std::ranges::fill(edge, std::byte{3}), act(c); }
   void suffix(direction, byte_span edge, context& c) { std::ranges::fill(edge, std::byte{4}), act(c); }
   void done(direction, context& c) {

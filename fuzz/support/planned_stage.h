@@ -68,7 +68,7 @@ class planned_stage {
     passed('w', way, body.view(), true);
     said('f', c.forward(way, h, std::move(body)));
   }
-  void retained(direction way, const head&, buffer body, context&) { passed('r', way, body.view(), true); }
+  void retained(direction way, const head&, const buffer& body, context&) { passed('r', way, body.view(), true); }
   void prefix(direction way, byte_span edge, context&) { mark('p', way, edge); }
   void suffix(direction way, byte_span edge, context&) { mark('s', way, edge); }
   void done(direction way, context&) { said('d', static_cast<int>(way)); }

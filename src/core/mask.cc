@@ -70,6 +70,7 @@ simd_level best_level() noexcept {
 // Stands for the kernel until the first call, or `use_masking`, has chosen one.
 void choose_and_mask(std::byte* out, const std::byte* in, std::size_t n, std::uint32_t key) noexcept;
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the machine is chosen for once a process
 constinit std::atomic<mask_kernel> chosen{choose_and_mask};
 
 void choose() noexcept {

@@ -61,6 +61,7 @@ TEST_F(simd, the_levels_are_those_of_the_processor) {
 
 // The best one, unless HAWSER_SIMD names another. 512-bit registers are worth it from VBMI on.
 TEST_F(simd, the_level_that_is_asked_for_is_in_use) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   const char* asked = std::getenv("HAWSER_SIMD");
   const char* best = __builtin_cpu_supports("avx512vbmi") != 0 ? "avx512"
                      : __builtin_cpu_supports("avx2") != 0     ? "avx2"

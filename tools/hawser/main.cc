@@ -132,6 +132,7 @@ void open_standard_streams() {
 // HAWSER_SIMD chooses the registers that masking and the check of UTF-8 use. False, after a line about it: this machine
 // has no such level.
 bool choose_simd() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   const char* level = std::getenv("HAWSER_SIMD");
   if (level == nullptr || *level == '\0' || hawser::core::use_simd(level) == hawser::errc::ok) return true;
   std::cerr << "hawser: HAWSER_SIMD=" << level << ": this machine has " << hawser::core::simd_here() << '\n';

@@ -10,6 +10,7 @@ using hawser::errc;
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   const char* level = std::getenv("HAWSER_SIMD");
   if (level != nullptr && *level != '\0' && hawser::core::use_simd(level) != errc::ok) {
     std::fprintf(stderr, "HAWSER_SIMD=%s: this machine has %s\n", level, hawser::core::simd_here().c_str());

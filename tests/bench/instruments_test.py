@@ -315,7 +315,7 @@ class ReportTest(unittest.TestCase):
         self.file, self.page = pathlib.Path(folder.name, "json"), pathlib.Path(folder.name, "page.md")
 
     def write(self, kind, rows, *sides):
-        self.file.write_text(json.dumps({"kind": kind, "rows": rows, "sides": dict.fromkeys(sides, ""), "samples": [],
+        self.file.write_text(json.dumps({"kind": kind, "rows": rows, "sides": dict.fromkeys(sides, ""), "samples": [1],
                                          "circumstances": self.CIRCUMSTANCES}))
 
     def test_comparison_gives_others_by_their_ratio(self):
@@ -329,6 +329,13 @@ class ReportTest(unittest.TestCase):
         samples = GrowthTest.samples(A={1: [4], 10: [60]}, B={1: [4], 10: [40]})
         self.write("growth", growth.rows_of(GrowthTest.SERIES, samples, ["A", "B"]), "A", "B")
         self.assertIn("| 10 B | 40.00 | 60.00 | 1.500 |  | 1.50 | 1.00 |\n", report.tables_of(self.file))
+
+    def test_instructions(self):
+        row = {"series": "s", "label": "10 B", "about": "about it", "figure": 600.0, "base": 40.0, "growth": 1.5, "base_growth": 1}
+        for kind, line in (("growth of instructions", "| 10 B | 40 | 600 | 1.50 | 1.00 |"),
+                           ("instructions", "| about it | 40 | 600 |")):
+            self.write(kind, [row], "A", "B")
+            self.assertIn(line, report.tables_of(self.file))
 
     def test_page_keeps_what_is_not_figures(self):
         self.file.write_text('{"g++": {"a-part": 7.0}}')

@@ -159,6 +159,7 @@ struct server::state {
     function<void(const hawser::metrics*)> answered;  // Null: for want of memory there is no answer.
   };
   void ask_loops(std::shared_ptr<question> about) noexcept;
+  void ask(function<void(const hawser::metrics&)> done);
   void silence_all() noexcept;
 };
 
@@ -269,6 +270,14 @@ hawser::route server::route(std::string_view path) {
 
 server& server::page(std::string_view path, std::string_view content_type, std::string_view body) {
   state_->shared.pages[std::string(path)] = {std::string(content_type), std::string(body)};
+  return *this;
+}
+
+server& server::metrics_page(std::string_view path) {
+  state_->shared.metrics_path = path;
+  state_->shared.ask_metrics = [s = state_.get()](function<void(const hawser::metrics&)> done) {
+    s->ask(std::move(done));
+  };
   return *this;
 }
 
@@ -407,18 +416,20 @@ void server::state::ask_loops(std::shared_ptr<question> about) noexcept {
   }
 }
 
-void server::metrics(function<void(const hawser::metrics&)> done) const {
-  auto about = std::make_shared<state::question>();
-  about->answered = [s = state_.get(), done = std::move(done)](const hawser::metrics* all) {
+void server::state::ask(function<void(const hawser::metrics&)> done) {
+  auto about = std::make_shared<question>();
+  about->answered = [this, what = std::move(done)](const hawser::metrics* told) {
     try {
-      if (all != nullptr) done(*all);
+      if (told != nullptr) what(*told);
     } catch (...) {
-      s->units.front().work->log(log_level::error, "what was to be done with the metrics threw");
+      if (loops.log != nullptr) loops.log->write(log_level::error, "what was to be done with the metrics threw");
     }
   };
-  const std::lock_guard guard(state_->lock);
-  if (state_->begun && !state_->over) state_->ask_loops(std::move(about));
+  const std::lock_guard guard(lock);
+  if (begun && !over) ask_loops(std::move(about));
 }
+
+void server::metrics(function<void(const hawser::metrics&)> done) const { state_->ask(std::move(done)); }
 
 result<hawser::metrics> server::metrics() const {
   const std::shared_ptr<state> keep = state_;

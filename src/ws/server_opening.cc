@@ -46,6 +46,7 @@ server_opening::~server_opening() {
 
 void server_opening::on_bytes(session& s, byte_span in) {
   begun_ = true;
+  if (answering_) return;
   std::size_t used = 0;
   switch (parser_.feed(in, used)) {
     case head_parser::state::need_more:
@@ -79,12 +80,25 @@ void server_opening::answer(session& s, byte_span rest) {
 void server_opening::answer_plain(session& s) {
   const http_head& head = parser_.head();
   if (head.method != "GET") return refuse(s, core::refusal_for(errc::http_method));
+  if (!shared_.metrics_path.empty() && path_of(head.target) == shared_.metrics_path) return answer_metrics(s);
   const auto found = shared_.pages.find(path_of(head.target));
   if (found == shared_.pages.end()) {
     const bool route = shared_.find_route(path_of(head.target)) != nullptr;
     return refuse(s, route ? only_websocket() : core::refusal_for(errc::not_found));
   }
   s.refuse(core::page_response(found->second.content_type, found->second.body));
+}
+
+// All loops are asked; the peer may be gone before they have answered.
+void server_opening::answer_metrics(session& s) {
+  answering_ = true;
+  shared_.ask_metrics([c = s.handle()](const metrics& all) {
+    static_cast<void>(session::reach(
+        c, [page = core::page_response("text/plain; version=0.0.4; charset=utf-8", all.prometheus())](session& to) {
+          to.refuse(page);
+          return errc::ok;
+        }));
+  });
 }
 
 void server_opening::upgrade(session& s, const core::upgrade_request& asked, byte_span rest) {

@@ -28,6 +28,8 @@ struct server_shared {
   extension_list extensions;
   std::map<std::string, std::unique_ptr<route_handlers>, std::less<>> routes;
   std::map<std::string, page, std::less<>> pages;
+  std::string metrics_path;  // Empty: there is no such page.
+  function<void(function<void(const metrics&)>)> ask_metrics;
   function<void(const failure&)> on_error;
   std::unique_ptr<admission> door;
 
@@ -47,6 +49,7 @@ class server_opening final : public opening {
  private:
   void answer(session& s, byte_span rest);
   void answer_plain(session& s);
+  void answer_metrics(session& s);
   void upgrade(session& s, const core::upgrade_request& asked, byte_span rest);
   void refuse(session& s, const core::refusal& why);
 
@@ -54,7 +57,8 @@ class server_opening final : public opening {
   const core::server_policy& policy_;
   net::address peer_;
   bool full_;
-  bool begun_ = false;  // Something was asked.
+  bool begun_ = false;      // Something was asked.
+  bool answering_ = false;  // The answer is being gathered.
   head_parser parser_;
 };
 

@@ -1,12 +1,14 @@
 """The tool as its users meet it: one line for each mistake, limits that do what their flags say, Ctrl-C, Unix sockets,
-streams that cannot be written, a terminal.
+streams that cannot be written, a terminal, where the time went.
 
-    command_test.py usage|limits|files|topics|polling|interrupt|unix|simd|streams|terminal HAWSER
+    command_test.py usage|limits|files|topics|polling|timings|interrupt|unix|simd|streams|terminal HAWSER
 """
 
+import http.client
 import os
 import pathlib
 import pty
+import re
 import resource
 import select
 import signal
@@ -21,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "peers"))
 
 from kit import raw, wire  # noqa: E402
+from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
 from kit.children import EchoServer, Program  # noqa: E402
 from kit.registry import expect, expect_equal  # noqa: E402
 
@@ -194,6 +197,50 @@ def polling():
         expect(least <= sleeps <= most, f"a server with {words} slept {sleeps} times during 400 echoes")
         client.close()
         server.stop()
+
+
+# ---- timings
+def page(port, path):
+    """Status, content type and body of a plain GET."""
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=WATCHDOG)
+    asked.request("GET", path)
+    answer = asked.getresponse()
+    return answer.status, answer.getheader("Content-Type"), answer.read().decode()
+
+
+def timings():
+    """connect --timings says four sums with their parts; echo --metrics answers GET /metrics, as Prometheus reads it."""
+    server = EchoServer(HAWSER, "--metrics", "--threads", "2")
+    made = subprocess.run([HAWSER, "connect", "--timings", server.url], input=b"one\ntwo\n", capture_output=True,
+                          timeout=WATCHDOG)
+    expect_equal((made.returncode, made.stdout), (0, b"one\ntwo\n"), "status and output")
+    said = made.stderr.decode().splitlines()
+    span = r"\d+(\.\d+)? (ns|us|ms|s)"
+    for line, wanted in zip(said, (
+            f"hawser: connecting: {span} = request {span} \\(name {span}, TCP {span}\\) \\+ response {span} "
+            f"\\+ acknowledge {span}",
+            f"hawser: receiving: {span} = receive {span} \\+ prepare {span} \\+ confirm {span} .*measured\\)",
+            f"hawser: sending: {span} = prepare {span} \\+ send {span} .*measured\\)",
+            "hawser: errors: none")):
+        expect(re.fullmatch(wanted, line), f"it said {line!r}, not {wanted!r}")
+    expect_equal(len(said), 4, f"how many lines it said: {said}")
+
+    status, kind, text = page(server.port, "/metrics")
+    expect_equal((status, kind), (200, "text/plain; version=0.0.4; charset=utf-8"), "status and type of the page")
+    samples = {(s.name, s.labels.get("part") or s.labels.get("reason"), s.labels.get("le")): s.value
+               for family in text_string_to_metric_families(text) for s in family.samples}
+    expect_equal(samples["hawser_connections_opened_total", None, None], 1, "connections")
+    expect_equal(samples["hawser_messages_received_total", None, None], 2, "messages")
+    expect_equal(samples["hawser_connections_closed_total", "clean", None], 1, "clean ends")
+    expect_equal(samples["hawser_connect_seconds_count", "request", None], 1, "requests that were measured")
+    expect_equal(samples["hawser_receive_seconds_bucket", "confirm", "+Inf"],
+                 samples["hawser_receive_seconds_count", "confirm", None], "the last bucket")
+    expect(0 < samples["hawser_connect_seconds_sum", "request", None] < WATCHDOG, f"the page is {text}")
+    server.stop()
+
+    server = EchoServer(HAWSER)
+    expect_equal(page(server.port, "/metrics")[0], 426, "status without --metrics")
+    server.stop()
 
 
 # ---- interrupt

@@ -335,6 +335,47 @@ TEST(metrics, of_a_server_are_given_later_in_a_handler) {
   EXPECT_EQ(second.text("b").frame().payload, "2");
 }
 
+TEST(metrics, have_a_page_that_asks_all_loops) {
+  server_options options;
+  options.threads = 2;
+  options.close_timeout = 100ms;
+  running_server server(options);
+  server->route("/");
+  server->page("/other", "text/plain", "other");
+  server->metrics_page("/numbers");
+  server.start();
+  const auto get = [&](std::string_view path, std::string_view extra = {}) {
+    raw_peer peer(server.at());
+    peer.send("GET " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + std::string(extra) + "\r\n");
+    return peer.to_end();
+  };
+  raw_peer open(server.at());
+  open.upgrade();
+  for (int i = 0; i < 4; ++i) {
+    const std::string answer = get("/numbers?x=1");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+    EXPECT_NE(answer.find("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), std::string::npos);
+    const exposition_reader read(answer.substr(answer.find("\r\n\r\n") + 4));
+    EXPECT_EQ(read.samples.at("hawser_connections_opened_total"), 1);
+    EXPECT_GE(read.samples.at("hawser_connections"), 2) << "the open one, and the one that asks";
+  }
+  EXPECT_NE(get("/other").find("other"), std::string::npos);
+  EXPECT_TRUE(get("/numbers", "Origin: http://elsewhere.test\r\n").starts_with("HTTP/1.1 403 ")) << "as any page";
+}
+
+// Who asks and is gone, or goes on sending, harms nobody.
+TEST(metrics, have_a_page_that_need_not_be_waited_for) {
+  running_server server;
+  server->metrics_page();
+  server.start();
+  for (int i = 0; i < 20; ++i) {
+    raw_peer peer(server.at());
+    peer.send("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n");
+    if (i % 2 == 0) peer.reset();
+  }
+  EXPECT_TRUE(comes_true(server.it(), [](worker& w) { return w.collect().not_opened == 20; }));
+}
+
 TEST(metrics, of_a_client_are_those_of_all_its_runs) {
   running_server server;
   server->route("/").on_message([](connection c, const message& m) { c.send(m); });

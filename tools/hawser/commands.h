@@ -25,6 +25,7 @@ struct echo_args {
   std::string driver = "auto";
   std::optional<std::uint32_t> busy_poll;  // Microseconds.
   bool broadcast = false;
+  bool metrics = false;
 };
 
 struct connect_args {
@@ -33,6 +34,7 @@ struct connect_args {
   std::vector<std::string> subprotocols;
   std::vector<std::string> extensions;
   bool verbose = false;
+  bool timings = false;
 };
 
 /// Echoes what it receives until SIGINT or SIGTERM.

@@ -4,6 +4,7 @@
 #include "extensions.h"
 #include "target.h"
 #include "terminal.h"
+#include "times.h"
 
 #include <fcntl.h>
 #include <hawser/hawser.h>
@@ -272,6 +273,10 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
   const hawser::result<hawser::close_code> code = ws.close();  // It is over already: this says how.
   const bool good = ended == hawser::errc::closed && code && peaceful(*code);
   if (args.verbose || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
+  if (args.timings)
+    if (const hawser::result<hawser::timings> times = ws.timings())
+      for (const std::string& line : times_in_words(*times))
+        say(line);
   return good && written && all_sent ? done : failed;
 }
 
@@ -280,6 +285,7 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
 int connect(const connect_args& args) {
   hawser::client_options options;
   options.subprotocols = args.subprotocols;
+  options.timings = args.timings;
   hawser::headers headers;
   hawser::extension_list extensions;
   std::string why;

@@ -35,6 +35,7 @@ hawser::server_options options_of(const echo_args& args) {
   if (args.accept_rate) o.accept_rate = *args.accept_rate;
   o.max_per_host_on_loopback = args.max_per_ip.has_value();
   o.accept_rate_on_loopback = args.accept_rate.has_value();
+  o.timings = args.metrics;
   if (args.driver == "epoll") o.io = hawser::driver::epoll;
   if (args.busy_poll) o.busy_poll = std::chrono::microseconds(*args.busy_poll);
   return o;
@@ -98,6 +99,7 @@ int echo_server(const echo_args& args) {
   else
     all.on_message(echo).on_drain(echo_waiting);
   server.page("/", "text/html; charset=utf-8", page);
+  if (args.metrics) server.metrics_page();
   if (args.listen.find("://") != std::string::npos)
     return refuse(args.listen, "write HOST:PORT, such as 127.0.0.1:9001, without ws://", usage);
   const hawser::result<net_address> asked = net_address::parse(args.listen, &why);

@@ -61,6 +61,9 @@ void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* c
   app.add_flag("--broadcast", args.broadcast, "Send each message to all who connected to the same path")
       ->option_text(" ")
       ->excludes(client);
+  app.add_flag("--metrics", args.metrics, "Measure, and answer GET /metrics with text for Prometheus")
+      ->option_text(" ")
+      ->excludes(client);
   takes(app.add_option("--max-per-ip", args.max_per_ip,
                        "Most connections from one address, loopback included (256\nwithout loopback)"),
         "N")
@@ -108,6 +111,7 @@ void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
   add_repeated(app, "--subprotocol", args.subprotocols, "NAME", "Offer this subprotocol");
   describe_extension(app, args.extensions);
   app.add_flag("-v,--verbose", args.verbose, "Say what was negotiated, on standard error");
+  app.add_flag("--timings", args.timings, "Say at the end where the time went, on standard error");
   app.footer("Exit status: 0 after a clean end, 1 after a failure, 2 for a wrong call.");
 }
 

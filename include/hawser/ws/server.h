@@ -77,6 +77,9 @@ class HAWSER_API server {
   /// A page for plain GET requests of `path`.
   server& page(std::string_view path, std::string_view content_type, std::string_view body);
 
+  /// Answers plain GET requests of `path` with `metrics`, as text for Prometheus. Who may connect may read it.
+  server& metrics_page(std::string_view path = "/metrics");
+
   /// Hears of refused handshakes and of handlers that threw, in words.
   server& on_error(function<void(const failure&)> h);
 

@@ -37,6 +37,8 @@ using bench::load_mode;
 using byte_span = std::span<const std::uint8_t>;
 using steady = std::chrono::steady_clock;
 
+constexpr std::string_view handshake_key = "aGF3c2VyIGJlbmNobWFyaw==";
+
 enum exit_status { failed = 1, usage = 2, not_an_echo = 3, protocol_error = 4, stalled = 5 };
 
 [[noreturn]] void fail(exit_status status, const std::string& text) {
@@ -153,6 +155,7 @@ class generator {
 
   void resolve();
   void prepare_requests();
+  [[nodiscard]] std::string request_of(const std::string& path) const;
   void prepare_batch();
   void verify();
   void run_messages();
@@ -213,17 +216,17 @@ void generator::resolve() {
 }
 
 void generator::prepare_requests() {
-  constexpr std::string_view key = "aGF3c2VyIGJlbmNobWFyaw==";
+  for (unsigned i = 0; i < options_.topics; ++i)
+    requests_.push_back(request_of(options_.path + (options_.topics > 1 ? std::to_string(i) : "")));
+  accept_ = bench::accept_key(handshake_key);
+}
+
+std::string generator::request_of(const std::string& path) const {
   const bool literal_v6 = options_.host.find(':') != std::string::npos;
   const std::string host = literal_v6 ? "[" + options_.host + "]" : options_.host;
-  for (unsigned i = 0; i < options_.topics; ++i) {
-    const std::string path = options_.path + (options_.topics > 1 ? std::to_string(i) : "");
-    requests_.push_back(
-        "GET " + path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options_.port) +
-        "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
-        std::string(key) + "\r\n\r\n");
-  }
-  accept_ = bench::accept_key(key);
+  return "GET " + path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options_.port) +
+         "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
+         std::string(handshake_key) + "\r\n\r\n";
 }
 
 void generator::prepare_batch() {

@@ -315,15 +315,20 @@ class ReportTest(unittest.TestCase):
         self.file, self.page = pathlib.Path(folder.name, "json"), pathlib.Path(folder.name, "page.md")
 
     def write(self, kind, rows, *sides):
-        self.file.write_text(json.dumps({"kind": kind, "rows": rows, "sides": dict.fromkeys(sides, ""), "samples": [1],
+        self.file.write_text(json.dumps({"kind": kind, "rows": rows, "sides": dict.fromkeys(sides, "server"), "samples": [1],
                                          "circumstances": self.CIRCUMSTANCES}))
 
     def test_comparison_gives_others_by_their_ratio(self):
         workload = run.Workload("w", "about it", "", bar=1.5)
-        figures = {"ours": [2.0] * 6, "rival": [3.0] * 6, "base": [1.0] * 6}
+        figures = {"ours": [2.0] * 6, "rival": [3.0] * 6, "floor": [1.0] * 6}
         self.write("comparison", list(run.summaries(workload, figures)), *figures)
         self.assertEqual(report.tables_of(self.file).splitlines()[2],
                          "| about it | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 | 1.5 **over** | 3.00 |")
+
+    def test_two_servers_of_ours_have_no_bar(self):
+        figures = {"A": [2.0] * 6, "B": [1.0] * 6}
+        self.write("comparison", list(run.summaries(run.Workload("w", "about it", "", bar=1.5), figures)), *figures)
+        self.assertIn("| about it | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 |\n\nA: `server`", report.tables_of(self.file))
 
     def test_growth(self):
         samples = GrowthTest.samples(A={1: [4], 10: [60]}, B={1: [4], 10: [40]})

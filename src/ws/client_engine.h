@@ -96,7 +96,7 @@ class client_engine final : private net::timed, private net::bell {
   void time_opening(connection_times& t) const noexcept;
   void end_outage(connection c) noexcept;
   void begin_outage(connection c);
-  void note_failed_opening(tick told_from) noexcept;
+  void note_failed_opening(tick known) noexcept;
   template <class Handler, class... Args>
   void call(const Handler& h, Args&&... args);
 

@@ -158,7 +158,7 @@ struct server::state {
     hawser::metrics sum;
     function<void(const hawser::metrics*)> answered;  // Null: for want of memory there is no answer.
   };
-  void ask_loops(std::shared_ptr<question> about) noexcept;
+  void ask_loops(const std::shared_ptr<question>& about) noexcept;
   void ask(function<void(const hawser::metrics&)> done);
   void silence_all() noexcept;
 };
@@ -402,7 +402,7 @@ hawser::metrics server::state::collect_here() const {
 }
 
 // One loop after the other, so that none waits for another.
-void server::state::ask_loops(std::shared_ptr<question> about) noexcept {
+void server::state::ask_loops(const std::shared_ptr<question>& about) noexcept {
   try {
     units[about->next].work->box().post([this, about] {
       about->sum.merge(units[about->next].work->collect());
@@ -426,7 +426,7 @@ void server::state::ask(function<void(const hawser::metrics&)> done) {
     }
   };
   const std::lock_guard guard(lock);
-  if (begun && !over) ask_loops(std::move(about));
+  if (begun && !over) ask_loops(about);
 }
 
 void server::metrics(function<void(const hawser::metrics&)> done) const { state_->ask(std::move(done)); }

@@ -496,10 +496,14 @@ void session::note_sent(std::size_t n) {
 void session::write_frames(const buffer& frames, std::size_t from, std::uint32_t messages) {
   guarded([&] {
     const byte_view bytes = frames.view().subspan(from);
+    if (timed_) [[unlikely]]
+      begin_frames(bytes.size());
     const net::write_result r = worker_->loop().io().write(*this, {&bytes, 1});
     torn_ = true;
     core_.frames_written(frames, from, r.done, messages);
     torn_ = false;
+    if (timed_) [[unlikely]]
+      end_write();
     note_write(r);
   });
 }

@@ -291,6 +291,7 @@ class session final : public net::stream {
   void pump_measured();
   void flush_measured();
   void begin_write(tick asked, tick ready) noexcept;
+  void begin_frames(std::size_t size) noexcept;
   void end_write() noexcept;
   void note_error() noexcept;
   void note_error_told() noexcept;

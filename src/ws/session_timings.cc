@@ -114,8 +114,17 @@ void session::begin_write(tick asked, tick ready) noexcept {
   t.preparing = span_of(asked, t.write_began);
 }
 
+// Of a topic: nothing waits in front of them.
+void session::begin_frames(std::size_t size) noexcept {
+  connection_times& t = *extras_->times;
+  t.write_began = worker_->measures()->now();
+  t.write_until = core_.bytes_out() + size;
+  t.preparing = span_of(worker_->loop().now(), t.write_began);
+}
+
 void session::end_write() noexcept {
   connection_times& t = *extras_->times;
+  t.messages_seen = core_.messages_out();
   const bool sent = t.write_began != no_deadline && core_.bytes_out() >= t.write_until;
   const bool shaken = t.handshake_until != 0 && core_.bytes_out() >= t.handshake_until;
   if (!sent && !shaken) return;

@@ -267,6 +267,38 @@ TEST(timings, of_what_is_sent_leave_control_frames_out) {
   EXPECT_EQ(of(s).send.send.count, 0U);
 }
 
+TEST(timings, of_what_is_sent_are_those_of_publications_too) {
+  timed_loop l;
+  l.handlers.connect = [](connection c, const handshake&) { EXPECT_EQ(c.subscribe("topic"), errc::ok); };
+  l.handlers.message = [&](connection c, const message& m) {
+    l.clock.advance(5ms);
+    EXPECT_EQ(c.publish("topic", m), errc::ok);
+  };
+  const auto [from, from_peer] = l.open();
+  const auto [to, to_peer] = l.open();
+  l.driver().script.write_size = [&] {
+    l.clock.advance(3ms);
+    return std::size_t{100'000};
+  };
+  l.put(from_peer, text_frame("x"));
+  EXPECT_EQ(of(from).send.send.count, 0U);
+  EXPECT_EQ(of(to).send.send.count, 1U);
+  EXPECT_EQ(of(to).send.prepare.last, 5ms);
+  EXPECT_EQ(of(to).send.send.last, 3ms);
+  EXPECT_EQ(to->handle().ping(), errc::ok);
+  l.turn();
+  EXPECT_EQ(of(to).send.send.count, 1U) << "what follows is no message";
+  l.driver().script.room = 0;
+  l.take(to_peer);
+  l.put(from_peer, text_frame(std::string(300'000, 'x')));
+  EXPECT_EQ(of(to).send.send.count, 1U) << "it waits for the system";
+  l.clock.advance(50ms);
+  l.driver().script.room = std::size_t{1} << 20;
+  l.take(to_peer);
+  EXPECT_EQ(of(to).send.send.count, 2U);
+  EXPECT_GE(*of(to).send.send.last, 50ms);
+}
+
 // ---- t_error, a server's view
 
 TEST(timings, of_an_error_are_detect_and_handle) {

@@ -82,8 +82,8 @@ struct fast_path {
     copy(to + header, payload.data(), size);
   }
 
-  /// The frames of this turn when they lie in one piece; else empty.
-  static byte_view one_piece(const connection& c) noexcept { return c.out_.one_piece(c.res_->block_); }
+  /// The frames of this turn when they lie in one piece; else null.
+  static const byte_view* one_piece(connection& c) noexcept { return c.out_.one_piece(c.res_->block_); }
   /// All of it has been taken by the system.
   static void one_piece_sent(connection& c, std::size_t size) noexcept {
     c.bytes_out_ += size;
@@ -102,14 +102,14 @@ struct fast_path {
   static bool take(connection& c, resources& shared, whole& message) {
     const byte_span in = shared.in_;
     if (in.size() < 2) return false;
-    const bool masked = c.side_ == role::server;
+    const unsigned masked = c.side_ == role::server ? 1 : 0;
     const auto* p = reinterpret_cast<const std::uint8_t*>(in.data());
     const unsigned op = p[0] ^ 0x80U;
-    if (op - 1 > 1 || (p[1] >> 7 != 0) != masked) return false;
-    std::size_t length = p[1] & 0x7FU;
-    std::size_t header = masked ? 6 : 2;
-    if (length >= 126) {
-      if (length == 127 || in.size() < 4) return false;
+    std::size_t length = p[1] ^ masked << 7;
+    std::size_t header = 2 + 4 * masked;
+    if (op - 1 > 1 || length > 126) return false;  // Also when the mask bit is not what it must be.
+    if (length == 126) {
+      if (in.size() < 4) return false;
       length = std::size_t{p[2]} << 8 | p[3];
       if (length < 126) return false;
       header += 2;
@@ -118,7 +118,7 @@ struct fast_path {
     if (in.size() < header + length || length > most.max_message || length > most.max_frame) return false;
     if ((c.in_opcodes_ >> op & 1U) != 0 && !c.stages_let_be(header, length)) return false;
     const byte_span payload{in.data() + header, length};
-    if (masked) {
+    if (masked != 0) {
       std::uint32_t key;
       std::memcpy(&key, payload.data() - sizeof key, sizeof key);
       mask(payload, key);

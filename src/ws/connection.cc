@@ -36,8 +36,14 @@ errc connection::send(std::string_view text) const {
 errc connection::send(byte_view data) const { return send_bytes(*this, opcode::binary, data); }
 
 errc connection::send(const message& m) const {
+  session* s = session::speaker(*this);
+  // Whole text was checked when it came.
+  if (s != nullptr && m.first_ && m.last_ && s->send_at_once(m.op_, m.payload_)) return errc::ok;
+  return send_slow(m);
+}
+
+errc connection::send_slow(const message& m) const {
   if (!m.may_be_sent()) return errc::invalid_utf8;
-  if (session* s = session::speaker(*this); s != nullptr && s->send_at_once(m.op_, m.payload_)) return errc::ok;
   if (session* s = session::here(*this)) return s->send(m);
   return send_bytes(*this, m.op_, m.payload_);
 }

@@ -56,10 +56,10 @@ inline void session::begin_turn() {
 
 // What most turns have to send, one piece that the system takes whole, needs no more than this.
 inline void session::flush_turn() {
-  const byte_view piece = core::fast_path::one_piece(core_);
-  if (piece.empty() || write_pending_ || torn_ || timed_ || phase_ == phase::dead) return flush();
-  const net::write_result r = worker_->loop().io().write(*this, {&piece, 1});
-  if (r.done == piece.size()) return core::fast_path::one_piece_sent(core_, r.done);
+  const byte_view* piece = core::fast_path::one_piece(core_);
+  if (piece == nullptr || write_pending_ || torn_ || timed_ || phase_ == phase::dead) return flush();
+  const net::write_result r = worker_->loop().io().write(*this, {piece, 1});
+  if (r.done == piece->size()) return core::fast_path::one_piece_sent(core_, r.done);
   note_sent(r.done);
   note_write(r);
   flush();
@@ -200,6 +200,16 @@ void session::no_memory() noexcept {
 
 // ---- from the stream
 
+inline void session::received(byte_span bytes) {
+  if (phase_ == phase::open) {
+    begin_turn();
+    core_.receive(bytes, worker_->loop().now());
+    pump();
+    return finish_turn();
+  }
+  received_before(bytes);
+}
+
 void session::on_received(byte_span bytes) {
   guarded([&] { received(bytes); });
 }
@@ -230,14 +240,7 @@ void session::on_batch_end() {
   guarded([&] { turn_at_batch_end(); });
 }
 
-void session::received(byte_span bytes) {
-  if (phase_ == phase::open) {
-    begin_turn();
-    core_.receive(bytes, worker_->loop().now());
-    pump();
-    finish_turn();
-    return;
-  }
+void session::received_before(byte_span bytes) {
   if (phase_ != phase::opening) return;  // Lingering: what still comes is of no interest.
   extras_->how->on_bytes(*this, bytes);
   if (phase_ != phase::opening) forget_opening();
@@ -314,7 +317,7 @@ void session::settle_turn() {
 
 // Calls a handler; one that throws closes this connection with 1011 and harms nothing else.
 template <class Handler, class... Args>
-void session::call(const Handler& h, Args&&... args) {
+inline void session::call(const Handler& h, Args&&... args) {
   if (!h) return;
   try {
     h(std::forward<Args>(args)...);

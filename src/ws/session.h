@@ -274,7 +274,8 @@ class session final : public net::stream {
   }
   void fail_without_memory() noexcept;
   void no_memory() noexcept;
-  void received(byte_span bytes);
+  inline void received(byte_span bytes);
+  void received_before(byte_span bytes);
   void received_into(std::size_t n);
   void ended();
   void broke(errc what);

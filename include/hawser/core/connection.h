@@ -50,7 +50,8 @@ class HAWSER_API resources {
   friend struct fast_path;
   void end_input() noexcept {
     if (held_) held_ = {};
-    in_ = lent_ = {};
+    in_ = {};
+    lent_ = {};
     turn_ = nullptr;
   }
 
@@ -138,7 +139,8 @@ class HAWSER_API connection {
   /// Bytes that were received before and waited: as `receive`, but counted already.
   void receive_again(byte_span in, tick now) noexcept {
     res_->turn_ = this;
-    res_->in_ = res_->lent_ = in;
+    res_->in_ = in;  // One by one: a copy in memory of what was just written would have to wait for it.
+    res_->lent_ = in;
     res_->now_ = now;
   }
   /// When the middle of a large message is awaited: where its next bytes should be put. Empty otherwise: use `receive`.

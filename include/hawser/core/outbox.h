@@ -43,9 +43,9 @@ class HAWSER_API turn_block {
   std::size_t referenced_ = 0;  // Bytes behind all references.
   std::size_t raw_ = 0;         // Bytes at the front that are not frames.
   std::size_t sent_ = 0;        // Bytes at the front that the system has taken.
+  byte_view whole_;             // `gathered_` where there is no reference.
   std::vector<reference> references_;
   std::vector<byte_view> gathered_;
-  byte_view whole_;  // `gathered_` where there is no reference.
 };
 
 /// The bytes of one connection that are still to be sent, in order, and the control lane that may overtake them at a
@@ -120,11 +120,12 @@ class HAWSER_API outbox {
     sent_part(block, pool, n);
   }
 
-  /// What `gather` gives when it is all of this turn's bytes, in one chunk; else empty. Then, when the system has taken
+  /// The one chunk of `gather`, when it is all that this turn has to send; else null. Then, when the system has taken
   /// it whole, `one_piece_sent`.
-  [[nodiscard]] byte_view one_piece(const turn_block& block) const noexcept {
-    if (block.holder_ != this || block.referenced_ != 0) return {};
-    return {block.bytes_.get() + block.sent_, block.size_ - block.sent_};
+  [[nodiscard]] const byte_view* one_piece(turn_block& block) const noexcept {
+    if (block.holder_ != this || block.referenced_ != 0 || block.size_ == block.sent_) return nullptr;
+    block.whole_ = {block.bytes_.get() + block.sent_, block.size_ - block.sent_};
+    return &block.whole_;
   }
   void one_piece_sent(turn_block& block) noexcept { block.size_ = block.raw_ = block.sent_ = 0; }
 

@@ -135,6 +135,7 @@ class HAWSER_API connection {
     static constexpr char tag = 0;
     return &tag;
   }
+  errc send_slow(const message& m) const;
   errc set_data(void* object, const void* tag, void (*destroy)(void*)) const;
   void* find_data(const void* tag) const noexcept;
 

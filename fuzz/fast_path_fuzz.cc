@@ -66,7 +66,9 @@ constexpr std::array at_any_time{reaction::ping,  reaction::send, reaction::part
 /// One of the two.
 struct side {
   side(role which, const core::settings& obey, loop_parts& shared)
-      : parts(shared), core(parts.shared, obey, which, clock_start) {}
+      : parts(shared),
+        core(parts.shared, obey, which, clock_start),
+        neighbour(parts.shared, obey, which, clock_start) {}
 
   void attach(const std::vector<stage_plan>& plans) {
     std::vector<core::agreed_extension> agreed;
@@ -79,9 +81,10 @@ struct side {
   std::string log;  // Of the stages.
   loop_parts& parts;
   core::connection core;
-  byte_string input;  // This turn's.
-  byte_string rest;   // What a turn that stopped early left.
-  core::event seen;   // The last event.
+  core::connection neighbour;  // On the same loop.
+  byte_string input;           // This turn's.
+  byte_string rest;            // What a turn that stopped early left.
+  core::event seen;            // The last event.
 };
 
 core::settings read_settings(tape& input, unsigned options) {
@@ -137,7 +140,7 @@ class pair_of_sides {
         obey_(read_settings(input, options)),
         fast_(which(), obey_, fast_loop()),
         plain_(which(), obey_, plain_loop()),
-        writer_(which() == role::server ? role::client : role::server) {
+        writer_(other_role()) {
     std::vector<stage_plan> plans;
     for (std::size_t n = input.below(4); n > 0; --n)
       plans.push_back(stage_plan::read(input, 4U >> plans.size()));
@@ -165,6 +168,8 @@ class pair_of_sides {
 
   /// Many frames of one byte only take long.
   [[nodiscard]] std::size_t longest() const { return obey_.bounds.max_outgoing_frame < 100 ? 300 : SIZE_MAX; }
+
+  [[nodiscard]] role other_role() const { return which() == role::server ? role::client : role::server; }
 
   template <class Call>
   void both(Call&& call) {
@@ -206,7 +211,10 @@ class pair_of_sides {
           send(what);
         break;
       case 10:
-        turn([](side&) {}, [&] { call(input_->pick(at_any_time)); });
+        if (what >= 0x80)
+          in_turn_of_neighbour(what);
+        else
+          turn([](side&) {}, [&] { call(input_->pick(at_any_time)); });
         break;
       case 11:
         appetite_ = what >= 0x80 ? SIZE_MAX : input_->next();
@@ -415,6 +423,35 @@ class pair_of_sides {
       require(asked_ == no_deadline || now >= asked_, "the deadline of a settled connection has not come nearer");
     }
     asked_ = now;
+  }
+
+  // What happens to a connection while the loop's block and input are another one's.
+  void in_turn_of_neighbour(std::uint8_t how) {
+    const byte_string wire = frame_writer(other_role()).text("not for you").text("nor is this").take();
+    byte_string inputs[] = {wire, wire};
+    both([](side& s) { s.neighbour.begin_turn(); });
+    fast_.neighbour.receive(inputs[0], now_);
+    plain_.neighbour.receive(inputs[1], now_);
+    next_of_neighbour();
+    send(how);
+    stopped_ = false;
+    drain();
+    keep_rest();
+    while (next_of_neighbour() != core::kind::none) {
+    }
+    require(fast_.neighbour.pending() == plain_.neighbour.pending(), "the same of the neighbour waits to be sent");
+    both([](side& s) {
+      s.neighbour.sent(s.neighbour.pending());
+      s.neighbour.end_turn();
+    });
+    same();
+  }
+  core::kind next_of_neighbour() {
+    const core::kind found = core::fast_path::next(fast_.neighbour);
+    require(found == core::plain_path::next(plain_.neighbour), "both find the same event of the neighbour");
+    if (found != core::kind::none)
+      require(same_bytes(fast_.neighbour.current().payload, plain_.neighbour.current().payload), "the same payload");
+    return found;
   }
 
   // ---- the user

@@ -573,9 +573,9 @@ class pair_of_sides {
       const byte_string offered = gathered(fast_);
       require(same_bytes(offered, gathered(plain_)), "the same bytes go out");
       const std::size_t n = std::min(offered.size(), appetite_);
-      const byte_view piece = core::fast_path::one_piece(fast_.core);
-      require(piece.empty() || same_bytes(offered, piece), "one piece is all that there is");
-      if ((options_ & as_session) != 0 && piece.size() == n && n > 0)
+      const byte_view* piece = core::fast_path::one_piece(fast_.core);
+      require(piece == nullptr || same_bytes(offered, *piece), "one piece is all that there is");
+      if ((options_ & as_session) != 0 && piece != nullptr && piece->size() == n)
         core::fast_path::one_piece_sent(fast_.core, n);
       else
         fast_.core.sent(n);

@@ -57,7 +57,9 @@ inline void session::begin_turn() {
 // What most turns have to send, one piece that the system takes whole, needs no more than this.
 inline void session::flush_turn() {
   const byte_view* piece = core::fast_path::one_piece(core_);
-  if (piece == nullptr || write_pending_ || torn_ || timed_ || phase_ == phase::dead) return flush();
+  if (piece == nullptr || write_pending_ || torn_ || phase_ == phase::dead) return flush();
+  if (timed_) [[unlikely]]
+    return flush_piece_measured(*piece);
   const net::write_result r = worker_->loop().io().write(*this, {piece, 1});
   if (r.done == piece->size()) return core::fast_path::one_piece_sent(core_, r.done);
   note_sent(r.done);
@@ -370,6 +372,37 @@ void session::pump() {
     if (phase_ != phase::open) return;
   }
   if (paused_) keep_unconsumed();
+}
+
+// Of the messages of a turn the first one is measured; those behind it go their usual way.
+void session::pump_measured() {
+  using found = core::fast_path::found;
+  meter& m = *worker_->measures();
+  m.all_done = no_deadline;
+  core::fast_path::whole whole;
+  core::kind event = core::kind::none;
+  for (found what; (what = core::fast_path::take_or_find(core_, whole, event)) != found::nothing;) {
+    const core::event& e = core_.current();
+    const bool ends_message = event == core::kind::message || (event == core::kind::part && e.fin);
+    if (what == found::event && !ends_message) {
+      deliver(event);
+      if (core_.pending() >= core::turn_block::flush_at) flush();
+      if (phase_ != phase::open) return;
+      continue;
+    }
+    const tick first = what == found::whole ? worker_->loop().now() : e.first_byte;
+    const tick last = what == found::whole ? first : e.last_byte;
+    const tick called = m.handler_began = m.now();
+    what == found::whole ? deliver_message(whole) : deliver(event);
+    const tick returned = note_received(first, last, called);
+    if (phase_ != phase::open) return;
+    what = core::fast_path::take_or_find(core_, whole, event);
+    if (what == found::nothing)
+      m.all_done = returned;
+    else
+      what == found::whole ? deliver_message(whole) : deliver(event);
+    return;
+  }
 }
 
 // Receiving was paused by a handler: what this turn has received and not worked in waits here.

@@ -229,7 +229,7 @@ class session final : public net::stream {
   void keep_unconsumed();
   void deliver(core::kind k);
   void deliver_message(const core::event& e);
-  inline void deliver_message(const core::fast_path::whole& m);
+  inline void deliver_message(const core::fast_path::whole& w);
   void deliver_closed(const core::event& e);
   void go_on_reading(buffer& kept);
   inline void flush_turn();
@@ -291,6 +291,9 @@ class session final : public net::stream {
   void note_opened() noexcept;
   void pump_measured();
   void flush_measured();
+  void flush_piece_measured(byte_view piece);
+  void begin_flush() noexcept;
+  tick note_received(tick first, tick last, tick called) noexcept;
   void begin_write(tick asked, tick ready) noexcept;
   void begin_frames(std::size_t size) noexcept;
   void end_write() noexcept;

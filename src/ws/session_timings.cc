@@ -59,48 +59,46 @@ void session::note_opened() noexcept {
 
 // ---- t_receive
 
-// Of the messages of a turn the first one is measured; the others go their usual way.
-void session::pump_measured() {
+// The handler was called then, and has returned: when is given back.
+tick session::note_received(tick first, tick last, tick called) noexcept {
   meter& m = *worker_->measures();
-  m.all_done = no_deadline;
-  for (core::kind k; (k = core::fast_path::next(core_)) != core::kind::none;) {
-    const core::event& e = core_.current();
-    if (k != core::kind::message && !(k == core::kind::part && e.fin)) {
-      deliver(k);
-      if (core_.pending() >= core::turn_block::flush_at) flush();
-      if (phase_ != phase::open) return;
-      continue;
-    }
-    timings::receiving& sums = extras_->times->so_far.receive;
-    const tick came = e.last_byte;
-    const ticks coming = span_of(e.first_byte, came);
-    const tick called = m.handler_began = m.now();
-    deliver(k);
-    const tick returned = m.now();
-    measure(sums.receive, m.all.receive.receive, coming);
-    measure(sums.prepare, m.all.receive.prepare, span_of(came, called));
-    measure(sums.confirm, m.all.receive.confirm, span_of(called, returned));
-    if (phase_ != phase::open) return;
-    k = core::fast_path::next(core_);
-    if (k == core::kind::none)
-      m.all_done = returned;
-    else
-      deliver(k);
-    return;
-  }
+  timings::receiving& sums = extras_->times->so_far.receive;
+  const tick returned = m.now();
+  measure(sums.receive, m.all.receive.receive, span_of(first, last));
+  measure(sums.prepare, m.all.receive.prepare, span_of(last, called));
+  measure(sums.confirm, m.all.receive.confirm, span_of(called, returned));
+  return returned;
 }
 
 // ---- t_send
 
 void session::flush_measured() {
+  begin_flush();
+  write_out();
+  end_write();
+}
+
+// All that is to be sent, in one piece.
+void session::flush_piece_measured(byte_view piece) {
+  begin_flush();
+  const net::write_result r = worker_->loop().io().write(*this, {&piece, 1});
+  if (r.done == piece.size()) {
+    core::fast_path::one_piece_sent(core_, r.done);
+    return end_write();
+  }
+  note_sent(r.done);
+  note_write(r);
+  write_out();
+  end_write();
+}
+
+void session::begin_flush() noexcept {
   meter& m = *worker_->measures();
   const tick ready = std::exchange(m.all_done, no_deadline);
   tick asked = m.handler_began;
   if (in_turn_) m.handler_began = no_deadline;
   if (asked == no_deadline) asked = worker_->loop().now();
   begin_write(asked, ready);
-  write_out();
-  end_write();
 }
 
 // What leaves in one go is measured by its first message, from when it was asked for. What joins it while it waits for

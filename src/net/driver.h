@@ -81,6 +81,7 @@ struct listen_options {
   int backlog = 4096;
   bool reuse_port = false;         ///< Several loops listen on one port; the system spreads connections.
   bool replace_unix_path = false;  ///< Remove a stale socket file first.
+  ticks user_timeout{};            ///< What `set_user_timeout` would do to each connection; zero: nothing.
 };
 
 /// How often the system was asked for what. Counted always: a sum costs nothing beside a system call.

@@ -378,11 +378,7 @@ void epoll_driver::forget_events(const void* target) noexcept {
   }
 }
 
-void epoll_driver::set_user_timeout(stream& s, ticks after) noexcept {
-  const auto wanted = std::chrono::ceil<std::chrono::milliseconds>(after).count();
-  const auto value = static_cast<unsigned>(std::clamp<decltype(wanted)>(wanted, 0, std::numeric_limits<int>::max()));
-  ::setsockopt(handle_of(s), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
-}
+void epoll_driver::set_user_timeout(stream& s, ticks after) noexcept { net::set_user_timeout(handle_of(s), after); }
 
 std::size_t epoll_driver::unsent(const stream& s) const noexcept {
   int bytes = 0;

@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <limits>
 #include <string>
 
 HAWSER_BEGIN
@@ -66,6 +69,8 @@ errc make_listener(const address& on, const listen_options& options, unique_fd& 
   if (is_ip(on)) {
     set_option(made.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     if (options.reuse_port && !set_option(made.get(), SOL_SOCKET, SO_REUSEPORT, 1)) return errc_of(errno);
+    // What is accepted inherits it.
+    if (options.user_timeout > ticks::zero()) set_user_timeout(made.get(), options.user_timeout);
     // [::] stands for all addresses, whatever the machine's default is.
     if (on.family() == address::kind::ipv6) set_option(made.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
   }
@@ -75,6 +80,12 @@ errc make_listener(const address& on, const listen_options& options, unique_fd& 
   bound = local_address_of(made.get());
   out = std::move(made);
   return errc::ok;
+}
+
+void set_user_timeout(int fd, ticks after) noexcept {
+  const auto wanted = std::chrono::ceil<std::chrono::milliseconds>(after).count();
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+             static_cast<int>(std::clamp<decltype(wanted)>(wanted, 0, std::numeric_limits<int>::max())));
 }
 
 address local_address_of(int fd) noexcept {

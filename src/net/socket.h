@@ -38,6 +38,9 @@ unique_fd make_socket(const address& a) noexcept;
 /// A listening socket, and in `bound` the address with the port that was chosen. What it accepts inherits its options.
 errc make_listener(const address& on, const listen_options& options, unique_fd& out, address& bound) noexcept;
 
+/// TCP_USER_TIMEOUT, in whole milliseconds, rounded up.
+void set_user_timeout(int fd, ticks after) noexcept;
+
 /// The two ends of a connected socket; `kind::none` when there is none.
 address local_address_of(int fd) noexcept;
 address remote_address_of(int fd) noexcept;

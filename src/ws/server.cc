@@ -309,6 +309,7 @@ result<net::address> server::listen_on(const net::address& at) {
   if (const result<void> fine = core::check_server_policy(policy); !fine) return fine.error();
   net::listen_options how;
   how.reuse_port = tcp && state_->units.size() > 1;
+  how.user_timeout = system_patience(state_->shared.settings.alive);
   how.replace_unix_path = true;  // What a server that was killed left behind; never one that somebody listens on.
   net::address bound = at;
   std::size_t listening = 0;

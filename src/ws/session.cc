@@ -16,12 +16,6 @@ namespace {
 // After a failed write: how long what the peer sent before may take to come out of the system.
 constexpr ticks last_words_time = std::chrono::seconds(1);
 
-// How long the system may hold bytes that the peer does not acknowledge: a little longer than a pong may take, so that
-// the keepalive, which knows more, judges first.
-constexpr ticks dead_after(ticks pong_timeout) noexcept {
-  return pong_timeout > ticks::max() / 2 ? ticks::max() : pong_timeout + pong_timeout / 2;
-}
-
 }  // namespace
 
 session::session(worker& w, role side, const core::settings& obey, route_handlers& handlers)
@@ -85,8 +79,9 @@ void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
   if (worker_->measures() != nullptr) begin_times();
   io.adopt(*this, handle);
   io.start_reading(*this);
-  const keepalive& alive = core_.obeys().alive;
-  if (alive.ping_interval < no_keepalive / 2) io.set_user_timeout(*this, dead_after(alive.pong_timeout));
+  // What a server accepts has it from the listening socket.
+  const ticks patience = system_patience(core_.obeys().alive);
+  if (core_.side() == role::client && patience > ticks::zero()) io.set_user_timeout(*this, patience);
   worker_->loop().timers().schedule(*this, deadline);
 }
 
@@ -456,6 +451,7 @@ void session::deliver_closed(const core::event& e) {
 
 void session::tell_error(errc error, std::string_view text) {
   const bool thrown = error == errc::handler_threw;
+  if (!handlers_->error && !timed_ && (thrown || !worker_->logs())) return;
   const failure what(error, thrown && extras_ && !extras_->thrown.empty() ? extras_->thrown : text);
   if (!thrown) worker_->log(log_level::info, what.what());
   if (timed_) note_error();

@@ -40,6 +40,13 @@ struct route_handlers {
   std::vector<std::string> subprotocols;
 };
 
+/// How long the system may hold bytes that the peer does not acknowledge: a little longer than a pong may take, so that
+/// the keepalive, which knows more, judges first. Zero without keepalive: as long as the system likes.
+constexpr ticks system_patience(const keepalive& alive) noexcept {
+  if (alive.ping_interval >= no_keepalive / 2) return ticks::zero();
+  return alive.pong_timeout > ticks::max() / 2 ? ticks::max() : alive.pong_timeout + alive.pong_timeout / 2;
+}
+
 /// The opening handshake of a session: from the first byte until `session::established` or `session::refuse`.
 class opening {
  public:

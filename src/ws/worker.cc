@@ -78,7 +78,7 @@ void worker::report(const failure& what) noexcept {
 }
 
 void worker::log(log_level level, std::string_view line) noexcept {
-  if (loop_.log() == nullptr || muted_) return;
+  if (!logs()) return;
   try {
     if (admit_line(level)) loop_.log()->write(level, detail::one_line(line));
   } catch (const std::bad_alloc&) {

@@ -133,6 +133,7 @@ class alignas(64) worker final : public net::dirty {
   void report_to(function<void(const failure&)> how) { report_ = std::move(how); }
   /// A handler threw.
   void report(const failure& what) noexcept;
+  [[nodiscard]] bool logs() const noexcept { return loop_.log() != nullptr && !muted_; }
   /// Writes a line, if there is a log: at most `most_lines` of one level a second.
   void log(log_level level, std::string_view line) noexcept;
 

@@ -189,7 +189,9 @@ TEST(epoll_driver, a_short_pause_costs_no_call) {
 TEST(epoll_driver, sockets_are_nonblocking_closed_on_exec_and_without_delay) {
   auto l = make_loop();
   keeper server(*l);
-  const address bound = server.listen(parsed("127.0.0.1:0"));
+  listen_options patience;
+  patience.user_timeout = 20s;
+  const address bound = server.listen(parsed("127.0.0.1:0"), patience);
   recorder client(*l);
   ASSERT_EQ(l->io().connect(client, bound), errc::ok);
   ASSERT_TRUE(run_until(*l, [&] { return server.handles.size() == 1 && client.events == "c"; }));
@@ -202,6 +204,7 @@ TEST(epoll_driver, sockets_are_nonblocking_closed_on_exec_and_without_delay) {
   l->io().adopt(client, mine);
   l->io().set_user_timeout(client, 30s);
   EXPECT_EQ(option(mine, IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
+  EXPECT_EQ(option(server.handles[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 20'000);
 }
 
 // Every descriptor of the loop itself, too.

@@ -109,13 +109,13 @@ result<void> check_response(const http_head& head, std::string_view key, const c
   out = {};
   if (head.status != 101) return fail(&why, errc::http_refused, refused(head));
   const headers& fields = head.fields;
-  if (fields.count("Upgrade") != 1 || !equal_no_case(*fields.find("Upgrade"), "websocket")) {
+  if (const auto upgrade = fields.only("Upgrade"); !upgrade || !equal_no_case(*upgrade, "websocket")) {
     return fail(&why, errc::not_an_upgrade, "the server's 101 has no \"Upgrade: websocket\"");
   }
   if (!fields.lists("Connection", "Upgrade")) {
     return fail(&why, errc::not_an_upgrade, "the server's 101 has no \"Connection: Upgrade\"");
   }
-  if (fields.count("Sec-WebSocket-Accept") != 1 || *fields.find("Sec-WebSocket-Accept") != accept_key(key)) {
+  if (fields.only("Sec-WebSocket-Accept") != accept_key(key)) {
     return fail(&why, errc::accept_invalid,
                 "the server's Sec-WebSocket-Accept does not fit the key that was sent; it is no WebSocket server, or a "
                 "cache answered in its place");

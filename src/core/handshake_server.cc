@@ -54,6 +54,7 @@ bool same_origin(const origin& a, const origin& b) noexcept {
 bool is_allowed_host(const authority& host, const server_policy& policy) noexcept {
   if (policy.allowed_hosts.empty()) return true;
   return std::any_of(policy.allowed_hosts.begin(), policy.allowed_hosts.end(), [&](const std::string& entry) {
+    if (!host.ipv6 && equal_no_case(entry, host.host)) return true;  // Without a port, as nearly all are.
     authority allowed;
     std::size_t ignored = 0;
     return detail::parse_authority(entry, allowed, ignored) == nullptr && same_host(allowed, host);
@@ -79,13 +80,14 @@ std::string_view absolute_part(std::string_view target) noexcept {
 }
 
 bool check_host(const http_head& head, const server_policy& policy, bool secure, origin& own, refusal& why) {
-  const std::size_t count = head.fields.count("Host");
-  if (count != 1) {
+  const std::optional<std::string_view> only = head.fields.only("Host");
+  if (!only) {
     return refuse(why, errc::host_invalid,
-                  count == 0 ? "The request has no Host header; a client must send one."
-                             : "The request has more than one Host header; a client must send exactly one.");
+                  head.fields.count("Host") == 0
+                      ? "The request has no Host header; a client must send one."
+                      : "The request has more than one Host header; a client must send exactly one.");
   }
-  const std::string_view host = *head.fields.find("Host");
+  const std::string_view host = *only;
   std::size_t ignored = 0;
   own.scheme = secure ? "https" : "http";
   if (const char* wrong = detail::parse_authority(host, own.at, ignored)) {
@@ -172,10 +174,10 @@ bool check_upgrade_fields(const headers& fields, refusal& why) {
     return refuse(why, errc::not_an_upgrade,
                   "The request has no \"Connection: Upgrade\"; let the proxy in between pass the header on.");
   }
-  if (fields.count("Sec-WebSocket-Version") != 1 || *fields.find("Sec-WebSocket-Version") != "13") {
+  if (fields.only("Sec-WebSocket-Version") != "13") {
     return refuse(why, errc::version_unsupported, "Only Sec-WebSocket-Version 13 is spoken here.");
   }
-  if (fields.count("Sec-WebSocket-Key") != 1 || !is_key(*fields.find("Sec-WebSocket-Key"))) {
+  if (const auto key = fields.only("Sec-WebSocket-Key"); !key || !is_key(*key)) {
     return refuse(why, errc::key_invalid, "A request has exactly one Sec-WebSocket-Key of 16 bytes in base64.");
   }
   return true;

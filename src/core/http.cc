@@ -75,6 +75,12 @@ std::optional<std::string_view> headers::find(std::string_view name) const& noex
   return (*this)[at].value;
 }
 
+std::optional<std::string_view> headers::only(std::string_view name) const& noexcept {
+  const std::size_t at = place_of(name, 0);
+  if (at == size() || place_of(name, at + 1) != size()) return std::nullopt;
+  return (*this)[at].value;
+}
+
 std::size_t headers::count(std::string_view name) const noexcept {
   std::size_t found = 0;
   for (std::size_t at = place_of(name, 0); at < size(); at = place_of(name, at + 1))

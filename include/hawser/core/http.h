@@ -67,6 +67,10 @@ class HAWSER_API headers {
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const& noexcept HAWSER_LIFETIME_BOUND;
   std::optional<std::string_view> find(std::string_view name) const&& = delete;
 
+  /// The value of `name` when there is exactly one field of that name. Valid until the next change.
+  [[nodiscard]] std::optional<std::string_view> only(std::string_view name) const& noexcept HAWSER_LIFETIME_BOUND;
+  std::optional<std::string_view> only(std::string_view name) const&& = delete;
+
   /// How many fields have this name.
   [[nodiscard]] std::size_t count(std::string_view name) const noexcept;
 

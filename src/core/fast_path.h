@@ -129,6 +129,7 @@ struct fast_path {
       return false;
     }
     ++c.messages_in_;
+    shared.own_header_ = payload.data();
     message = {payload, static_cast<opcode>(op)};
     return true;
   }

@@ -203,9 +203,16 @@ void connection::put_frame(std::uint8_t first, byte_view payload) {
 }
 
 // A large unmasked payload: referenced where this turn received it, else copied once into a buffer with room for the
-// header in front.
+// header in front. The header of an echo takes the place of the client's, which is four bytes longer.
 void connection::put_large(std::uint8_t first, byte_view payload) {
   const std::size_t size = payload.size();
+  if (payload.data() == res_->own_header_ && lies_in(payload, res_->lent_)) {
+    const std::size_t header = frame_header_size(size, false);
+    std::byte* front = res_->lent_.data() + (payload.data() - res_->lent_.data()) - header;
+    write_frame_header(front, first, size);
+    res_->own_header_ = nullptr;
+    return out_.append_view(res_->block_, res_->pool_, {front, header + size});
+  }
   const bool held = res_->held_ && lies_in(payload, res_->held_.view());
   if (held || lies_in(payload, res_->lent_)) {
     std::byte* to = out_.reserve(res_->block_, res_->pool_, max_frame_header);

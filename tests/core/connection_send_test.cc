@@ -117,7 +117,7 @@ TEST(connection_send, an_echo_is_sent_by_reference_and_survives_a_short_write) {
   end.on_event = [&](core_end& self, core::event& e) {
     self->send(e.op, e.payload);
     for (const byte_view chunk : self->output())
-      referenced = referenced || chunk.data() == e.payload.data();
+      referenced = referenced || chunk.data() + 4 == e.payload.data();  // Its header is where the client's was.
   };
   end.receive(wire);
   EXPECT_TRUE(referenced);
@@ -133,6 +133,39 @@ TEST(connection_send, an_echo_is_sent_by_reference_and_survives_a_short_write) {
     ASSERT_EQ(cut.sent().frames, (std::vector{raw_frame{0x81, message}, raw_frame{0x81, "tail"},
                                               raw_frame{0x81, std::string(5000, '#')}}));
   }
+}
+
+// Design 4.3: nothing that a handler has seen is overwritten, whatever it sends of a message, and how often.
+TEST(connection_send, a_message_sent_again_otherwise_or_in_part_stays_what_it_was) {
+  const std::string message = content(5000);
+  core_end end(role::server);
+  end.on_event = [&](core_end& self, core::event& e) {
+    const byte_view all = e.payload;
+    self->send(opcode::binary, all.first(3000));
+    self->send(opcode::text, all);
+    self->send(opcode::text, all);
+    self->send(opcode::binary, all.subspan(100));
+    EXPECT_EQ(test::text_of(all), message);
+  };
+  end.receive(frame_writer(role::client).text(message).bytes());
+  EXPECT_EQ(end.sent().frames, (std::vector{raw_frame{0x82, message.substr(0, 3000)}, raw_frame{0x81, message},
+                                            raw_frame{0x81, message}, raw_frame{0x82, message.substr(100)}}));
+}
+
+// The next turn receives at the same place: what begins there is not what began there before.
+TEST(connection_send, a_payload_in_the_middle_of_another_message_is_referenced_as_it_is) {
+  const std::string first = content(5000);
+  const std::string second(9000, 'z');
+  core_end end(role::server);
+  end.on_event = [](core_end&, core::event&) {};
+  end.receive(frame_writer(role::client).text(first).bytes());
+  end.on_event = [&](core_end& self, core::event& e) {
+    for (std::size_t from = 0; from < 40; ++from)
+      self->send(opcode::binary, byte_view(e.payload).subspan(from, 4000));
+    EXPECT_EQ(test::text_of(e.payload), second);
+  };
+  end.receive(frame_writer(role::client).text(second).bytes());
+  EXPECT_EQ(end.sent().count(2), 40U);
 }
 
 // The same for a large message that was received into its own buffer: the buffer is shared, not copied.

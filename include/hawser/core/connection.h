@@ -52,6 +52,7 @@ class HAWSER_API resources {
     if (held_) held_ = {};
     in_ = {};
     lent_ = {};
+    own_header_ = nullptr;
     turn_ = nullptr;
   }
 
@@ -61,6 +62,8 @@ class HAWSER_API resources {
   byte_span lent_;                                // All of them: where a payload can be sent from without a copy.
   byte_span nothing_;                             // The input of all others.
   tick now_{};
+  const std::byte* own_header_ =
+      nullptr;   // A payload that its client's header still stands in front of, to write over.
   buffer held_;  // The message of the last event, when it owns its bytes.
   turn_block block_;
   buffer_pool& pool_;

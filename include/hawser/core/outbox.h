@@ -123,11 +123,16 @@ class HAWSER_API outbox {
   /// The one chunk of `gather`, when it is all that this turn has to send; else null. Then, when the system has taken
   /// it whole, `one_piece_sent`.
   [[nodiscard]] const byte_view* one_piece(turn_block& block) const noexcept {
-    if (block.holder_ != this || block.referenced_ != 0 || block.size_ == block.sent_) return nullptr;
-    block.whole_ = {block.bytes_.get() + block.sent_, block.size_ - block.sent_};
+    if (block.holder_ != this || block.size_ + block.referenced_ == block.sent_) return nullptr;
+    if (block.referenced_ == 0) {
+      block.whole_ = {block.bytes_.get() + block.sent_, block.size_ - block.sent_};
+    } else {
+      if (block.size_ + block.sent_ != 0 || block.references_.size() != 1) return nullptr;
+      block.whole_ = block.references_.front().bytes;
+    }
     return &block.whole_;
   }
-  void one_piece_sent(turn_block& block) noexcept { block.size_ = block.raw_ = block.sent_ = 0; }
+  static void one_piece_sent(turn_block& block) noexcept { reset(block); }
 
   /// Bytes to be sent: in the block, when it is ours, and in the backlog.
   [[nodiscard]] std::size_t pending(const turn_block& block) const noexcept {

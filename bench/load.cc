@@ -226,7 +226,8 @@ std::string generator::request_of(const std::string& path) const {
   const std::string host = literal_v6 ? "[" + options_.host + "]" : options_.host;
   return "GET " + path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options_.port) +
          "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
-         std::string(handshake_key) + "\r\n\r\n";
+         std::string(handshake_key) +
+         (options_.offer.empty() ? "" : "\r\nSec-WebSocket-Extensions: " + options_.offer) + "\r\n\r\n";
 }
 
 void generator::prepare_batch() {

@@ -31,6 +31,7 @@ class Workload:
     load: str
     job: str = "echo"  # of the floor
     options: str = ""  # of hawser echo
+    instead: tuple[str, str] | None = None  # other commands for hawser and the floor; {build} is the build's folder
     rivals: tuple[str, ...] = ()  # which rivals can do it; empty: all
     figure: str = "cpu_us"
     bar: float | None = None
@@ -184,12 +185,16 @@ class Bench:
                 raise Failed(f"{program} is not there: cmake --preset release && cmake --build --preset release")
 
     def server(self, side, workload, prefix=""):
-        command = self.sides[side].replace("{job}", workload.job).replace("{options}", workload.options)
+        command = self.sides[side]
+        if workload.instead and side in ("hawser", "floor"):
+            command = workload.instead[side == "floor"].replace("{build}", str(self.options.build))
+        command = command.replace("{job}", workload.job).replace("{options}", workload.options)
         return Server(prefix + command, self.options.server_core, patience=60 if prefix else 15)
 
     def sides_of(self, workload):
         """Who can do it: the first and the last always."""
-        return [name for name in self.sides if name not in RIVALS or not workload.rivals or name in workload.rivals]
+        return [name for name in self.sides if name not in RIVALS or not (workload.rivals or workload.instead)
+                or name in workload.rivals]
 
     def drive(self, server, arguments, seconds):
         """Runs the load generator; its figures, or Failed with what it said."""

@@ -17,6 +17,7 @@ struct load_options {
   load_mode mode = load_mode::echo;
   std::string host = "127.0.0.1";
   std::string path = "/";
+  std::string offer;  // extensions to offer; what is agreed is the server's affair
   int port = 0;
   int pid = 0;
   int server_core = 0;
@@ -35,7 +36,7 @@ struct load_options {
 
 inline constexpr std::string_view load_usage =
     "usage: load --port PORT [--host HOST] [--path PATH] [--mode echo|fanout|idle|churn]\n"
-    "            [--conns N] [--topics N] [--size BYTES] [--pipeline N] [--text|--chinese]\n"
+    "            [--offer EXTENSIONS] [--conns N] [--topics N] [--size BYTES] [--pipeline N] [--text|--chinese]\n"
     "            [--secs S] [--warmup S] [--count N] [--pid SERVER] [--server-cpu CORE] [--spin] [--json]\n"
     "\n"
     "  echo     every connection keeps N messages in flight (--pipeline), the next N follow when all came back\n"
@@ -44,6 +45,7 @@ inline constexpr std::string_view load_usage =
     "           subscribers are spread over\n"
     "  idle     opens --conns connections, echoes one message on each, reports the server's growth per connection\n"
     "  churn    --conns at a time: connect, upgrade, reset; counts finished handshakes\n"
+    "  --offer  sent as Sec-WebSocket-Extensions; they must leave these messages as they are\n"
     "  --pid    the server's process: its CPU per message (and ksoftirqd of --server-cpu) is reported\n"
     "  --count  stop after this many messages instead of after --secs; for counting instructions\n"
     "  --spin   never sleep while a reply is awaited (echo, fanout): the latency is then that of the server alone\n";
@@ -88,6 +90,12 @@ inline load_mode parse_load_mode(std::string_view text) {
   throw std::invalid_argument("--mode is echo, fanout, idle or churn, not \"" + std::string(text) + "\"");
 }
 
+inline std::string* find_text(load_options& o, std::string_view name) {
+  if (name == "--host") return &o.host;
+  if (name == "--offer") return &o.offer;
+  return name == "--path" ? &o.path : nullptr;
+}
+
 inline bool* find_flag(load_options& o, std::string_view name) {
   if (name == "--text") return &o.text;
   if (name == "--chinese") return &o.chinese;
@@ -105,7 +113,8 @@ inline load_options parse_load_options(int argc, char** argv) {
     }
     const auto* number = std::find_if(std::begin(load_numbers), std::end(load_numbers),
                                       [&](const load_number& option) { return option.name == name; });
-    const bool known = number != std::end(load_numbers) || name == "--mode" || name == "--host" || name == "--path";
+    std::string* text = find_text(out, name);
+    const bool known = number != std::end(load_numbers) || name == "--mode" || text != nullptr;
     if (!known) throw std::invalid_argument(std::string(name) + " is no option of this program");
     if (++i == argc) throw std::invalid_argument(std::string(name) + " wants a value");
     if (number != std::end(load_numbers))
@@ -113,7 +122,7 @@ inline load_options parse_load_options(int argc, char** argv) {
     else if (name == "--mode")
       out.mode = parse_load_mode(argv[i]);
     else
-      (name == "--host" ? out.host : out.path) = argv[i];
+      *text = argv[i];
   }
   if (out.port == 0) throw std::invalid_argument("--port is missing");
   if (out.topics > 1 && out.mode != load_mode::fanout) throw std::invalid_argument("--topics is for --mode fanout");

@@ -20,7 +20,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HAWSER_BUILD", ROOT / "build" / "dev"))
-LOAD, FLOOR, RUN = BUILD / "bench" / "load", BUILD / "bench" / "floor", ROOT / "bench" / "run"
+LOAD, FLOOR, STAGES = BUILD / "bench" / "load", BUILD / "bench" / "floor", BUILD / "bench" / "stages"
+RUN = ROOT / "bench" / "run"
 CORE = str(min(os.sched_getaffinity(0)))
 PATIENCE = 60
 
@@ -202,6 +203,25 @@ class FloorTest(unittest.TestCase):
             result = load(server.port, "--mode", "idle", "--conns", "500", "--secs", "0", "--pid",
                           str(server.process.pid))
             self.assertGreater(json.loads(result.stdout)["rss_after"], 0, result.stderr)
+
+
+class StagesTest(unittest.TestCase):
+    """What is measured with extensions has them, or there is no figure."""
+
+    def test_only_with_the_extensions(self):
+        for kind in ("uninterested", "onlookers"):
+            with self.subTest(kind), harness.Server(f"{STAGES} {kind}", int(CORE)) as server:
+                self.assertNotEqual(load(server.port, "--conns", "2", "--count", "20", "--secs", "0").returncode, 0)
+                with_them = load(server.port, "--offer", "x-a,x-b,x-c", "--conns", "2", "--count", "20", "--secs", "0")
+                self.assertEqual(with_them.returncode, 0, with_them.stderr)
+
+    def test_workload_starts_its_own_servers(self):
+        workload = next(w for w in run.WORKLOADS if w.name == "stages-64x32")
+        options = harness.parse(harness.parser(""), ["--build", str(BUILD)], rounds=1)
+        options.rivals = []
+        bench = harness.Bench(options)
+        self.assertEqual(bench.server("hawser", workload).command, f"{STAGES} uninterested")
+        self.assertEqual(bench.server("floor", workload).command, f"{STAGES} none")
 
 
 class RunTest(unittest.TestCase):

@@ -410,8 +410,9 @@ class pair_of_sides {
     require(core::fast_path::settled(a) == core::fast_path::settled(b), "both are settled, or none is");
     require(a.unconsumed().size() == b.unconsumed().size(), "both have taken the same input");
     require(fast_.core.receive_area().size() == plain_.core.receive_area().size(), "the same area to receive into");
-    // What waits lies in one piece where an echo's header stands in front of it, in two where not.
-    require(s.backlog > 0 || fast_.parts.pool.used_bytes() == plain_.parts.pool.used_bytes(),
+    // A large echo that waits lies in one piece where its header stands in front of it, in two where not.
+    if (a.pending() == 0) large_echo_ = false;
+    require(large_echo_ || fast_.parts.pool.used_bytes() == plain_.parts.pool.used_bytes(),
             "both hold the same memory");
     require(fast_.log == plain_.log, "the stages are asked the same");
     both([](side& each) { each.log.clear(); });
@@ -465,6 +466,7 @@ class pair_of_sides {
   void call(reaction what) {
     switch (what) {
       case reaction::echo:
+        large_echo_ = large_echo_ || fast_.seen.payload.size() >= core::fast_path::copy_below;
         ask([this](side& s) { return send_view(s, s.seen.op, s.seen.payload); }, "the same answer to an echo");
         break;
       case reaction::echo_owned:
@@ -573,8 +575,12 @@ class pair_of_sides {
   void write() {
     while (fast_.core.pending() > 0) {
       const byte_string offered = gathered(fast_);
-      require(same_bytes(offered, gathered(plain_)), "the same bytes go out");
-      const std::size_t n = std::min(offered.size(), appetite_);
+      const byte_string by_plain = gathered(plain_);
+      const std::size_t common = std::min(offered.size(), by_plain.size());
+      require(same_bytes(byte_view(offered).first(common), byte_view(by_plain).first(common)), "the same bytes go out");
+      require(common > 0 && (large_echo_ || offered.size() == by_plain.size()), "as much is offered");
+      // No more than so many pieces are offered at once. Where that makes a difference both writes are short.
+      const std::size_t n = std::min(offered.size() == by_plain.size() ? common : common - 1, appetite_);
       const byte_view* piece = core::fast_path::one_piece(fast_.core);
       require(piece == nullptr || same_bytes(offered, *piece), "one piece is all that there is");
       if ((options_ & as_session) != 0 && piece != nullptr && piece->size() == n)
@@ -604,6 +610,7 @@ class pair_of_sides {
   bool paused_ = false;
   bool blocked_ = false;
   bool told_end_ = false;
+  bool large_echo_ = false;  // One may still wait.
 };
 
 }  // namespace

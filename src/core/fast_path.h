@@ -87,7 +87,7 @@ struct fast_path {
   /// All of it has been taken by the system.
   static void one_piece_sent(connection& c, std::size_t size) noexcept {
     c.bytes_out_ += size;
-    c.out_.one_piece_sent(c.res_->block_);
+    outbox::one_piece_sent(c.res_->block_);
   }
 
   /// True while nothing is half-way that could want a time or a place of its own: neither `deadline` nor
@@ -130,7 +130,7 @@ struct fast_path {
       return false;
     }
     ++c.messages_in_;
-    shared.own_header_ = payload.data();
+    shared.headed_payload_ = payload.data();
     message = {payload, static_cast<opcode>(op)};
     return true;
   }

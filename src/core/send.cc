@@ -206,11 +206,12 @@ void connection::put_frame(std::uint8_t first, byte_view payload) {
 // header in front. The header of an echo takes the place of the client's, which is four bytes longer.
 void connection::put_large(std::uint8_t first, byte_view payload) {
   const std::size_t size = payload.size();
-  if (payload.data() == res_->own_header_ && lies_in(payload, res_->lent_)) {
-    const std::size_t header = frame_header_size(size, false);
+  const std::size_t header = frame_header_size(size, false);
+  // Only the masking key goes: what is sent may reach beyond the message, and then need a longer header.
+  if (payload.data() == res_->headed_payload_ && header == 4 && lies_in(payload, res_->lent_)) {
     std::byte* front = res_->lent_.data() + (payload.data() - res_->lent_.data()) - header;
     write_frame_header(front, first, size);
-    res_->own_header_ = nullptr;
+    res_->headed_payload_ = nullptr;
     return out_.append_view(res_->block_, res_->pool_, {front, header + size});
   }
   const bool held = res_->held_ && lies_in(payload, res_->held_.view());
@@ -223,7 +224,7 @@ void connection::put_large(std::uint8_t first, byte_view payload) {
   }
   buffer frame = res_->pool_.take(size);
   std::memcpy(frame.data(), payload.data(), size);
-  frame.grow_front(frame_header_size(size, false));
+  frame.grow_front(header);
   write_frame_header(frame.data(), first, size);
   out_.append(res_->block_, std::move(frame));
 }

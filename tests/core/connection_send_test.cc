@@ -152,6 +152,28 @@ TEST(connection_send, a_message_sent_again_otherwise_or_in_part_stays_what_it_wa
                                             raw_frame{0x81, message}, raw_frame{0x82, message.substr(100)}}));
 }
 
+// A user of the core has the bytes that it received, and may send more of them than a message: the longer header has no
+// room in front of it.
+TEST(connection_send, what_reaches_beyond_a_message_leaves_what_is_in_front_of_it) {
+  const test::byte_string wire =
+      frame_writer(role::client).text(std::string(100, 'a')).text(content(5000)).text(content(65000)).take();
+  test::byte_string in = wire;
+  core_end end(role::server);
+  end->begin_turn();
+  end->receive(in, test::clock_start);
+  ASSERT_EQ(end->next(), kind::message);
+  ASSERT_EQ(end->next(), kind::message);
+  const auto from = static_cast<std::size_t>(end->current().payload.data() - in.data());
+  EXPECT_EQ(end->send(opcode::binary, byte_view(in).subspan(from)), errc::ok);
+  EXPECT_EQ(in[from - 9], in[from - 10]);  // The end of the message before.
+  std::size_t bytes = 0;
+  for (const byte_view chunk : end->output())
+    bytes += chunk.size();
+  EXPECT_EQ(bytes, in.size() - from + 10);
+  end->sent(bytes);
+  end->end_turn();
+}
+
 // The next turn receives at the same place: what begins there is not what began there before.
 TEST(connection_send, a_payload_in_the_middle_of_another_message_is_referenced_as_it_is) {
   const std::string first = content(5000);

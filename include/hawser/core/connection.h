@@ -52,7 +52,7 @@ class HAWSER_API resources {
     if (held_) held_ = {};
     in_ = {};
     lent_ = {};
-    own_header_ = nullptr;
+    headed_payload_ = nullptr;
     turn_ = nullptr;
   }
 
@@ -62,8 +62,8 @@ class HAWSER_API resources {
   byte_span lent_;                                // All of them: where a payload can be sent from without a copy.
   byte_span nothing_;                             // The input of all others.
   tick now_{};
-  const std::byte* own_header_ =
-      nullptr;   // A payload that its client's header still stands in front of, to write over.
+  // The last payload, while the header that it came with stands in front of it: an echo's is written over that.
+  const std::byte* headed_payload_ = nullptr;
   buffer held_;  // The message of the last event, when it owns its bytes.
   turn_block block_;
   buffer_pool& pool_;
@@ -187,9 +187,9 @@ class HAWSER_API connection {
 
   // ---- from above. Errors of all: `closed`; nothing was taken then.
   /// Sends a message: `text` or `binary`, or an opcode for data that a stage claimed. The bytes are copied, or
-  /// referenced until the end of the turn when they lie in what this turn received. Text must be UTF-8 (not checked
-  /// here). Errors: `would_block` (not taken), `invalid_argument` for another opcode, `wrong_state` inside a message in
-  /// parts.
+  /// referenced until the end of the turn when they lie in what this turn received; the four bytes in front of a
+  /// payload that this turn received, the masking key, may then be overwritten. Text must be UTF-8 (not checked here).
+  /// Errors: `would_block` (not taken), `invalid_argument` for another opcode, `wrong_state` inside a message in parts.
   errc send(opcode op, byte_view payload);
   /// The same, sharing the buffer. When it has no other owner its bytes may be changed.
   errc send(opcode op, buffer payload);

@@ -74,7 +74,8 @@ bool detail::valid_utf8_general(byte_view text) noexcept {
   return simdjson::validate_utf8(reinterpret_cast<const char*>(text.data()), text.size());
 }
 
-void detail::prepare_utf8() noexcept { [[maybe_unused]] const bool fine = simdjson::validate_utf8("ASCII", 5); }
+// Once, whoever else comes meanwhile waits: simdjson stores its own choice in its first call.
+void detail::prepare_utf8() noexcept { [[maybe_unused]] static const bool fine = simdjson::validate_utf8("ASCII", 5); }
 
 void detail::use_utf8(simd_level level) noexcept {
   prepare_utf8();  // Its own choice, made now, cannot come after this one.

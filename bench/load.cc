@@ -160,6 +160,7 @@ class generator {
   void verify();
   void run_messages();
   void run_idle();
+  void answer_pings(steady::time_point until);
   void run_churn();
 
   void choose_source(int fd) const;
@@ -540,6 +541,24 @@ void generator::run_messages() {
                  {{"topics", options_.topics}, {"bytes_per_conn", growth / static_cast<double>(connections_.size())}});
 }
 
+// Lets time pass as a peer that has nothing to say. What has come before is answered in any case.
+void generator::answer_pings(steady::time_point until) {
+  using std::chrono::milliseconds;
+  std::array<epoll_event, 512> events;
+  for (bool over = false; !over;) {
+    const auto left = std::chrono::ceil<milliseconds>(until - steady::now());
+    over = left <= milliseconds::zero();
+    const int n =
+        epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), over ? 0 : static_cast<int>(left.count()));
+    if (n < 0 && errno != EINTR) fail_errno("epoll_wait");
+    for (int i = 0; i < n; ++i) {
+      auto& c = *static_cast<connection*>(events[static_cast<std::size_t>(i)].data.ptr);
+      if (take(c, receive(c)) != 0) fail(protocol_error, "a message came that nobody had asked for");
+      if (!c.late.empty() || c.wants_write) flush(c);
+    }
+  }
+}
+
 void generator::run_idle() {
   const std::uint64_t before = meter_.resident_bytes();
   open_all(options_.connections);
@@ -549,7 +568,8 @@ void generator::run_idle() {
   std::this_thread::sleep_for(std::chrono::milliseconds(1000));
   const std::uint64_t after = meter_.resident_bytes();
   const bench::cpu_sample cpu_before = meter_.cpu();
-  std::this_thread::sleep_for(std::chrono::duration<double>(options_.seconds));
+  answer_pings(steady::now() +
+               std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>(options_.seconds)));
   const bench::cpu_sample cpu_after = meter_.cpu();
   const double growth = static_cast<double>(after) - static_cast<double>(before);
   print("idle", {{"conns", options_.connections},

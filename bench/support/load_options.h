@@ -44,6 +44,7 @@ inline constexpr std::string_view load_usage =
     "           --topics: that many publishers, each on a path of its own (PATH0, PATH1, ...), which the\n"
     "           subscribers are spread over\n"
     "  idle     opens --conns connections, echoes one message on each, reports the server's growth per connection\n"
+    "           and its CPU while --secs pass, in which only pings are answered\n"
     "  churn    --conns at a time: connect, upgrade, reset; counts finished handshakes\n"
     "  --offer  sent as Sec-WebSocket-Extensions; they must leave these messages as they are\n"
     "  --pid    the server's process: its CPU per message (and ksoftirqd of --server-cpu) is reported\n"

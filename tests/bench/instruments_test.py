@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import queue
 import signal
 import socket
 import subprocess
@@ -59,7 +60,8 @@ class Peer:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.messages = 0
-        self.control = []
+        self.control = queue.Queue()
+        self.connections = []  # in the order in which they were made
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -68,6 +70,7 @@ class Peer:
                 connection = self.listener.accept()[0]
             except OSError:
                 return
+            self.connections.append(connection)
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
@@ -87,7 +90,7 @@ class Peer:
                 key = stream.read(4)
                 payload = bytes(b ^ key[i % 4] for i, b in enumerate(stream.read(size)))
                 if start[0] & 8:
-                    self.control.append((start[0] & 15, payload))
+                    self.control.put((start[0] & 15, payload))
                     continue
                 self.messages += 1
                 reply = self.answer(self.messages, payload)
@@ -156,7 +159,18 @@ class LoadTest(unittest.TestCase):
             result = load(peer.port, "--conns", "1", "--count", "20")
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(json.loads(result.stdout)["messages"], 20)
-            self.assertIn((10, b"still there"), peer.control)
+            self.assertEqual(peer.control.get(timeout=PATIENCE), (10, b"still there"))
+
+    def test_idle_ones_answer_pings(self):
+        def answer(number, payload):
+            if number == 3:  # The first to be idle has had its echo.
+                peer.connections[1].sendall(frame(b"still there", first=0x89))
+            return frame(payload)
+
+        with Peer(answer) as peer:
+            result = load(peer.port, "--mode", "idle", "--conns", "2", "--secs", "0")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(peer.control.get(timeout=PATIENCE), (10, b"still there"))
 
     def test_usage(self):
         for arguments in (["--conns", "0"], ["--size"], ["--mode", "other"], ["--bogus", "1"], ["--secs", "x"],

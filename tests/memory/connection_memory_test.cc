@@ -425,21 +425,24 @@ TEST_F(connection_memory, loops_and_clients) {
   expect_near(static_cast<double>(to_all - nothing) / 4, says["loop"], 0.001);
 
   constexpr int many_clients = 8;
+  std::array<std::atomic<bool>, many_clients + 1> open{};  // Outlives the clients.
+  client_options once;
+  once.reconnect.enabled = false;
   raw_listener listener;
   std::vector<std::unique_ptr<client>> clients;
   std::vector<raw_peer> peers;
   peers.reserve(many_clients + 1);
   const auto open_one = [&] {
-    clients.push_back(std::make_unique<client>(listener.url()));
-    std::atomic<bool> open{false};
-    clients.back()->on_connect([&open](connection, const handshake&) {
-      open = true;
-      open.notify_one();
+    std::atomic<bool>& opened = open[clients.size()];
+    clients.push_back(std::make_unique<client>(listener.url(), once));
+    clients.back()->on_connect([&opened](connection, const handshake&) {
+      opened = true;
+      opened.notify_one();
     });
     ASSERT_TRUE(clients.back()->start());
     peers.push_back(listener.accept());
     peers.back().accept_upgrade();
-    open.wait(false);
+    opened.wait(false);
   };
   open_one();  // And what a process makes once.
   const std::int64_t before = to_all;

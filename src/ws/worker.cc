@@ -42,10 +42,10 @@ void worker::measure() { meter_ = std::make_unique<meter>(loop_); }
 
 metrics worker::collect() const {
   loop_counts all = counts_;
-  for (session* s : sessions_)
+  for (session* s : sessions())  // `die` has counted the dead of this batch.
     all.leave(s->core().stats(), true);
   metrics m;
-  m.connections = sessions_.size();
+  m.connections = alive_;
   m.opened = all.opened;
   m.not_opened = all.not_opened;
   m.closed = all.closed;

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -282,7 +283,44 @@ TEST(metrics, count_openings_that_came_to_nothing) {
   EXPECT_EQ(m.not_opened, 1U);
 }
 
+// What has just ended is still there to the end of the batch, and counted already.
+TEST(metrics, count_a_connection_once_in_the_batch_of_its_end) {
+  timed_loop l(false);
+  const auto [a, a_peer] = l.open();
+  const auto [b, b_peer] = l.open();
+  l.put(a_peer, text_frame("x"));
+  l.put(b_peer, text_frame("y"));
+  l.driver().hang_up(a_peer, true);
+  std::optional<metrics> m;
+  l.loop->post([&] { m = l.work.collect(); });
+  l.loop->run_once(l.loop->now());
+  ASSERT_TRUE(m);
+  EXPECT_EQ(m->closed[static_cast<std::size_t>(fault::transport)], 1U) << "not of that batch: this shows nothing";
+  EXPECT_EQ(m->connections, 1U);
+  EXPECT_EQ(m->messages_received, 2U);
+  EXPECT_EQ(m->bytes_received, 2 * (6 + 1U));
+  EXPECT_EQ(m->bytes_sent, 2 * the_response.size());
+}
+
 // ---- servers and clients
+
+TEST(metrics, of_a_client_count_its_connection_once_in_on_disconnect) {
+  running_server server;
+  server->route("/").on_message([](connection c, const message& m) { c.send(m); });
+  server.start();
+  client it(server.url());
+  std::optional<metrics> at_end;
+  it.on_connect([](connection c, const handshake&) { EXPECT_EQ(c.send("hello"), errc::ok); });
+  it.on_message([](connection c, const message&) { EXPECT_EQ(c.close(), errc::ok); });
+  it.on_disconnect([&](const disconnect&) { at_end = it.metrics(); });
+  EXPECT_EQ(it.run_forever(), 0);
+  ASSERT_TRUE(at_end);
+  EXPECT_EQ(at_end->connections, 0U);
+  EXPECT_EQ(at_end->opened, 1U);
+  EXPECT_EQ(at_end->messages_received, 1U);
+  EXPECT_EQ(at_end->messages_sent, 1U);
+  EXPECT_EQ(at_end->bytes_received, it.metrics().bytes_received);
+}
 
 TEST(metrics, of_a_server_are_those_of_all_its_loops) {
   server_options options;

@@ -14,13 +14,18 @@ HAWSER_BEGIN
 /// A connection's side block.
 struct connection_times {
   timings so_far;
-  tick step{};  // Opening: the end of the part before.
-  std::uint64_t handshake_until =
-      0;                            // Its bytes of this end are in the kernel when so many have gone out; 0: they are.
-  std::uint64_t messages_seen = 0;  // Of those sent.
-  tick write_began = no_deadline;   // What is being measured was given to the system then ...
-  std::uint64_t write_until = 0;    // ... and is in the kernel when so many bytes have gone out.
-  ticks preparing{};                // How long it took before.
+  /// Opening: the end of the part before. Later: when `on_error` was called.
+  tick step{};
+  /// This end's request or response is in the kernel once the connection has sent so many bytes. 0: it is.
+  std::uint64_t handshake_until = 0;
+  /// How many messages had been sent when the last flush ended: more of them means that there is one to measure.
+  std::uint64_t messages_seen = 0;
+  /// When the flush that is being measured was given to the system; `no_deadline`: none is.
+  tick write_began = no_deadline;
+  /// That flush is in the kernel once the connection has sent so many bytes.
+  std::uint64_t write_until = 0;
+  /// How long that flush was prepared before.
+  ticks preparing{};
 };
 
 /// A loop's: the clock, and the turn in hand.
@@ -33,8 +38,10 @@ class meter {
 
   timing_histograms all;  // Of all connections of this loop.
 
-  tick handler_began = no_deadline;  // In this turn, for the message that is measured ...
-  tick all_done = no_deadline;       // ... and it returned, and there was nothing behind it.
+  /// When the handler of the message that this turn measures was called; `no_deadline`: the turn has none.
+  tick handler_began = no_deadline;
+  /// When that handler returned, if nothing came behind its message: then the turn's flush follows at once.
+  tick all_done = no_deadline;
 
  private:
   net::clock_source& clock_;

@@ -348,56 +348,34 @@ void session::deliver_message(const core::event& e) {
 }
 
 void session::pump() {
-  using found = core::fast_path::found;
   const speaking mine(*this);
-  if (timed_) [[unlikely]] {
-    pump_measured();
-    if (phase_ != phase::open) return;
-  }
+  if (timed_) [[unlikely]]
+    return pump_all<true>();
+  pump_all<false>();
+}
+
+// Of the messages of a turn the first one is measured.
+template <bool Measures>
+inline void session::pump_all() {
+  using found = core::fast_path::found;
   core::fast_path::whole whole;
   core::kind event = core::kind::none;
+  [[maybe_unused]] measured_turn times;
+  if constexpr (Measures) begin_messages();
   for (found what; (what = core::fast_path::take_or_find(core_, whole, event)) != found::nothing;) {
+    if constexpr (Measures) note_delivery(times, what == found::whole ? nullptr : &core_.current(), event);
     if (what == found::whole) {
       deliver_message(whole);
+      if constexpr (Measures) note_delivered(times);
     } else {
       deliver(event);
+      if constexpr (Measures) note_delivered(times);
       // What was sent was flushed in time; the answers to pings were not.
       if (core_.pending() >= core::turn_block::flush_at) flush();
     }
     if (phase_ != phase::open) return;
   }
   if (paused_) keep_unconsumed();
-}
-
-// Of the messages of a turn the first one is measured; those behind it go their usual way.
-void session::pump_measured() {
-  using found = core::fast_path::found;
-  meter& m = *worker_->measures();
-  m.all_done = no_deadline;
-  core::fast_path::whole whole;
-  core::kind event = core::kind::none;
-  for (found what; (what = core::fast_path::take_or_find(core_, whole, event)) != found::nothing;) {
-    const core::event& e = core_.current();
-    const bool ends_message = event == core::kind::message || (event == core::kind::part && e.fin);
-    if (what == found::event && !ends_message) {
-      deliver(event);
-      if (core_.pending() >= core::turn_block::flush_at) flush();
-      if (phase_ != phase::open) return;
-      continue;
-    }
-    const tick first = what == found::whole ? worker_->loop().now() : e.first_byte;
-    const tick last = what == found::whole ? first : e.last_byte;
-    const tick called = m.handler_began = m.now();
-    what == found::whole ? deliver_message(whole) : deliver(event);
-    const tick returned = note_received(first, last, called);
-    if (phase_ != phase::open) return;
-    what = core::fast_path::take_or_find(core_, whole, event);
-    if (what == found::nothing)
-      m.all_done = returned;
-    else
-      what == found::whole ? deliver_message(whole) : deliver(event);
-    return;
-  }
 }
 
 // Receiving was paused by a handler: what this turn has received and not worked in waits here.
@@ -655,7 +633,10 @@ void session::die(bool reset) {
   worker_->counts().leave(core_.stats(), was_open_);
   worker_->unsubscribe_all(*this);
   net::loop& loop = worker_->loop();
-  if (in_turn_) core_.abandon_turn();
+  if (in_turn_) {
+    core_.abandon_turn();
+    if (timed_) worker_->measures()->handler_began = no_deadline;  // It was of this turn.
+  }
   in_turn_ = false;
   loop.timers().cancel(*this);
   loop.io().close(*this, reset);

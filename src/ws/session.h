@@ -206,6 +206,14 @@ class session final : public net::stream {
     }
   };
 
+  // What is measured of the messages of a turn: the first one.
+  struct measured_turn {
+    tick first{};  // Its first byte came ...
+    tick last{};   // ... its last one ...
+    tick called = no_deadline;
+    bool under_way = false;  // ... and its handler has not returned.
+  };
+
   // Makes a session this thread's speaker while it lives.
   class speaking {
    public:
@@ -233,6 +241,8 @@ class session final : public net::stream {
   inline void finish_turn();
   void settle_turn();
   void pump();
+  template <bool Measures>
+  void pump_all();
   void keep_unconsumed();
   void deliver(core::kind k);
   void deliver_message(const core::event& e);
@@ -296,11 +306,12 @@ class session final : public net::stream {
   void begin_times();
   void note_handshake_made(std::size_t size) noexcept;
   void note_opened() noexcept;
-  void pump_measured();
   void flush_measured();
   void flush_piece_measured(byte_view piece);
   void begin_flush() noexcept;
-  tick note_received(tick first, tick last, tick called) noexcept;
+  void begin_messages() noexcept;
+  void note_delivery(measured_turn& t, const core::event* e, core::kind what) noexcept;
+  void note_delivered(measured_turn& t) noexcept;
   void begin_write(tick asked, tick ready) noexcept;
   void begin_frames(std::size_t size) noexcept;
   void end_write() noexcept;

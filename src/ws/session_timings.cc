@@ -33,7 +33,7 @@ void session::begin_times() {
 
 // ---- t_connect
 
-// This end's part of the opening handshake is so long, and what it answers came in this batch.
+// This end's request or response, of `size` bytes, has been queued. A server's answers what came in this batch.
 void session::note_handshake_made(std::size_t size) noexcept {
   connection_times& t = *extras_->times;
   if (size == 0) return;  // A client's was sent long ago.
@@ -59,15 +59,31 @@ void session::note_opened() noexcept {
 
 // ---- t_receive
 
-// The handler was called then, and has returned: when is given back.
-tick session::note_received(tick first, tick last, tick called) noexcept {
+void session::begin_messages() noexcept { worker_->measures()->all_done = no_deadline; }
+
+// A handler is about to be called, for a message that came whole, now, or for an event.
+void session::note_delivery(measured_turn& t, const core::event* e, core::kind what) noexcept {
+  meter& m = *worker_->measures();
+  m.all_done = no_deadline;
+  if (t.called != no_deadline) return;
+  const bool ends_message = e == nullptr || what == core::kind::message || (what == core::kind::part && e->fin);
+  if (!ends_message) return;
+  t.first = e != nullptr ? e->first_byte : worker_->loop().now();
+  t.last = e != nullptr ? e->last_byte : t.first;
+  t.under_way = true;
+  t.called = m.handler_began = m.now();
+}
+
+// It has returned.
+void session::note_delivered(measured_turn& t) noexcept {
+  if (!std::exchange(t.under_way, false)) return;
   meter& m = *worker_->measures();
   timings::receiving& sums = extras_->times->so_far.receive;
   const tick returned = m.now();
-  measure(sums.receive, m.all.receive.receive, span_of(first, last));
-  measure(sums.prepare, m.all.receive.prepare, span_of(last, called));
-  measure(sums.confirm, m.all.receive.confirm, span_of(called, returned));
-  return returned;
+  measure(sums.receive, m.all.receive.receive, span_of(t.first, t.last));
+  measure(sums.prepare, m.all.receive.prepare, span_of(t.last, t.called));
+  measure(sums.confirm, m.all.receive.confirm, span_of(t.called, returned));
+  m.all_done = returned;
 }
 
 // ---- t_send
@@ -78,7 +94,7 @@ void session::flush_measured() {
   end_write();
 }
 
-// All that is to be sent, in one piece.
+// As `flush_turn`; in a place that both share the write would cost every turn some instructions more.
 void session::flush_piece_measured(byte_view piece) {
   begin_flush();
   const net::write_result r = worker_->loop().io().write(*this, {&piece, 1});

@@ -239,6 +239,23 @@ TEST(timings, of_what_is_sent_without_a_message_begin_with_the_batch) {
   EXPECT_EQ(of(s).send.prepare.last, 8ms) << "the time of this batch was read when it began";
 }
 
+// The handler's time is its turn's, also when the turn ends with the connection.
+TEST(timings, of_what_is_sent_know_nothing_of_a_handler_whose_connection_is_gone) {
+  timed_loop l;
+  l.handlers.message = [&](connection c, const message&) {
+    l.clock.advance(5ms);
+    EXPECT_EQ(c.terminate(), errc::ok);
+  };
+  const auto [gone, gone_peer] = l.open();
+  const auto [s, peer] = l.open();
+  l.put(gone_peer, text_frame("x"));
+  l.clock.advance(60ms);
+  l.turn();
+  EXPECT_EQ(s->handle().send("of another turn"), errc::ok);
+  l.turn();
+  EXPECT_EQ(of(s).send.prepare.last, 0ms);
+}
+
 TEST(timings, of_what_waits_for_the_system_end_with_its_last_byte) {
   timed_loop l;
   const auto [s, peer] = l.open();

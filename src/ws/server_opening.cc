@@ -24,6 +24,16 @@ core::refusal only_websocket() {
   return made;
 }
 
+// For who asked rightly and has waited in vain.
+core::refusal not_ready() {
+  core::refusal made = core::refusal_for(errc::handshake_timeout,
+                                         "The page was not ready within the handshake timeout: a handler holds up one "
+                                         "of the server's loops, or its memory "
+                                         "is short. Ask again later.");
+  made.status = 503;
+  return made;
+}
+
 }  // namespace
 
 route_handlers* server_shared::find_route(std::string_view path) const {
@@ -62,6 +72,7 @@ void server_opening::on_bytes(session& s, byte_span in) {
 // has asked for nothing and expects no answer.
 void server_opening::on_failed(session& s, errc why) {
   if (why != errc::handshake_timeout) return;
+  if (answering_) return refuse(s, not_ready());
   if (!begun_) return s.home().log(log_level::debug, "a peer connected and asked for nothing in time: it is let go");
   refuse(s, core::refusal_for(why, "The request was not complete within the handshake timeout. Send it at once."));
 }
@@ -95,7 +106,7 @@ void server_opening::answer_metrics(session& s) {
   shared_.ask_metrics([c = s.handle()](const metrics& all) {
     static_cast<void>(session::reach(
         c, [page = core::page_response("text/plain; version=0.0.4; charset=utf-8", all.prometheus())](session& to) {
-          to.refuse(page);
+          to.answer_later(page);
           return errc::ok;
         }));
   });

@@ -45,6 +45,7 @@ class server_opening final : public opening {
 
   void on_bytes(session& s, byte_span in) override;
   void on_failed(session& s, errc why) override;
+  [[nodiscard]] bool answers_later() const noexcept override { return answering_; }
 
  private:
   void answer(session& s, byte_span rest);

@@ -124,6 +124,14 @@ void session::refuse(std::string_view response) {
   finish_turn();
 }
 
+void session::answer_later(std::string_view response) noexcept {
+  if (phase_ != phase::opening) return;
+  guarded([&] {
+    refuse(response);
+    forget_opening();
+  });
+}
+
 void session::reject(close_code code, errc why, std::string_view text) {
   if (phase_ != phase::opening) return;
   begin_turn();
@@ -252,7 +260,11 @@ void session::received_into(std::size_t n) {
 }
 
 void session::ended() {
-  if (phase_ == phase::opening) return fail_opening(errc::connection_lost);
+  if (phase_ == phase::opening) {
+    if (!extras_->how->answers_later()) return fail_opening(errc::connection_lost);
+    peer_ended_ = true;
+    return;
+  }
   if (phase_ == phase::lingering) return die(false);
   broke(errc::connection_lost);
 }
@@ -546,12 +558,13 @@ void session::write_failed(errc why) {
   }
 }
 
-// Once everything is out, a session that is over sends its FIN.
+// Once everything is out, a session that is over sends its FIN, and waits for the peer's unless it is here.
 void session::after_flush() {
   if (phase_ != phase::lingering || fin_sent_ || core_.pending() > 0) return;
   if (was_open_ && !core_.closes_first()) return;
   fin_sent_ = true;
   worker_->loop().io().shutdown_write(*this);
+  if (peer_ended_) die(false);
 }
 
 // Something was queued: inside its own turn it goes out at the end of that, otherwise at the end of the batch; in both

@@ -56,6 +56,8 @@ class opening {
   virtual ~opening() = default;
   /// Bytes came. May establish or refuse the session, which destroys this object at the end of the call.
   virtual void on_bytes(session& s, byte_span in) = 0;
+  /// True when all that was to come has come and `session::answer_later` is to follow: the peer may end its side.
+  [[nodiscard]] virtual bool answers_later() const noexcept { return false; }
   /// The peer is gone, or the handshake's time is over (`handshake_timeout`): the session dies after the call.
   virtual void on_failed(session& s, errc why) = 0;
 };
@@ -81,6 +83,9 @@ class session final : public net::stream {
   void send_opening(std::string_view bytes);
   /// Sends `response` and closes the connection; no handler is called but `gone`.
   void refuse(std::string_view response);
+  /// The same for an opening that said `answers_later`; of no effect when it comes too late. Destroys the opening. Not
+  /// in a turn, and not from within the opening.
+  void answer_later(std::string_view response) noexcept;
   /// The handshake succeeded but is not acceptable to this end: closes with `code`; no handler is called but `gone`.
   void reject(close_code code, errc why, std::string_view text);
   /// Ends a session that has not been established, at once.
@@ -342,7 +347,8 @@ class session final : public net::stream {
   bool fin_sent_ : 1 = false;
   bool was_open_ : 1 = false;
   bool ended_here_ : 1 = false;
-  bool end_now_ : 1 = false;  // Terminated while its end was being told.
+  bool end_now_ : 1 = false;     // Terminated while its end was being told.
+  bool peer_ended_ : 1 = false;  // The peer sent its last byte while it was still to be answered.
   core::connection core_;
 };
 

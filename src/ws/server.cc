@@ -156,7 +156,8 @@ struct server::state {
   struct question {
     std::size_t next = 0;  // Whom to ask.
     hawser::metrics sum;
-    function<void(const hawser::metrics*)> answered;  // Null: for want of memory there is no answer.
+    // On the loop of this worker: all have answered. Null: for want of memory there is no answer.
+    function<void(worker*)> answered;
   };
   void ask_loops(const std::shared_ptr<question>& about) noexcept;
   void ask(function<void(const hawser::metrics&)> done);
@@ -402,15 +403,17 @@ hawser::metrics server::state::collect_here() const {
   return sum;
 }
 
-// One loop after the other, so that none waits for another.
+// One loop after the other, so that none waits for another. When a handler has destroyed the server nobody is answered.
 void server::state::ask_loops(const std::shared_ptr<question>& about) noexcept {
   try {
-    units[about->next].work->box().post([this, about] {
-      about->sum.merge(units[about->next].work->collect());
+    worker& asked = *units[about->next].work;
+    asked.box().post([this, about, &asked] {
+      if (asked.silent()) return;
+      about->sum.merge(asked.collect());
       if (++about->next < units.size())
         ask_loops(about);
       else
-        about->answered(&about->sum);
+        about->answered(&asked);
     });
   } catch (const std::bad_alloc&) {
     about->answered(nullptr);
@@ -419,11 +422,12 @@ void server::state::ask_loops(const std::shared_ptr<question>& about) noexcept {
 
 void server::state::ask(function<void(const hawser::metrics&)> done) {
   auto about = std::make_shared<question>();
-  about->answered = [this, what = std::move(done)](const hawser::metrics* told) {
+  about->answered = [of = about.get(), what = std::move(done)](worker* on) {
+    if (on == nullptr) return;
     try {
-      if (told != nullptr) what(*told);
+      what(of->sum);
     } catch (...) {
-      if (loops.log != nullptr) loops.log->write(log_level::error, "what was to be done with the metrics threw");
+      on->log(log_level::error, "what was to be done with the metrics threw");
     }
   };
   const std::lock_guard guard(lock);
@@ -443,9 +447,9 @@ result<hawser::metrics> server::metrics() const {
     bool good = false;
   };
   const auto told = std::make_shared<outcome>();
-  about->answered = [s = keep.get(), told](const hawser::metrics* all) {
+  about->answered = [s = keep.get(), told](const worker* on) {
     const std::lock_guard lock(s->lock);
-    *told = {true, all != nullptr};
+    *told = {true, on != nullptr};
     s->quieter.notify_all();
   };
   std::unique_lock guard(keep->lock);

@@ -355,5 +355,55 @@ TEST(server_life, a_handler_may_destroy_the_server) {
   }
 }
 
+// Nor is what was to be done with the metrics, when they were asked for before.
+TEST(server_life, a_handler_that_destroys_the_server_takes_back_what_it_asked) {
+  for (const unsigned threads : {1U, 3U}) {
+    server_options options;
+    options.threads = threads;
+    auto it = std::make_unique<server>(options);
+    std::atomic<int> late{0};
+    it->route("/").on_message([&](connection, const message&) {
+      it->metrics([&](const metrics&) { ++late; });
+      it.reset();
+    });
+    const result<net::address> at = it->listen("127.0.0.1:0");
+    ASSERT_TRUE(at);
+    std::thread runner([s = it.get()] { EXPECT_TRUE(s->run()); });
+    raw_peer peer(*at);
+    peer.upgrade();
+    peer.text("end");
+    EXPECT_EQ(close_code_of(peer.frame_of(8)), 1001U);
+    peer.hang_up();
+    runner.join();
+    EXPECT_EQ(late, 0);
+  }
+}
+
+// The log need not outlive the server's destructor.
+TEST(server_life, what_is_done_with_the_metrics_may_destroy_the_server_and_throw) {
+  lines log;
+  server_options options;
+  options.log = &log;
+  auto it = std::make_unique<server>(options);
+  std::size_t written = 0;
+  it->route("/").on_message([&](connection, const message&) {
+    it->metrics([&](const metrics&) {
+      it.reset();
+      written = log.kept.lines().size();
+      throw 7;
+    });
+  });
+  const result<net::address> at = it->listen("127.0.0.1:0");
+  ASSERT_TRUE(at);
+  std::thread runner([s = it.get()] { EXPECT_TRUE(s->run()); });
+  raw_peer peer(*at);
+  peer.upgrade();
+  peer.text("end");
+  EXPECT_EQ(close_code_of(peer.frame_of(8)), 1001U);
+  peer.hang_up();
+  runner.join();
+  EXPECT_EQ(log.kept.lines().size(), written) << log.kept.text();
+}
+
 }  // namespace
 }  // namespace hawser::test

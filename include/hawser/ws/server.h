@@ -106,15 +106,16 @@ class HAWSER_API server {
   errc publish(std::string_view topic, byte_view data);
   errc publish(std::string_view topic, const message& m);
 
-  /// Connections open or opening now. Any thread.
+  /// Connections that are there now: open, opening or closing. Any thread.
   [[nodiscard]] std::size_t connections() const noexcept;
 
   /// What all loops count, and with `server_options::timings` what they measure. Asks each loop and waits for its
   /// answer, so not while a handler waits for this thread. Before and after `run` it answers at once. Any thread but
   /// those of the loops. Errors: `wrong_thread` in a handler: use the other one.
   [[nodiscard]] result<hawser::metrics> metrics() const;
-  /// The same without waiting: `done` is called later, on one of the loops, once. Not at all when the server ends
-  /// before. Any thread while it runs.
+  /// The same without waiting: `done` is called later, on one of the loops, once. It is not called at all before `run`,
+  /// when the server ends or is destroyed before the loops have answered, and when there is no memory for the question.
+  /// What it throws is logged. Any thread; throws `std::bad_alloc`.
   void metrics(function<void(const hawser::metrics&)> done) const;
 
  private:

@@ -33,7 +33,9 @@ struct client::state {
   bool running = false;                   // Under the lock.
   bool stop_asked = false;                // Under the lock: also while there is no engine yet.
   std::uint64_t runs = 0;                 // Under the lock: which run this is.
-  hawser::metrics before;                 // Under the lock: of the runs that have ended.
+  metric_counts counted;                  // Under the lock: in the runs that have ended ...
+  // ... and measured, under the lock too; null until timings are asked for: it is large.
+  std::unique_ptr<timing_histograms> measured;
   std::condition_variable ended;
 
   [[nodiscard]] std::shared_ptr<client_engine> current() {
@@ -46,6 +48,8 @@ struct client::state {
   }
   result<void> prepare();
   bool run();
+  void add(const hawser::metrics& ended_run) noexcept;
+  [[nodiscard]] hawser::metrics before() const noexcept;
   void over() noexcept;
 };
 
@@ -119,7 +123,9 @@ result<void> client::state::prepare() {
     result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &handlers, why, loop);
     if (made) {
       std::shared_ptr<client_engine> ready = std::move(*made);
+      auto place = plan.options.timings ? std::make_unique<timing_histograms>() : nullptr;
       const std::lock_guard guard(lock);
+      if (!measured) measured = std::move(place);
       engine = std::move(ready);
       if (stop_asked) engine->stop();
       return {};
@@ -138,12 +144,25 @@ result<void> client::state::prepare() {
   return wrong;
 }
 
+// Both under the lock.
+void client::state::add(const hawser::metrics& ended_run) noexcept {
+  counted.merge(ended_run);
+  if (ended_run.times) measured->merge(*ended_run.times);
+}
+
+hawser::metrics client::state::before() const noexcept {
+  hawser::metrics all;
+  all.metric_counts::merge(counted);
+  if (measured) all.times = *measured;
+  return all;
+}
+
 bool client::state::run() {
   std::shared_ptr<client_engine> mine = current();
   const bool clean = mine->run();
   {
     const std::lock_guard guard(lock);
-    before.merge(mine->collect());
+    add(mine->collect());
     engine.reset();
   }
   mine.reset();
@@ -231,7 +250,7 @@ hawser::metrics client::metrics() const {
     engine.reset();
     keep->ended.wait(guard, [&] { return *said || over(); });
   }
-  hawser::metrics all = keep->before;
+  hawser::metrics all = keep->before();
   if (*said && (inside || !over())) all.merge(**said);
   return all;
 }

@@ -58,7 +58,7 @@ void timing_histograms::merge(const timing_histograms& other) noexcept {
   error.recover.merge(other.error.recover);
 }
 
-void metrics::merge(const metrics& other) {
+void metric_counts::merge(const metric_counts& other) noexcept {
   connections += other.connections;
   opened += other.opened;
   not_opened += other.not_opened;
@@ -68,6 +68,10 @@ void metrics::merge(const metrics& other) {
   messages_sent += other.messages_sent;
   bytes_received += other.bytes_received;
   bytes_sent += other.bytes_sent;
+}
+
+void metrics::merge(const metrics& other) noexcept {
+  metric_counts::merge(other);
   if (!other.times) return;
   if (times)
     times->merge(*other.times);
@@ -80,8 +84,9 @@ void metrics::merge(const metrics& other) {
 namespace {
 
 // As label values; by the number of the fault.
-constexpr std::array<std::string_view, 8> ends{"clean", "caller", "peer",      "transport",
-                                               "limit", "closed", "cancelled", "internal"};
+constexpr std::array<std::string_view, fault_count> ends{"clean", "caller", "peer",      "transport",
+                                                         "limit", "closed", "cancelled", "internal"};
+static_assert(!ends.back().empty());
 
 // The bounds that are told: powers of four from about a microsecond to about a minute. The buckets meet them exactly.
 constexpr unsigned first_bound = 10;
@@ -133,7 +138,7 @@ class exposition {
 };
 
 void expose_counts(const metrics& m, exposition& to) {
-  to.one("connections", "gauge", "Connections that are open or opening.", m.connections);
+  to.one("connections", "gauge", "Connections that are open, opening or closing.", m.connections);
   to.one("connections_opened_total", "counter", "Opening handshakes that succeeded.", m.opened);
   to.one("connections_not_opened_total", "counter",
          "Opening handshakes that were refused or failed, and pages that were asked for.", m.not_opened);

@@ -34,8 +34,8 @@ constexpr bool names_topic(std::string_view name) noexcept { return !name.empty(
 struct loop_counts {
   std::uint64_t opened = 0;
   std::uint64_t not_opened = 0;
-  std::array<std::uint64_t, 8> closed{};  // By fault.
-  core::statistics gone;                  // The sums of those that are gone.
+  std::array<std::uint64_t, fault_count> closed{};  // By fault.
+  core::statistics gone;                            // The sums of those that are gone.
 
   void leave(const core::statistics& one, bool was_open) noexcept {
     if (!was_open) ++not_opened;
@@ -125,14 +125,16 @@ class alignas(64) worker final : public net::dirty {
   /// Null when nothing is measured.
   [[nodiscard]] meter* measures() const noexcept { return meter_.get(); }
 
+  /// What its sessions count by themselves: those that open, and those that go. The loop's thread.
   [[nodiscard]] loop_counts& counts() noexcept { return counts_; }
-  /// All that was counted and measured on this loop.
+  /// All that was counted and measured on this loop. The loop's thread, or any one while it does not run.
   [[nodiscard]] metrics collect() const;
 
   /// What handlers throw is told to `how` as well, when it is not empty.
   void report_to(function<void(const failure&)> how) { report_ = std::move(how); }
   /// A handler threw.
   void report(const failure& what) noexcept;
+  /// Whether `log` writes: what a line says need not be made otherwise.
   [[nodiscard]] bool logs() const noexcept { return loop_.log() != nullptr && !muted_; }
   /// Writes a line, if there is a log: at most `most_lines` of one level a second.
   void log(log_level level, std::string_view line) noexcept;
@@ -203,8 +205,8 @@ class alignas(64) worker final : public net::dirty {
   };
   std::vector<std::unique_ptr<std::byte[]>> session_blocks_;
   session_memory* free_sessions_ = nullptr;
-  std::vector<session*>
-      sessions_;  // Those alive, then the dead of this batch: one list, so that a death needs no room.
+  // Those alive, then the dead of this batch: one list, so that a death needs no room.
+  std::vector<session*> sessions_;
   std::size_t alive_ = 0;
   std::vector<session*> marked_;
   std::vector<session*> marked_now_;  // Being worked off.

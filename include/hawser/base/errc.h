@@ -3,6 +3,7 @@
 
 #include <hawser/base/config.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <system_error>
@@ -117,6 +118,9 @@ enum class fault : std::uint8_t {
   cancelled = 6,       ///< The owner's own wish.
   internal = 7,        ///< A handler, an extension or this library failed.
 };
+
+/// How many values `fault` has: what is counted by fault has so many places.
+inline constexpr std::size_t fault_count = static_cast<std::size_t>(fault::internal) + 1;
 
 /// The category of `errc`; its name is "hawser".
 HAWSER_API const std::error_category& error_category() noexcept;

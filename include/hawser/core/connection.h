@@ -111,7 +111,9 @@ class HAWSER_API connection {
   /// or either end after a failure (RFC 6455, 7.1.1). A client waits for the end of input, until `deadline`.
   [[nodiscard]] bool closes_first() const noexcept { return closes_first_; }
   [[nodiscard]] statistics stats() const noexcept;
+  /// Messages framed to be sent, whether the system has taken them yet or not. One in parts counts with its last part.
   [[nodiscard]] std::uint64_t messages_out() const noexcept { return messages_out_; }
+  /// Bytes that the system has taken: frames, and what `send_raw` put in front of them.
   [[nodiscard]] std::uint64_t bytes_out() const noexcept { return bytes_out_; }
   /// When the peer was heard of last; before it was, when the connection was made.
   [[nodiscard]] tick last_in() const noexcept { return last_in_; }

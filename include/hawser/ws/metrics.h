@@ -77,25 +77,30 @@ struct HAWSER_API timing_histograms {
   void merge(const timing_histograms& other) noexcept;
 };
 
-/// What `server::metrics` and `client::metrics` give: a copy.
-struct HAWSER_API metrics {
-  // ---- always there: sums that are kept anyway
-  std::uint64_t connections = 0;  ///< That are there now, open or opening.
+/// What is counted in any case: sums that connections keep anyway.
+struct HAWSER_API metric_counts {
+  std::uint64_t connections = 0;  ///< That are there now: open, opening or closing.
   std::uint64_t opened = 0;       ///< Opening handshakes that succeeded.
   std::uint64_t not_opened = 0;   ///< Those that were refused or failed, and pages that were asked for.
   /// Connections that were open and are not any more, by `fault` of what ended them: `fault::none` for a closing
   /// handshake.
-  std::array<std::uint64_t, 8> closed{};
+  std::array<std::uint64_t, fault_count> closed{};
   std::uint64_t messages_received = 0;
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_received = 0;  ///< Once the connection is open: frames and all.
   std::uint64_t bytes_sent = 0;      ///< As taken by the system, with the handshake.
 
+  /// Adds what another one counted.
+  void merge(const metric_counts& other) noexcept;
+};
+
+/// What `server::metrics` and `client::metrics` give: a copy.
+struct HAWSER_API metrics : metric_counts {
   /// Absent unless the options said `timings`.
   std::optional<timing_histograms> times;
 
-  /// Adds what another one counted.
-  void merge(const metrics& other);
+  /// Adds what another one counted and measured.
+  void merge(const metrics& other) noexcept;
 
   /// All of it as text for Prometheus (exposition format 0.0.4): names begin with `hawser_`, times are in seconds. To
   /// be served as "text/plain; version=0.0.4".

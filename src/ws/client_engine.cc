@@ -4,6 +4,7 @@
 #include "ws/driver_choice.h"
 #include "ws/meter.h"
 
+#include <hawser/base/crypto.h>
 #include <hawser/core/negotiate.h>
 
 #include <algorithm>
@@ -137,6 +138,7 @@ void client_engine::route_events() {
 }
 
 bool client_engine::run() {
+  static_cast<void>(sha1({}));  // Fetched now, so that checking the first answer does not wait for it.
   const mailbox_visit here(work_->box());
   loop_->ring(*this);
   static_cast<void>(loop_->run());

@@ -94,6 +94,7 @@ void blocking_connection::state::listen() {
   };
   handlers.disconnected = [this](const disconnect&) {
     const std::lock_guard guard(lock);
+    if (!opened) times = engine->unopened();
     ended = true;
     changed.notify_all();
   };
@@ -264,7 +265,8 @@ const handshake& blocking_connection::agreed() const& noexcept {
 }
 
 result<blocking_connection> connect(std::string_view url, const client_options& options,
-                                    const extension_list& extensions, const headers& extra, std::string* why) {
+                                    const extension_list& extensions, const headers& extra, std::string* why,
+                                    timings* times) {
   auto s = std::make_unique<blocking_connection::state>();
   client_plan plan;
   plan.url = url;
@@ -294,6 +296,7 @@ result<blocking_connection> connect(std::string_view url, const client_options& 
   }
   const failure f = s->error ? *s->error : failure(errc::internal, {});
   if (why != nullptr) *why = f.what();
+  if (times != nullptr && s->times) *times = *s->times;
   guard.unlock();
   return f.error();
 }

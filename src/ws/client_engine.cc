@@ -172,6 +172,7 @@ void client_engine::begin_attempt() {
   step_ = step::connecting;
   failed_ = final_ = false;
   retry_after_ = {};
+  resolved_ = no_deadline;
   attempt_began_ = last_sign_ = loop_->clock().now();
   try {
     connect();
@@ -195,9 +196,9 @@ void client_engine::connect() {
 
 void client_engine::on_handle(result<int> handle, const net::address& peer) {
   const std::unique_ptr<net::connector> ended = std::move(connector_);
+  resolved_ = ended->resolved();
   if (!handle) return connect_failed(to_errc(handle.error()), peer);
   peer_ = peer;
-  resolved_ = ended->resolved();
   last_sign_ = loop_->now();
   open(*handle);
 }
@@ -265,14 +266,17 @@ void client_engine::on_closed(connection c, close_code code, std::string_view re
 // ---- timings
 
 // The path of a Unix socket is no name to ask for.
+timings::span client_engine::time_of_names() const noexcept {
+  if (resolved_ == no_deadline || !plan_.options.unix_path.empty()) return {};
+  return std::max(resolved_ - attempt_began_, ticks{});
+}
+
 void client_engine::time_opening(connection_times& t) const noexcept {
   timings::connecting& c = t.so_far.connect;
   t.step = attempt_began_;
   auto& all = work_->measures()->all.connect;
-  if (plan_.options.unix_path.empty()) {
-    c.names = std::max(resolved_ - attempt_began_, ticks{});
-    all.names.record(*c.names);
-  }
+  c.names = time_of_names();
+  if (c.names) all.names.record(*c.names);
   c.tcp = std::max(last_sign_ - std::max(resolved_, attempt_began_), ticks{});
   all.tcp.record(*c.tcp);
 }
@@ -285,9 +289,20 @@ void client_engine::note_failed_opening(tick known) noexcept {
   auto& all = work_->measures()->all.error;
   all.detect.record(*error.detect);
   all.handle.record(*error.handle);
+  session* s = session::here(current());
+  reached_ = s != nullptr && s->times() != nullptr ? s->times()->so_far.connect : timings::connecting{};
+  if (s == nullptr) reached_.names = time_of_names();
   if (outage_) return;
   outage_ = error;
   outage_told_ = told;
+}
+
+std::optional<timings> client_engine::unopened() const noexcept {
+  if (!outage_) return std::nullopt;
+  timings t;
+  t.connect = reached_;
+  t.error = *outage_;
+  return t;
 }
 
 // An outage begins with the first error after a connection was open, or before the first one was.

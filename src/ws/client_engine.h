@@ -61,6 +61,9 @@ class client_engine final : private net::timed, private net::bell {
   [[nodiscard]] connection current() const noexcept;
   /// What was counted and measured. The loop's thread, or any one while it does not run.
   [[nodiscard]] metrics collect() const { return work_->collect(); }
+  /// What was measured of an attempt that failed before it was open: how far it came, and the first error. Absent when
+  /// the last one opened, or nothing is measured. The loop's thread.
+  [[nodiscard]] std::optional<timings> unopened() const noexcept;
   /// Runs `call` on the loop. False when it will not.
   bool post(function<void()> call) { return work_->box().post(std::move(call)); }
 
@@ -94,6 +97,7 @@ class client_engine final : private net::timed, private net::bell {
   void stop_here();
   void report(const failure& f);
   void time_opening(connection_times& t) const noexcept;
+  [[nodiscard]] timings::span time_of_names() const noexcept;
   void end_outage(connection c) noexcept;
   void begin_outage(connection c);
   void note_failed_opening(tick known) noexcept;
@@ -123,10 +127,11 @@ class client_engine final : private net::timed, private net::bell {
 
   // ---- when timings are asked for
   tick attempt_began_{};
-  tick resolved_{};
+  tick resolved_ = no_deadline;             // Unknown until the addresses are known.
   tick last_sign_{};                        // Of the peer, before the connection is open.
   std::optional<timings::failing> outage_;  // Since it was connected last: the first error ...
   tick outage_told_{};                      // ... and when `on_error` returned.
+  timings::connecting reached_;             // By the last attempt that failed before it was open.
 };
 
 HAWSER_END

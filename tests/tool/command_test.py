@@ -227,6 +227,11 @@ def timings():
         expect(re.fullmatch(wanted, line), f"it said {line!r}, not {wanted!r}")
     expect_equal(len(said), 4, f"how many lines it said: {said}")
 
+    status, out, err = run("connect", "--timings", f"ws://127.0.0.1:{free_port()}")
+    expect_equal((status, out), (1, ""), "status and output where nobody listens")
+    expect(re.search(f"^hawser: connecting: not finished; name {span}\n.*^hawser: error: {span} = detect {span} \\+ ", err,
+                     re.MULTILINE | re.DOTALL), f"where nobody listens it said {err!r}")
+
     status, kind, text = page(server.port, "/metrics")
     expect_equal((status, kind), (200, "text/plain; version=0.0.4; charset=utf-8"), "status and type of the page")
     samples = {(s.name, s.labels.get("part") or s.labels.get("reason"), s.labels.get("le")): s.value

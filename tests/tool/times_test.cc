@@ -30,6 +30,11 @@ TEST(times, in_words_are_four_sums_with_their_parts) {
   hawser::timings t;
   EXPECT_EQ(times_in_words(t), (std::vector<std::string>{"connecting: not finished", "receiving: no message",
                                                          "sending: no message", "errors: none"}));
+  t.connect.names = 1ms;
+  EXPECT_EQ(times_in_words(t).front(), "connecting: not finished; name 1.00 ms");
+  t.connect.tcp = 1500us;
+  t.connect.request = 3ms;
+  EXPECT_EQ(times_in_words(t).front(), "connecting: not finished; name 1.00 ms, TCP 1.50 ms, request 3.00 ms");
   t.connect = {3ms, 1ms, 1500us, 20ms, 500us};
   t.receive.receive.add(0ns);
   t.receive.prepare.add(20us);

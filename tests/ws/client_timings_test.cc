@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace hawser::test {
@@ -262,6 +263,41 @@ TEST(client_timings, of_a_first_attempt_that_fails_begin_with_it) {
   EXPECT_GE(*seen.error.detect, 150ms);
   EXPECT_EQ(seen.error.handle, 0ms);
   EXPECT_EQ(seen.error.total(), connected - began);
+}
+
+// Where the time went of what never opened, for the calls that wait.
+TEST(client_timings, of_an_attempt_that_fails_say_how_far_it_came) {
+  client_options options;
+  options.timings = true;
+  timings seen;
+  raw_listener listener;
+  std::thread server([&] {
+    raw_peer peer = listener.accept();
+    peer.until("\r\n\r\n");
+    peer.reset();
+  });
+  const auto made = connect(listener.url(), options, {}, {}, nullptr, &seen);
+  server.join();
+  ASSERT_FALSE(made);
+  EXPECT_TRUE(seen.connect.names && seen.connect.tcp && seen.connect.request);
+  EXPECT_FALSE(seen.connect.response);
+  EXPECT_TRUE(seen.error.detect && seen.error.handle);
+
+  timings nobody;
+  std::string url;
+  {
+    const raw_listener gone;
+    url = gone.url();
+  }
+  ASSERT_FALSE(connect(url, options, {}, {}, nullptr, &nobody));
+  EXPECT_TRUE(nobody.connect.names);
+  EXPECT_FALSE(nobody.connect.tcp);
+  EXPECT_TRUE(nobody.error.detect);
+
+  timings off;
+  ASSERT_FALSE(connect(url, {}, {}, {}, nullptr, &off));
+  EXPECT_FALSE(off.connect.names);
+  EXPECT_FALSE(off.error.detect);
 }
 
 // A clean end is no error, also when the client comes back after it.

@@ -239,6 +239,11 @@ bool print_all(hawser::blocking_connection& ws, printer& out, std::error_code& e
   }
 }
 
+void say_times(const hawser::timings& times) {
+  for (const std::string& line : times_in_words(times))
+    say(line);
+}
+
 // Lines out, messages in, until either end has had enough. Returns the exit status.
 int converse(hawser::blocking_connection& ws, const connect_args& args) {
   const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
@@ -274,9 +279,7 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
   const bool good = ended == hawser::errc::closed && code && peaceful(*code);
   if (args.verbose || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
   if (args.timings)
-    if (const hawser::result<hawser::timings> times = ws.timings())
-      for (const std::string& line : times_in_words(*times))
-        say(line);
+    if (const hawser::result<hawser::timings> times = ws.timings()) say_times(*times);
   return good && written && all_sent ? done : failed;
 }
 
@@ -304,9 +307,12 @@ int connect(const connect_args& args) {
     return usage;
   }
   options.unix_path = to.unix_path;
-  hawser::result<hawser::blocking_connection> made = hawser::connect(to.url, options, extensions, headers, &why);
+  hawser::timings times;
+  hawser::result<hawser::blocking_connection> made =
+      hawser::connect(to.url, options, extensions, headers, &why, &times);
   if (!made) {
     say(why);
+    if (times.error.total()) say_times(times);
     return made.error() == hawser::fault::caller_mistake ? usage : failed;
   }
   return converse(*made, args);

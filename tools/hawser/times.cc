@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 namespace hawser_tool {
 
@@ -22,8 +23,17 @@ std::string part(std::string_view name, const span& took) {
   return std::string(name) + " " + (took ? shown_span(*took) : std::string("unknown"));
 }
 
+// The parts that were, in the order in which they end.
+std::string unfinished(const hawser::timings::connecting& c) {
+  std::string parts;
+  for (const auto& [name, took] :
+       {std::pair("name", c.names), std::pair("TCP", c.tcp), std::pair("request", c.request)})
+    if (took) parts += (parts.empty() ? "; " : ", ") + part(name, took);
+  return "connecting: not finished" + parts;
+}
+
 std::string connecting(const hawser::timings::connecting& c) {
-  if (!c.total()) return "connecting: not finished";
+  if (!c.total()) return unfinished(c);
   std::string inside;
   if (c.names) inside = part("name", c.names) + ", ";
   inside += part("TCP", c.tcp);

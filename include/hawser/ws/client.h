@@ -129,16 +129,16 @@ class HAWSER_API blocking_connection {
 
  private:
   friend HAWSER_API result<blocking_connection> connect(std::string_view, const client_options&, const extension_list&,
-                                                        const headers&, std::string*);
+                                                        const headers&, std::string*, hawser::timings*);
   struct state;
   explicit blocking_connection(std::unique_ptr<state> s) noexcept;
   std::unique_ptr<state> state_;
 };
 
 /// Connects and waits until the connection is open. No reconnect. Errors: what `failure` would have said; `why` gets
-/// the sentence.
+/// the sentence, `times` what was measured until then when the options say `timings`: how far it came, and the error.
 HAWSER_API result<blocking_connection> connect(std::string_view url, const client_options& options = {},
                                                const extension_list& extensions = {}, const headers& extra = {},
-                                               std::string* why = nullptr);
+                                               std::string* why = nullptr, timings* times = nullptr);
 
 HAWSER_END

@@ -55,7 +55,7 @@ constexpr entry entries[] = {
      "The connection is subscribed to limits.max_subscriptions topics already. Unsubscribe from one, or raise the "
      "limit."},
     {errc::not_kept, fault::caller_mistake,
-     "The connection does not keep what was asked for. Set keep_request in the options before it opens."},
+     "The connection does not keep what was asked for. Set the option for it (keep_request, timings) before it opens."},
     {errc::invalid_extension, fault::caller_mistake,
      "The name of an extension is not a token, so it cannot be negotiated. Use letters, digits and dashes."},
     {errc::closed, fault::closed, "The connection is closed. Connect again if it is still needed."},

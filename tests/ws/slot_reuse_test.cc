@@ -49,6 +49,7 @@ void see_closed(connection c) {
   closed(c.pause());
   closed(c.resume());
   EXPECT_EQ(c.stats().error(), errc::closed);
+  EXPECT_EQ(c.timings().error(), errc::closed);
   EXPECT_EQ(c.request().error(), errc::closed);
   EXPECT_EQ(c.extensions().error(), errc::closed);
   EXPECT_EQ(c.remote_address().error(), errc::closed);

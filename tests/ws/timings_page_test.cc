@@ -5,9 +5,10 @@
 #include <gtest/gtest.h>
 #include <hawser/hawser.h>
 
+#include <chrono>
 #include <cstdint>
+#include <future>
 #include <string>
-#include <thread>
 
 namespace hawser::test {
 namespace {
@@ -19,6 +20,7 @@ TEST(timings_page, says_how_long_it_took_to_connect) {
   const std::string url = it.url();
   hawser::ticks connected_in{};
   hawser::ticks out_of_reach_for{};
+  std::promise<void> told;
 
   hawser::client_options options;
   options.timings = true;
@@ -27,12 +29,11 @@ TEST(timings_page, says_how_long_it_took_to_connect) {
     const hawser::timings t = c.timings().value();
     if (t.connect.total()) connected_in = *t.connect.total();
     if (t.error.total()) out_of_reach_for = *t.error.total();
+    told.set_value();
   });
 
   ASSERT_TRUE(ws.start());
-  // Asked on the loop: once it says so `on_connect` has returned.
-  while (ws.metrics().opened == 0)
-    std::this_thread::yield();
+  ASSERT_EQ(told.get_future().wait_for(std::chrono::milliseconds(patience_ms)), std::future_status::ready);
   ASSERT_TRUE(ws.stop());
   EXPECT_GT(connected_in, hawser::ticks{});
   EXPECT_EQ(out_of_reach_for, hawser::ticks{});

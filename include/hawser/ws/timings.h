@@ -88,7 +88,8 @@ struct timings {
   /// that, at a client, about the one that ended the connection, or the first attempt, before this one.
   struct failing {
     /// From the last sign of life, which is what came last from the peer, or being connected, or without that the
-    /// beginning of the attempt, until the error is known.
+    /// beginning of the attempt, until the error is known. After a pause from `connection::resume` on, if nothing came
+    /// since: nobody listened before.
     span detect;
     span handle;   ///< Inside `on_error`.
     span recover;  ///< Client: from then until connected again, failed attempts and the waits between them included.

@@ -337,15 +337,6 @@ inline void session::call(const Handler& h, Args&&... args) {
   }
 }
 
-inline void session::deliver_message(const core::fast_path::whole& w) {
-  message m;
-  m.payload_ = w.payload;
-  m.pool_ = &worker_->loop().pool();
-  m.first_byte_ = m.last_byte_ = worker_->loop().now();
-  m.op_ = w.op;
-  call(handlers_->message, handle(), std::as_const(m));
-}
-
 void session::deliver_message(const core::event& e) {
   message m;
   m.payload_ = e.payload;
@@ -370,6 +361,9 @@ void session::pump() {
 template <bool Measures>
 inline void session::pump_all() {
   using found = core::fast_path::found;
+  message borrowed;  // All short messages of a turn, one after the other: most of it is the same for all.
+  borrowed.pool_ = &worker_->loop().pool();
+  borrowed.first_byte_ = borrowed.last_byte_ = worker_->loop().now();
   core::fast_path::whole whole;
   core::kind event = core::kind::none;
   [[maybe_unused]] measured_turn times;
@@ -377,7 +371,9 @@ inline void session::pump_all() {
   for (found what; (what = core::fast_path::take_or_find(core_, whole, event)) != found::nothing;) {
     if constexpr (Measures) note_delivery(times, what == found::whole ? nullptr : &core_.current(), event);
     if (what == found::whole) {
-      deliver_message(whole);
+      borrowed.payload_ = whole.payload;
+      borrowed.op_ = whole.op;
+      call(handlers_->message, handle(), std::as_const(borrowed));
       if constexpr (Measures) note_delivered(times);
     } else {
       deliver(event);

@@ -251,7 +251,6 @@ class session final : public net::stream {
   void keep_unconsumed();
   void deliver(core::kind k);
   void deliver_message(const core::event& e);
-  inline void deliver_message(const core::fast_path::whole& w);
   void deliver_closed(const core::event& e);
   void go_on_reading(buffer& kept);
   inline void flush_turn();

@@ -369,15 +369,18 @@ inline void session::pump_all() {
   [[maybe_unused]] measured_turn times;
   if constexpr (Measures) begin_messages();
   for (found what; (what = core::fast_path::take_or_find(core_, whole, event)) != found::nothing;) {
-    if constexpr (Measures) note_delivery(times, what == found::whole ? nullptr : &core_.current(), event);
+    if constexpr (Measures)
+      if (!times.over) note_delivery(times, what == found::whole ? nullptr : &core_.current(), event);
     if (what == found::whole) {
       borrowed.payload_ = whole.payload;
       borrowed.op_ = whole.op;
       call(handlers_->message, handle(), std::as_const(borrowed));
-      if constexpr (Measures) note_delivered(times);
+      if constexpr (Measures)
+        if (times.under_way) note_delivered(times);
     } else {
       deliver(event);
-      if constexpr (Measures) note_delivered(times);
+      if constexpr (Measures)
+        if (times.under_way) note_delivered(times);
       // What was sent was flushed in time; the answers to pings were not.
       if (core_.pending() >= core::turn_block::flush_at) flush();
     }

@@ -217,6 +217,7 @@ class session final : public net::stream {
     tick last{};   // ... its last one ...
     tick called = no_deadline;
     bool under_way = false;  // ... and its handler has not returned.
+    bool over = false;       // Something came behind it: of the rest of the turn nothing is noted.
   };
 
   // Makes a session this thread's speaker while it lives.

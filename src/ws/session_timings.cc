@@ -65,7 +65,8 @@ void session::begin_messages() noexcept { worker_->measures()->all_done = no_dea
 void session::note_delivery(measured_turn& t, const core::event* e, core::kind what) noexcept {
   meter& m = *worker_->measures();
   m.all_done = no_deadline;
-  if (t.called != no_deadline) return;
+  t.over = t.called != no_deadline;
+  if (t.over) return;
   const bool ends_message = e == nullptr || what == core::kind::message || (what == core::kind::part && e->fin);
   if (!ends_message) return;
   t.first = e != nullptr ? e->first_byte : worker_->loop().now();
@@ -74,9 +75,9 @@ void session::note_delivery(measured_turn& t, const core::event* e, core::kind w
   t.called = m.handler_began = m.now();
 }
 
-// It has returned.
+// The handler of the message that is measured has returned.
 void session::note_delivered(measured_turn& t) noexcept {
-  if (!std::exchange(t.under_way, false)) return;
+  t.under_way = false;
   meter& m = *worker_->measures();
   timings::receiving& sums = extras_->times->so_far.receive;
   const tick returned = m.now();

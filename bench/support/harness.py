@@ -186,7 +186,7 @@ class Bench:
 
     def server(self, side, workload, prefix=""):
         command = self.sides[side]
-        if workload.instead and side in ("hawser", "floor"):
+        if workload.instead and not (self.options.a or self.options.b) and side in ("hawser", "floor"):
             command = workload.instead[side == "floor"].replace("{build}", str(self.options.build))
         command = command.replace("{job}", workload.job).replace("{options}", workload.options)
         return Server(prefix + command, self.options.server_core, patience=60 if prefix else 15)

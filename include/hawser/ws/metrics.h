@@ -96,7 +96,7 @@ struct HAWSER_API metric_counts {
 
 /// What `server::metrics` and `client::metrics` give: a copy.
 struct HAWSER_API metrics : metric_counts {
-  /// Absent unless the options said `timings`.
+  /// Absent unless the options said `timings`, and before the first `listen` of a server or start of a client.
   std::optional<timing_histograms> times;
 
   /// Adds what another one counted and measured.

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -375,6 +376,14 @@ class ReportTest(unittest.TestCase):
                            ("instructions", "| about it | 40 | 600 |")):
             self.write(kind, [row], "A", "B")
             self.assertIn(line, report.tables_of(self.file))
+
+    def test_page_of_the_project_shows_figures_everywhere(self):
+        page = (ROOT / "docs" / "performance.md").read_text()
+        places = re.findall(r"<!-- figures: (\S+) -->(.*?)<!-- end -->", page, re.DOTALL)
+        self.assertEqual(page.count("<!-- figures:"), len(places))
+        self.assertEqual([name for name, figures in places if "|---|" not in figures], [])
+        for picture in re.findall(r"!\[.*?\]\((.*?)\)", page):
+            self.assertTrue((ROOT / "docs" / picture).exists(), picture)
 
     def test_page_keeps_what_is_not_figures(self):
         self.file.write_text('{"g++": {"a-part": 7.0}}')

@@ -15,7 +15,7 @@ namespace {
 
 TEST(timings_page, says_how_long_it_took_to_connect) {
   running_server it;
-  it->route("/");
+  it->route("/").on_connect([](hawser::connection c, const hawser::handshake&) { static_cast<void>(c.send("hello")); });
   it.start();
   const std::string url = it.url();
   hawser::ticks connected_in{};
@@ -29,8 +29,8 @@ TEST(timings_page, says_how_long_it_took_to_connect) {
     const hawser::timings t = c.timings().value();
     if (t.connect.total()) connected_in = *t.connect.total();
     if (t.error.total()) out_of_reach_for = *t.error.total();
-    told.set_value();
   });
+  ws.on_message([&](hawser::connection, const hawser::message&) { told.set_value(); });
 
   ASSERT_TRUE(ws.start());
   ASSERT_EQ(told.get_future().wait_for(std::chrono::milliseconds(patience_ms)), std::future_status::ready);

@@ -20,6 +20,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -621,9 +622,12 @@ void generator::print(const char* mode, const figures& values) const {
 }
 
 void generator::print_messages(const char* mode, const window& measured, const figures& more) const {
+  if (latency_.empty())
+    fail(stalled,
+         "not once came all back that was awaited: the server does not do this work, or the time was too short");
   const bench::cpu_sample& from = measured.before();
   const bench::cpu_sample& to = measured.after();
-  const double messages = static_cast<double>(std::max<std::uint64_t>(counted_, 1));
+  const double messages = static_cast<double>(counted_);
   const double threads = to.threads - from.threads;
   const double softirq = to.softirq - from.softirq;
   const double ticks = to.user - from.user + to.system - from.system;
@@ -633,11 +637,13 @@ void generator::print_messages(const char* mode, const window& measured, const f
                  {"messages", static_cast<double>(counted_)},
                  {"rate", static_cast<double>(counted_) / measured.seconds()},
                  {"p50_us", latency_.percentile_us(0.50)},
-                 {"p99_us", latency_.percentile_us(0.99)},
-                 {"cpu_us", (threads + softirq) / messages * 1e6},
-                 {"softirq_us", softirq / messages * 1e6},
-                 {"user_share", ticks > 0 ? (to.user - from.user) / ticks : 0},
-                 {"server_busy", (threads + softirq) / measured.seconds()}};
+                 {"p99_us", latency_.percentile_us(0.99)}};
+  if (options_.pid != 0) {
+    values.insert(values.end(), {{"cpu_us", (threads + softirq) / messages * 1e6},
+                                 {"softirq_us", softirq / messages * 1e6},
+                                 {"user_share", ticks > 0 ? (to.user - from.user) / ticks : 0},
+                                 {"server_busy", (threads + softirq) / measured.seconds()}});
+  }
   values.insert(values.end(), more.begin(), more.end());
   print(mode, values);
 }
@@ -660,6 +666,8 @@ int main(int argc, char** argv) {
                  bench::load_usage.data());
     return usage;
   }
+  if (options.pid != 0 && ::kill(options.pid, 0) != 0)
+    fail(usage, "--pid " + std::to_string(options.pid) + ": there is no such process, or it is another user's");
   // Whatever hangs, the run ends: SIGALRM's default action is the watchdog.
   alarm(static_cast<unsigned>(options.warmup + options.seconds) + (options.count != 0 ? 600 : 60));
   raise_descriptor_limit();

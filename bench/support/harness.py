@@ -313,6 +313,12 @@ def parse(made, arguments, rounds):
     missing = {options.server_core, options.load_core} - os.sched_getaffinity(0)
     if missing:
         made.error(f"core {min(missing)} is not ours to use: --server-core and --load-core choose others")
+    # Known before anything is measured, so that no figure is lost for it.
+    for file in filter(None, (options.json, options.plot)):
+        if not pathlib.Path(file).resolve().parent.is_dir():
+            made.error(f"{file} cannot be written: its folder is not there")
+    if options.plot and pathlib.Path(options.plot).suffix not in (".svg", ".png"):
+        made.error(f"--plot writes .svg and .png, not {options.plot}")
     return options
 
 
@@ -367,6 +373,8 @@ def run(work, options):
     """Calls work(bench, options), says in one line what went wrong, ends every child; the exit status."""
     if os.getloadavg()[0] > 1:
         print(f"note: load average {os.getloadavg()[0]:.1f}: others are at work here, expect wide intervals", file=sys.stderr)
+    if options.server_core == options.load_core:
+        print("note: server and load share a core, and wait for each other: these are no figures", file=sys.stderr)
     return report_failure(lambda: work(Bench(options), options))
 
 

@@ -16,6 +16,8 @@ class histogram {
     total_ += times;
   }
 
+  [[nodiscard]] bool empty() const { return total_ == 0; }
+
   /// The middle of the step that holds the given share (0 to 1) of the samples, in microseconds; 0 without samples.
   [[nodiscard]] double percentile_us(double share) const {
     const auto wanted = static_cast<std::uint64_t>(share * static_cast<double>(total_));

@@ -125,6 +125,7 @@ inline load_options parse_load_options(int argc, char** argv) {
     else
       *text = argv[i];
   }
+  if (out.text && out.chinese) throw std::invalid_argument("--text and --chinese are two kinds of message: choose one");
   if (out.port == 0) throw std::invalid_argument("--port is missing");
   if (out.topics > 1 && out.mode != load_mode::fanout) throw std::invalid_argument("--topics is for --mode fanout");
   if (out.topics > out.connections) throw std::invalid_argument("--topics wants at least as many --conns");

@@ -181,6 +181,17 @@ class LoadTest(unittest.TestCase):
             self.assertIn("usage: load", result.stderr)
 
 
+    def test_no_figure_for_what_was_not_measured(self):
+        with floor("echo") as server:
+            plain = load(server.port, "--conns", "2", "--count", "20", "--secs", "0")
+            self.assertNotIn("cpu_us", json.loads(plain.stdout))
+            nobody = load(server.port, "--conns", "2", "--count", "20", "--secs", "0", "--pid", str(2**22 + 1))
+            self.assertIn("no such process", nobody.stderr)
+            self.assertEqual((nobody.returncode, nobody.stdout), (2, ""))
+            alone = load(server.port, "--mode", "fanout", "--conns", "4", "--secs", "0.2", "--warmup", "0")
+            self.assertNotEqual(alone.returncode, 0)
+            self.assertEqual(alone.stdout, "")
+
     def test_that_does_not_sleep(self):
         with floor("echo --spin") as server:
             result = load(server.port, "--conns", "2", "--count", "200", "--spin")
@@ -279,6 +290,19 @@ class RunTest(unittest.TestCase):
         self.assertEqual([row["side"] for row in rows], ["ours", "rival"])
         self.assertEqual([row["quotient"] for row in rows], [2, 3])  # of 2, 1, 2 and of 3, 1.5, 7.5
         self.assertEqual([row["verdict"] for row in rows], ["OVER", ""])
+
+    def test_what_cannot_be_done_is_said_before_anything_is_measured(self):
+        growing = ROOT / "bench" / "growth"
+        for program, words, complaint in (
+                (RUN, ["--json", "/no/such/folder/x"], "folder is not there"),
+                (RUN, ["--plot", "x.foo"], ".svg and .png"),
+                (RUN, ["--instructions", "--workload", "idle-9000"], "no instructions are counted"),
+                (growing, ["--most", "0"], "leaves nothing")):
+            with self.subTest(words):
+                done = subprocess.run([program, *words], capture_output=True, text=True, timeout=PATIENCE, check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(complaint, done.stderr)
+                self.assertEqual(done.stdout, "")
 
     def test_rival_that_was_not_built(self):
         harness.RIVALS_FOLDER = BUILD / "no such folder"

@@ -63,14 +63,15 @@ class Peer:
         self.messages = 0
         self.control = queue.Queue()
         self.connections = []  # in the order in which they were made
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept, daemon=True)
+        self.acceptor.start()
 
     def accept(self):
         while True:
             try:
                 connection = self.listener.accept()[0]
             except OSError:
-                return
+                return  # the listener was shut down
             self.connections.append(connection)
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
@@ -103,6 +104,9 @@ class Peer:
         return self
 
     def __exit__(self, *_):
+        # A thread that is left in accept() could take a connection of the next listener, which may get the same number.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.acceptor.join(PATIENCE)
         self.listener.close()
 
 

@@ -2,6 +2,7 @@
 // generator is what a run measures. It shares no code with the library. See bench/README.md.
 
 #include "support/accept_key.h"
+#include "support/compressed_json.h"
 #include "support/histogram.h"
 #include "support/load_options.h"
 #include "support/server_meter.h"
@@ -25,6 +26,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <optional>
 #include <random>
 #include <string>
 #include <system_error>
@@ -34,6 +36,7 @@
 
 namespace {
 
+using bench::load_deflate;
 using bench::load_mode;
 using byte_span = std::span<const std::uint8_t>;
 using steady = std::chrono::steady_clock;
@@ -54,6 +57,11 @@ double seconds_between(steady::time_point from, steady::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
+constexpr std::string_view deflate_offer(load_deflate how) {
+  return how == load_deflate::takeover ? "permessage-deflate"
+                                       : "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+}
+
 struct connection {
   enum class phase : std::uint8_t { connecting, upgrading, open };
   int fd = -1;
@@ -62,6 +70,7 @@ struct connection {
   std::uint32_t topic = 0;
   std::uint32_t awaited = 0;  // messages of the batch in flight that have not come back
   byte_span unsent;           // rest of that batch
+  std::uint64_t turn = 0;     // batches sent
   steady::time_point sent_at;
   std::size_t message_size = 0;    // of the message that is coming in
   std::string head;                // response head until it is whole; later the payload of a control frame
@@ -131,8 +140,11 @@ class generator {
         area_(std::size_t{1} << 20U) {
     if (epoll_ < 0) fail_errno("epoll_create1");
     resolve();
+    if (options_.deflate != load_deflate::off)
+      json_.emplace(options_.size, options_.deflate == load_deflate::takeover);
+    else
+      prepare_batch();
     prepare_requests();
-    prepare_batch();
   }
 
   void run() {
@@ -169,7 +181,9 @@ class generator {
   void open_all(std::size_t count);
   bool advance_opening(connection& c, std::uint32_t events);
   bool take_response_head(connection& c, byte_span in);
+  void check_agreed(std::string_view head) const;
   void exchange(connection& c);
+  void compare(std::size_t next, const std::string& message) const;
 
   void watch(connection& c, int operation, std::uint32_t events);
   byte_span receive(connection& c);
@@ -193,14 +207,17 @@ class generator {
   socklen_t address_size_ = 0;
   std::vector<std::string> requests_;  // one for each topic
   std::string accept_;
-  std::vector<std::string> messages_;       // what the batch carries
-  std::vector<std::uint8_t> batch_;         // the same, framed and masked
-  std::vector<std::uint8_t> reply_header_;  // how each echo begins when it comes in one frame
+  std::vector<std::string> messages_;           // what the batch carries
+  std::vector<std::uint8_t> batch_;             // the same, framed and masked
+  std::vector<std::uint8_t> reply_header_;      // how each echo begins when it comes in one frame
+  std::optional<bench::compressed_json> json_;  // instead of the batch, with --deflate
   std::deque<connection> connections_;
   std::vector<topic_state> topics_;
   std::uint64_t issued_ = 0;       // messages sent in the measured run
   std::uint64_t outstanding_ = 0;  // messages that have to come back yet
   std::uint64_t counted_ = 0;      // messages that came back inside the window
+  std::uint64_t taken_ = 0;        // messages that came back at all
+  std::uint64_t received_ = 0;     // their bytes on the wire
   bench::histogram latency_;
 };
 
@@ -229,7 +246,8 @@ std::string generator::request_of(const std::string& path) const {
   return "GET " + path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options_.port) +
          "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
          std::string(handshake_key) +
-         (options_.offer.empty() ? "" : "\r\nSec-WebSocket-Extensions: " + options_.offer) + "\r\n\r\n";
+         (options_.offer.empty() ? "" : "\r\nSec-WebSocket-Extensions: " + options_.offer) +
+         (json_ ? "\r\nSec-WebSocket-Extensions: " + std::string(deflate_offer(options_.deflate)) : "") + "\r\n\r\n";
 }
 
 void generator::prepare_batch() {
@@ -306,7 +324,7 @@ void generator::send_batch(connection& c, steady::time_point now) {
   }
   outstanding_ += awaited;
   c.awaited = options_.pipeline;
-  c.unsent = batch_;
+  c.unsent = json_ ? json_->frame(c.turn++) : byte_span(batch_);
   c.sent_at = now;
   flush(c);
 }
@@ -353,11 +371,22 @@ bool generator::take_response_head(connection& c, byte_span in) {
   }
   if (!c.head.starts_with("HTTP/1.1 101") || c.head.find(accept_) > end)
     fail(not_an_echo, "the server did not upgrade:\n" + c.head.substr(0, end));
+  check_agreed(std::string_view(c.head).substr(0, end));
   const std::string rest = c.head.substr(end + 4);
   c.head = std::string();
   c.now = connection::phase::open;
   take(c, byte_span(reinterpret_cast<const std::uint8_t*>(rest.data()), rest.size()));
   return true;
+}
+
+// A server that does not compress, or otherwise than asked, gives no figure.
+void generator::check_agreed(std::string_view head) const {
+  if (!json_) return;
+  const bool agreed = head.find("permessage-deflate") != head.npos;
+  const bool asked = options_.deflate == load_deflate::no_takeover;
+  if (!agreed || (head.find("client_no_context_takeover") != head.npos) != asked ||
+      (head.find("server_no_context_takeover") != head.npos) != asked)
+    fail(not_an_echo, "the server did not agree to the compression that was asked for:\n" + std::string(head));
 }
 
 // Moves a connection that is not open yet along; true when it has just opened.
@@ -411,7 +440,8 @@ void generator::take_control(connection& c) {
 // Returns how many messages ended in these bytes.
 unsigned generator::take(connection& c, byte_span in) {
   using found = bench::server_stream::found;
-  auto done = static_cast<unsigned>(c.message_size == 0 ? c.stream.skip_whole(in, reply_header_, options_.size) : 0);
+  const bool as_expected = c.message_size == 0 && !json_;
+  auto done = static_cast<unsigned>(as_expected ? c.stream.skip_whole(in, reply_header_, options_.size) : 0);
   while (!in.empty() || c.stream.at_frame_end()) {
     const found what = c.stream.step(in);
     const bench::server_frame& frame = c.stream.frame();
@@ -430,20 +460,31 @@ unsigned generator::take(connection& c, byte_span in) {
     if (frame.control())
       take_control(c);
     else if (frame.final()) {
-      if (c.message_size != options_.size) fail(protocol_error, "an echo has another size than what was sent");
-      c.message_size = 0;
+      if (!json_ && c.message_size != options_.size)
+        fail(protocol_error, "an echo has another size than what was sent");
+      received_ += std::exchange(c.message_size, 0);
       ++done;
     }
   }
   return done;
 }
 
+void generator::compare(std::size_t next, const std::string& message) const {
+  const bool asked_for = json_ || next < messages_.size();
+  if (!asked_for || message != (json_ ? json_->message(next) : messages_[next]))
+    fail(not_an_echo, "message " + std::to_string(next) + " came back changed");
+}
+
 // Sends the batch on one connection and compares every byte that comes back.
 void generator::exchange(connection& c) {
-  c.unsent = batch_;
-  std::size_t next = 0;
+  const std::size_t rounds = options_.mode == load_mode::idle ? 1 : bench::compressed_json::frames;
+  const std::size_t awaited = json_ ? rounds : messages_.size();
+  c.unsent = json_ ? json_->first(rounds) : byte_span(batch_);
+  std::optional<bench::decompressor> inflate;
+  if (json_) inflate.emplace();
+  bool compressed = false;
   std::string message;
-  while (next < messages_.size()) {
+  for (std::size_t next = 0; next < awaited;) {
     pollfd ready{c.fd, static_cast<short>(c.unsent.empty() ? POLLIN : POLLIN | POLLOUT), 0};
     if (poll(&ready, 1, 10000) <= 0) fail(not_an_echo, "no echo came back within 10 s");
     if ((ready.revents & POLLOUT) != 0) send_from(c, c.unsent);
@@ -451,11 +492,15 @@ void generator::exchange(connection& c) {
     byte_span in = receive(c);
     while (!in.empty() || c.stream.at_frame_end()) {
       const auto what = c.stream.step(in);
-      if (what == bench::server_stream::found::header || c.stream.frame().control()) continue;
+      const bench::server_frame& frame = c.stream.frame();
+      if (frame.control()) continue;
+      if (what == bench::server_stream::found::header) {
+        if (frame.opcode() != 0) compressed = (frame.first & bench::rsv1_bit) != 0;
+        continue;
+      }
       message.append(c.stream.payload().begin(), c.stream.payload().end());
-      if (what != bench::server_stream::found::payload_end || !c.stream.frame().final()) continue;
-      if (next == messages_.size() || message != messages_[next])
-        fail(not_an_echo, "message " + std::to_string(next) + " came back changed");
+      if (what != bench::server_stream::found::payload_end || !frame.final()) continue;
+      compare(next, compressed && inflate ? inflate->decompress(std::move(message), options_.size + 1) : message);
       message.clear();
       ++next;
     }
@@ -500,6 +545,7 @@ void generator::on_events(connection& c, std::uint32_t events, window& measured)
   const unsigned done = take(c, receive(c));
   if (!c.late.empty()) flush(c);
   if (done == 0) return;
+  taken_ += done;
   if (measured.measuring()) counted_ += done;
   if (options_.mode == load_mode::fanout) return count_fanout(topics_[c.topic], done, measured.measuring());
   if (done > c.awaited) fail(protocol_error, "more messages came back than were sent");
@@ -538,8 +584,10 @@ void generator::run_messages() {
   }
   measured.finish();
   const double growth = static_cast<double>(meter_.resident_bytes()) - static_cast<double>(resident);
-  print_messages(fanout ? "fanout" : "echo", measured,
-                 {{"topics", options_.topics}, {"bytes_per_conn", growth / static_cast<double>(connections_.size())}});
+  figures more{{"topics", options_.topics}, {"bytes_per_conn", growth / static_cast<double>(connections_.size())}};
+  if (json_ && received_ != 0)
+    more.emplace_back("ratio", static_cast<double>(taken_ * options_.size) / static_cast<double>(received_));
+  print_messages(fanout ? "fanout" : "echo", measured, more);
 }
 
 // Lets time pass as a peer that has nothing to say. What has come before is answered in any case.

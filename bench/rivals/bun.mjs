@@ -1,14 +1,17 @@
-// Bun as an echo server; `fan` publishes each message to every client.
-const broadcast = process.argv[2] === 'fan';
+// Bun as an echo server; `fan` publishes each message to every client, `deflate` and `deflate-alone` compress: with a
+// state for each connection, and with one for all.
+const job = process.argv[2];
+const broadcast = job === 'fan';
+const deflate = { deflate: { compress: 'dedicated', decompress: 'dedicated' }, 'deflate-alone': { compress: 'shared', decompress: 'shared' } };
 const server = Bun.serve({
   hostname: '127.0.0.1',
   port: 0,
   fetch: (request, self) => (self.upgrade(request) ? undefined : new Response('a WebSocket is wanted', { status: 426 })),
   websocket: {
-    perMessageDeflate: false,
+    perMessageDeflate: deflate[job] ?? false,
     maxPayloadLength: 64 << 20,
     open: (peer) => broadcast && peer.subscribe('all'),
-    message: (peer, data) => (broadcast ? server.publish('all', data) : peer.send(data)),
+    message: (peer, data) => (broadcast ? server.publish('all', data) : peer.send(data, job in deflate)),
   },
 });
 console.log(`listening on ws://127.0.0.1:${server.port}`);

@@ -58,7 +58,8 @@ int on_event(lws* wsi, lws_callback_reasons reason, void* user, void* in, size_t
 
 }  // namespace
 
-int main() {
+// With `deflate` as its word the server speaks permessage-deflate as the library's own documentation switches it on.
+int main(int argc, char** argv) {
   lws_set_log_level(0, nullptr);
   const lws_protocols protocols[] = {{"echo", on_event, sizeof(peer), 65536, 0, nullptr, 0},
                                      {nullptr, nullptr, 0, 0, 0, nullptr, 0}};
@@ -68,6 +69,9 @@ int main() {
   info.iface = "127.0.0.1";
   info.protocols = protocols;
   info.pt_serv_buf_size = 65536;
+  const lws_extension extensions[] = {{"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate"},
+                                      {nullptr, nullptr, nullptr}};
+  if (argc > 1 && std::strcmp(argv[1], "deflate") == 0) info.extensions = extensions;
   info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
   lws_context* context = lws_create_context(&info);
   lws_vhost* host = context == nullptr ? nullptr : lws_create_vhost(context, &info);

@@ -12,9 +12,11 @@
 namespace bench {
 
 enum class load_mode { echo, fanout, idle, churn };
+enum class load_deflate { off, takeover, no_takeover };
 
 struct load_options {
   load_mode mode = load_mode::echo;
+  load_deflate deflate = load_deflate::off;
   std::string host = "127.0.0.1";
   std::string path = "/";
   std::string offer;  // extensions to offer; what is agreed is the server's affair
@@ -36,7 +38,8 @@ struct load_options {
 
 inline constexpr std::string_view load_usage =
     "usage: load --port PORT [--host HOST] [--path PATH] [--mode echo|fanout|idle|churn]\n"
-    "            [--offer EXTENSIONS] [--conns N] [--topics N] [--size BYTES] [--pipeline N] [--text|--chinese]\n"
+    "            [--offer EXTENSIONS] [--conns N] [--topics N] [--size BYTES] [--pipeline N]\n"
+    "            [--text|--chinese] [--deflate takeover|no_takeover]\n"
     "            [--secs S] [--warmup S] [--count N] [--pid SERVER] [--server-cpu CORE] [--spin] [--json]\n"
     "\n"
     "  echo     every connection keeps N messages in flight (--pipeline), the next N follow when all came back\n"
@@ -47,6 +50,8 @@ inline constexpr std::string_view load_usage =
     "           and its CPU while --secs pass, in which only pings are answered\n"
     "  churn    --conns at a time: connect, upgrade, reset; counts finished handshakes\n"
     "  --offer  sent as Sec-WebSocket-Extensions; they must leave these messages as they are\n"
+    "  --deflate  offer permessage-deflate, with context takeover both ways or without, and send JSON text that is\n"
+    "           compressed beforehand, one message at a time (echo, idle); the ratio that the server reached is told\n"
     "  --pid    the server's process: its CPU per message (and ksoftirqd of --server-cpu) is reported\n"
     "  --count  stop after this many messages instead of after --secs; for counting instructions\n"
     "  --spin   never sleep while a reply is awaited (echo, fanout): the latency is then that of the server alone\n";
@@ -91,6 +96,12 @@ inline load_mode parse_load_mode(std::string_view text) {
   throw std::invalid_argument("--mode is echo, fanout, idle or churn, not \"" + std::string(text) + "\"");
 }
 
+inline load_deflate parse_load_deflate(std::string_view text) {
+  if (text == "takeover") return load_deflate::takeover;
+  if (text == "no_takeover") return load_deflate::no_takeover;
+  throw std::invalid_argument("--deflate is takeover or no_takeover, not \"" + std::string(text) + "\"");
+}
+
 inline std::string* find_text(load_options& o, std::string_view name) {
   if (name == "--host") return &o.host;
   if (name == "--offer") return &o.offer;
@@ -104,6 +115,15 @@ inline bool* find_flag(load_options& o, std::string_view name) {
   return name == "--json" ? &o.json : nullptr;
 }
 
+/// Throws as the ones above: what --deflate does by itself cannot be asked for besides.
+inline void check_deflate(const load_options& o) {
+  if (o.deflate == load_deflate::off) return;
+  if (o.text || o.chinese || !o.offer.empty() || o.pipeline > 1)
+    throw std::invalid_argument("--deflate chooses the message, the offer and how many are in flight");
+  if (o.mode != load_mode::echo && o.mode != load_mode::idle)
+    throw std::invalid_argument("--deflate is for echo and idle");
+}
+
 inline load_options parse_load_options(int argc, char** argv) {
   load_options out;
   for (int i = 1; i < argc; ++i) {
@@ -115,17 +135,20 @@ inline load_options parse_load_options(int argc, char** argv) {
     const auto* number = std::find_if(std::begin(load_numbers), std::end(load_numbers),
                                       [&](const load_number& option) { return option.name == name; });
     std::string* text = find_text(out, name);
-    const bool known = number != std::end(load_numbers) || name == "--mode" || text != nullptr;
+    const bool known = number != std::end(load_numbers) || name == "--mode" || name == "--deflate" || text != nullptr;
     if (!known) throw std::invalid_argument(std::string(name) + " is no option of this program");
     if (++i == argc) throw std::invalid_argument(std::string(name) + " wants a value");
     if (number != std::end(load_numbers))
       store_number(out, *number, argv[i]);
     else if (name == "--mode")
       out.mode = parse_load_mode(argv[i]);
+    else if (name == "--deflate")
+      out.deflate = parse_load_deflate(argv[i]);
     else
       *text = argv[i];
   }
   if (out.text && out.chinese) throw std::invalid_argument("--text and --chinese are two kinds of message: choose one");
+  check_deflate(out);
   if (out.port == 0) throw std::invalid_argument("--port is missing");
   if (out.topics > 1 && out.mode != load_mode::fanout) throw std::invalid_argument("--topics is for --mode fanout");
   if (out.topics > out.connections) throw std::invalid_argument("--topics wants at least as many --conns");

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import unittest
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HAWSER_BUILD", ROOT / "build" / "dev"))
@@ -56,8 +57,9 @@ def floor(job):
 class Peer:
     """A server with one fault. `answer(number, payload)` gives the bytes for each message; None ends the connection."""
 
-    def __init__(self, answer, accept_key=None):
+    def __init__(self, answer, accept_key=None, extensions=""):
         self.answer, self.accept_key = answer, accept_key
+        self.extensions = extensions and f"Sec-WebSocket-Extensions: {extensions}\r\n"
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.messages = 0
@@ -84,7 +86,7 @@ class Peer:
             digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
             accept = self.accept_key or base64.b64encode(digest)
             connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                               b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+                               b"Sec-WebSocket-Accept: " + accept + b"\r\n" + self.extensions.encode() + b"\r\n")
             while start := stream.read(2):
                 size = start[1] & 127
                 if size >= 126:
@@ -114,6 +116,25 @@ def frame(payload, first=0x82, mask=0):
     size = len(payload)
     length = bytes([mask | size]) if size < 126 else bytes([mask | 126]) + size.to_bytes(2, "big")
     return bytes([first]) + length + payload
+
+
+class Deflate:
+    """Echoes as permessage-deflate does, for each connection with states of its own; the `wrong`-th message in capitals."""
+
+    def __init__(self, takeover, wrong=None):
+        self.takeover, self.wrong = takeover, wrong
+        self.restart()
+
+    def restart(self):
+        self.inflate, self.deflate = zlib.decompressobj(-15), zlib.compressobj(6, zlib.DEFLATED, -15)
+
+    def __call__(self, number, payload):
+        if number == 129 or not self.takeover:  # 128 messages verify, then there is another connection
+            self.restart()
+        text = self.inflate.decompress(payload + b"\x00\x00\xff\xff")
+        if number == self.wrong:
+            text = text.upper()
+        return frame((self.deflate.compress(text) + self.deflate.flush(zlib.Z_SYNC_FLUSH))[:-4], first=0xc1)
 
 
 class LoadTest(unittest.TestCase):
@@ -177,9 +198,32 @@ class LoadTest(unittest.TestCase):
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(peer.control.get(timeout=PATIENCE), (10, b"still there"))
 
+    def test_compressed_echo_is_inflated_and_compared(self):
+        alone = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+        for how, extensions in (("takeover", "permessage-deflate"), ("no_takeover", alone)):
+            with self.subTest(how), Peer(Deflate(takeover=how == "takeover"), extensions=extensions) as peer:
+                result = load(peer.port, "--deflate", how, "--conns", "1", "--count", "200", "--size", "1024")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                figures = json.loads(result.stdout)
+                self.assertEqual(figures["messages"], 200)
+                self.assertGreater(figures["ratio"], 3 if how == "takeover" else 2)
+
+    def test_compression_that_was_not_agreed(self):
+        for how, extensions in (("takeover", ""), ("takeover", "permessage-deflate; server_no_context_takeover"),
+                                ("no_takeover", "permessage-deflate")):
+            with self.subTest(extensions):
+                self.refused(3, "did not agree", lambda _, payload: frame(payload), "--deflate", how, "--size", "1024",
+                             extensions=extensions)
+
+    def test_wrong_compressed_echo(self):
+        self.refused(3, "message 70 came back changed", Deflate(takeover=True, wrong=71), "--deflate", "takeover", "--size",
+                     "1024", extensions="permessage-deflate")
+
     def test_usage(self):
         for arguments in (["--conns", "0"], ["--size"], ["--mode", "other"], ["--bogus", "1"], ["--secs", "x"],
-                          ["--topics", "2"], ["--mode", "fanout", "--conns", "2", "--topics", "3"]):
+                          ["--topics", "2"], ["--mode", "fanout", "--conns", "2", "--topics", "3"],
+                          ["--deflate", "x"], ["--deflate", "takeover", "--text"],
+                          ["--deflate", "takeover", "--mode", "churn"]):
             result = load(1, *arguments)
             self.assertEqual(result.returncode, 2, arguments)
             self.assertIn("usage: load", result.stderr)

@@ -3,6 +3,7 @@
 #include <hawser/core/utf8.h>
 
 #include <algorithm>
+#include <utility>
 
 HAWSER_BEGIN
 namespace testkit {
@@ -12,15 +13,19 @@ bool report::passed() const noexcept {
 }
 
 const check* report::find(std::string_view name) const& noexcept {
+  const check* found = nullptr;
   for (const check& c : checks_)
-    if (c.name == name) return &c;
-  return nullptr;
+    if (c.name == name && (found == nullptr || (found->passed && !c.passed))) found = &c;
+  return found;
 }
 
 std::string report::text() const {
   std::string all;
+  std::string_view group;
   for (const check& c : checks_) {
-    all.append(c.passed ? "ok      " : "FAILED  ").append(c.name);
+    if (c.group != group) all.append(c.group).append("\n");
+    group = c.group;
+    all.append(c.passed ? "  ok      " : "  FAILED  ").append(c.name);
     if (!c.passed) all.append(": ").append(c.detail);
     all += '\n';
   }
@@ -28,9 +33,10 @@ std::string report::text() const {
 }
 
 void report::add(std::string_view name, bool passed, std::string detail) {
-  const auto at = std::find_if(checks_.begin(), checks_.end(), [&](const check& c) { return c.name == name; });
+  const auto at =
+      std::find_if(checks_.begin(), checks_.end(), [&](const check& c) { return c.name == name && c.group == group_; });
   if (at == checks_.end()) {
-    checks_.push_back({std::string(name), passed, passed ? std::string() : std::move(detail)});
+    checks_.push_back({group_, std::string(name), passed, passed ? std::string() : std::move(detail)});
   } else if (at->passed && !passed) {
     at->passed = false;
     at->detail = std::move(detail);
@@ -126,10 +132,18 @@ std::string checker::seeded(std::uint64_t seed, const std::string& what) const {
 report run(const any_factory& extension, const options& how) {
   report out;
   checker all(extension, how, out);
-  all.negotiate();
-  all.traffic();
-  all.damage();
-  all.company();
+  constexpr std::pair<const char*, void (checker::*)()> groups[] = {{"negotiation", &checker::negotiate},
+                                                                    {"traffic", &checker::traffic},
+                                                                    {"damage", &checker::damage},
+                                                                    {"company", &checker::company}};
+  for (const auto& [name, run_group] : groups) {
+    const std::size_t before = out.all().size();
+    out.begin(name);
+    (all.*run_group)();
+    if (!how.on_check) continue;
+    for (std::size_t i = before; i < out.all().size(); ++i)
+      how.on_check(out.all()[i]);
+  }
   return out;
 }
 

@@ -1,7 +1,7 @@
 """The tool as its users meet it: one line for each mistake, limits that do what their flags say, Ctrl-C, Unix sockets,
 streams that cannot be written, a terminal, where the time went.
 
-    command_test.py usage|limits|files|topics|polling|timings|interrupt|unix|simd|streams|terminal HAWSER
+    command_test.py usage|limits|files|topics|polling|timings|interrupt|unix|simd|streams|terminal|ext HAWSER
 """
 
 import http.client
@@ -76,6 +76,13 @@ def usage():
         (["echo", "--extension", "x-rot31"], 2, "x-rot31", "x-rot13"),
         (["echo", "--extension", "x-rot13;a=1"], 2, "x-rot13", "no parameters"),
         (["echo", "--extension", "x-rot13;"], 2, "--extension", "'x-rot13;'"),
+        (["ext"], 2, "ext list", "ext info", "ext test"),
+        (["ext", "tset"], 2, "tset"),
+        (["ext", "test"], 2, "NAME"),
+        (["ext", "test", "x-rot31"], 2, "'x-rot31'", "x-rot13"),
+        (["ext", "test", "x-rot13;a=1"], 2, "x-rot13", "no parameters"),
+        (["ext", "test", "x-rot13", "--rounds", "0"], 2, "--rounds", "'0'"),
+        (["ext", "info", "x-rot31"], 2, "'x-rot31'", "x-rot13"),
         (["echo", "--extension", ""], 2, "--extension", "''"),
         (["echo", "--extension", "x-rot13", "--extension", "x-rot13"], 2, "x-rot13", "twice"),
     ]
@@ -86,7 +93,7 @@ def usage():
         for word in said:
             expect(word in err, f"{words} should say {word!r}, not {err!r}")
         expect(err.count(nobody) <= 1, f"{words} says the address twice: {err!r}")
-    for words in (["--help"], ["echo", "--help"], ["connect", "--help"]):
+    for words in (["--help"], ["echo", "--help"], ["connect", "--help"], ["ext", "--help"], ["ext", "test", "--help"]):
         got, out, err = run(*words)
         expect_equal((got, err), (0, ""), f"status and complaints of {words}")
         expect("Usage: hawser" in out and "Excludes" not in out and "TEXT" not in out, f"{words} prints {out}")
@@ -480,6 +487,29 @@ def terminal():
     tool.type(b"\x03")
     expect_equal(tool.finish(), -signal.SIGINT, "exit status after a Ctrl-C while it waits")
     server.stop()
+
+
+# ---- ext
+def ext():
+    """Every extension that `ext list` names can be explained, passes the kit, and can be spoken."""
+    status, out, err = run("ext", "list")
+    expect_equal((status, err), (0, ""), "status and complaints of ext list")
+    names = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
+    expect("x-rot13" in names and "x-checksum" in names, f"the names are {names}")
+    for name in names:
+        status, out, err = run("ext", "info", name)
+        expect_equal((status, err), (0, ""), f"status and complaints of ext info {name}")
+        for word in ("parameters", "offered", "answered", "claims", "hooks", "charged when idle", "try it"):
+            expect(word in out, f"ext info {name} should say {word!r}: {out}")
+        status, out, err = run("ext", "test", name)
+        expect_equal((status, err), (0, ""), f"status and complaints of ext test {name}, which printed {out}")
+        lines = out.splitlines()
+        checks = [line for line in lines if line.startswith("  PASS  ")]
+        expect_equal(lines[-1], f"{name} passed: {len(checks)} of {len(checks)} checks", "the verdict")
+        expect("\x1b" not in out, "no colours where nobody looks")
+    first = run("ext", "test", "x-rot13", "--seed", "9", "--rounds", "3")[1]
+    expect("seed 9, 3 rounds" in first, f"what the run says of itself: {first[:80]}")
+    expect("'x-rot13;'" in run("ext", "info", "x-rot13;")[2], "words that cannot be read are shown")
 
 
 if __name__ == "__main__":

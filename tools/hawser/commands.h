@@ -37,6 +37,12 @@ struct connect_args {
   bool timings = false;
 };
 
+struct ext_args {
+  std::string name;  // NAME[;parameter[=value]]...
+  std::uint64_t seed = 6455;
+  std::size_t rounds = 60;
+};
+
 /// Echoes what it receives until SIGINT or SIGTERM.
 int echo_server(const echo_args& args);
 /// Runs every case of a fuzzing server at `url`, echoing its messages. Of `args` the extensions, the limits of messages
@@ -44,5 +50,11 @@ int echo_server(const echo_args& args);
 int echo_client(const std::string& url, const echo_args& args);
 /// Sends lines of standard input, prints what comes.
 int connect(const connect_args& args);
+/// Prints a line for each extension that can be named.
+int ext_list();
+/// Prints what one extension is, takes, claims and costs.
+int ext_info(const ext_args& args);
+/// Runs the kit on one extension and prints each check as it goes.
+int ext_test(const ext_args& args);
 
 }  // namespace hawser_tool

@@ -2,55 +2,75 @@
 
 #include "demo_extensions.h"
 
-#include <hawser/core/extension_header.h>
+#include <algorithm>
 
 namespace hawser_tool {
 
 namespace {
 
-/// An extension that can be named. None of these takes parameters.
-struct known {
-  const char* name;
-  hawser::any_factory (*make)();
-};
+using made = std::optional<hawser::any_factory>;
 
-constexpr known all[] = {
-    {"x-rot13", [] { return hawser::any_factory(hawser::demo::rot13()); }},
-    {"x-checksum", [] { return hawser::any_factory(hawser::demo::checksum()); }},
+made make_rot13(given_parameters&) { return hawser::demo::rot13(); }
+void suit_rot13(hawser::testkit::options& how) { how.wire = {{"Hello", "Uryyb", 2}, {"", "", 2}}; }
+
+made make_checksum(given_parameters&) { return hawser::demo::checksum(); }
+void suit_checksum(hawser::testkit::options& how) { how.wire = {{"abc", "abc5$A\xC2", 1}}; }
+
+constexpr known_extension all[] = {
+    {"x-rot13", "letters turned by 13 places: two functions on whole messages", "", {}, make_rot13, suit_rot13},
+    {"x-checksum",
+     "a CRC-32 behind each message: a stage that looks at the bytes on their way",
+     "",
+     {},
+     make_checksum,
+     suit_checksum},
 };
 
 bool add_one(const std::string& spec, hawser::extension_list& list, std::string& why) {
-  std::string wrong;
-  const auto parsed = hawser::core::parse_extensions(spec, &wrong);
-  if (!parsed) {
-    why = "--extension '" + spec + "' is not NAME[;param[=value]]...: " + wrong;
+  extension_words words;
+  if (!read_extension(spec, words, why)) {
+    why = "--extension " + why;
     return false;
   }
-  for (const hawser::core::extension_element& element : *parsed) {
-    const known* found = nullptr;
-    for (const known& k : all)
-      if (element.name == k.name) found = &k;
-    if (found == nullptr) {
-      why = "no extension is called '" + element.name + "'; known are";
-      for (const known& k : all)
-        why.append(&k == all ? " " : ", ").append(k.name);
-      return false;
-    }
-    if (!element.parameters.empty()) {
-      why = element.name + " takes no parameters";
-      return false;
-    }
-    for (const hawser::any_factory& there : list.all()) {
-      if (there.name() != element.name) continue;
-      why = "--extension " + element.name + " is given twice";
-      return false;
-    }
-    list.add(found->make());
+  made one = make_extension(words, why);
+  if (!one) return false;
+  for (const hawser::any_factory& there : list.all()) {
+    if (there.name() != one->name()) continue;
+    why = "--extension " + words.name + " is given twice";
+    return false;
   }
+  list.add(std::move(*one));
   return true;
 }
 
 }  // namespace
+
+std::span<const known_extension> known_extensions() { return all; }
+
+const known_extension* find_extension(std::string_view name) {
+  const auto* found =
+      std::find_if(std::begin(all), std::end(all), [&](const known_extension& k) { return k.name == name; });
+  return found == std::end(all) ? nullptr : found;
+}
+
+std::string no_such_extension(std::string_view name) {
+  std::string text = "no extension is called '" + std::string(name) + "'; known are";
+  for (const known_extension& k : all)
+    text.append(&k == all ? " " : ", ").append(k.name);
+  return text;
+}
+
+std::optional<hawser::any_factory> make_extension(const extension_words& words, std::string& why) {
+  const known_extension* known = find_extension(words.name);
+  if (known == nullptr) {
+    why = no_such_extension(words.name);
+    return std::nullopt;
+  }
+  given_parameters given(words.name, words.given);
+  made one = known->make(given);
+  why = given.complaint();
+  return why.empty() ? std::move(one) : std::nullopt;
+}
 
 bool add_extensions(const std::vector<std::string>& specs, hawser::extension_list& list, std::string& why) {
   for (const std::string& spec : specs)

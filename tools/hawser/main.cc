@@ -47,7 +47,7 @@ void add_repeated(CLI::App& app, const std::string& name, std::vector<std::strin
 }
 
 void describe_extension(CLI::App& app, std::vector<std::string>& to) {
-  add_repeated(app, "--extension", to, "NAME", "Speak x-rot13 or x-checksum");
+  add_repeated(app, "--extension", to, "NAME[;...]", "Speak it (hawser ext list)");
 }
 
 void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* client) {
@@ -115,6 +115,38 @@ void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
   app.footer("Exit status: 0 after a clean end, 1 after a failure, 2 for a wrong call.");
 }
 
+/// `hawser ext` and what stands behind it.
+struct ext_commands {
+  CLI::App* list;
+  CLI::App* info;
+  CLI::App* test;
+};
+
+ext_commands describe_ext(CLI::App& app, hawser_tool::ext_args& args) {
+  ext_commands made{};
+  made.list = app.add_subcommand("list", "Name the extensions that --extension takes");
+  made.info = app.add_subcommand("info", "Say what one is for, what it takes, claims and costs");
+  made.test = app.add_subcommand("test", "Run the test kit on one");
+  for (CLI::App* with_name : {made.info, made.test})
+    with_name->add_option("NAME[;...]", args.name, "Its name, and parameters: 'NAME;parameter=value;flag'")
+        ->option_text(" ")
+        ->required();
+  takes(made.test->add_option("--seed", args.seed, "Where the random numbers begin (6455)"), "N");
+  takes(made.test->add_option("--rounds", args.rounds, "Connections for each kind of traffic (60)"), "N")
+      ->check(counts_to(largest_count));
+  for (CLI::App* one : {&app, made.list, made.info, made.test})
+    one->footer("Exit status: 0 when all checks passed, 1 when one failed, 2 for a wrong call.");
+  return made;
+}
+
+int run_ext(const ext_commands& chosen, const hawser_tool::ext_args& args) {
+  if (chosen.list->parsed()) return hawser_tool::ext_list();
+  if (chosen.info->parsed()) return hawser_tool::ext_info(args);
+  if (chosen.test->parsed()) return hawser_tool::ext_test(args);
+  std::cerr << "hawser: no command; 'hawser ext list', 'hawser ext info NAME' or 'hawser ext test NAME'\n";
+  return hawser_tool::usage;
+}
+
 // What was wrong with the command line, in a line.
 std::string complaint(const CLI::App& app, const CLI::Error& e, int argc, char** argv) {
   const std::vector<CLI::App*> commands = app.get_subcommands();
@@ -124,7 +156,9 @@ std::string complaint(const CLI::App& app, const CLI::Error& e, int argc, char**
   const char* kind = word.starts_with('-') ? "option" : "command";
   const std::string wrong =
       argc > 1 ? "no " + std::string(kind) + " is called '" + std::string(word) + "'" : "no command";
-  return "hawser: " + wrong + "; 'hawser echo' serves, 'hawser connect URL' connects (hawser --help tells more)\n";
+  return "hawser: " + wrong +
+         "; 'hawser echo' serves, 'hawser connect URL' connects, 'hawser ext' knows extensions (hawser --help tells "
+         "more)\n";
 }
 
 // A closed standard stream must not become a socket that messages are printed into.
@@ -171,6 +205,9 @@ int main(int argc, char** argv) {
   hawser_tool::connect_args connect;
   CLI::App* connect_command = app.add_subcommand("connect", "Connect, send lines of standard input, print what comes");
   describe_connect(*connect_command, connect);
+  hawser_tool::ext_args ext;
+  CLI::App* ext_command = app.add_subcommand("ext", "List extensions, explain one, test one");
+  const ext_commands chosen = describe_ext(*ext_command, ext);
 
   try {
     app.parse(argc, argv);
@@ -180,6 +217,7 @@ int main(int argc, char** argv) {
     return hawser_tool::flush_output() && std::cout ? hawser_tool::done : hawser_tool::failed;
   }
   if (connect_command->parsed()) return hawser_tool::connect(connect);
+  if (ext_command->parsed()) return run_ext(chosen, ext);
   if (!client_url.empty()) return hawser_tool::echo_client(client_url, echo);
   return hawser_tool::echo_server(echo);
 }

@@ -21,7 +21,8 @@ namespace testkit {
 
 /// One thing that was looked at.
 struct check {
-  std::string name;  ///< "limit is exact": stable, for `report::find`.
+  std::string group;  ///< "negotiation", "traffic" ...: what the kit was doing.
+  std::string name;   ///< "messages arrive as they were": stable, for `report::find`.
   bool passed = true;
   std::string detail;  ///< When it did not pass: what was seen, with the seed.
 };
@@ -31,17 +32,20 @@ class HAWSER_API report {
  public:
   [[nodiscard]] bool passed() const noexcept;
   [[nodiscard]] const std::vector<check>& all() const& noexcept HAWSER_LIFETIME_BOUND { return checks_; }
-  /// The check of this name, or null when it did not apply.
+  /// The check of this name, or null when it did not apply. Of several groups that have it, the first that failed.
   [[nodiscard]] const check* find(std::string_view name) const& noexcept HAWSER_LIFETIME_BOUND;
   const check* find(std::string_view name) const&& = delete;
   /// A line for each check, those that did not pass with their detail.
   [[nodiscard]] std::string text() const;
 
-  /// Notes an outcome. Of several under one name the first failure stays.
+  /// What is noted from here on belongs to `group`.
+  void begin(std::string_view group) { group_ = group; }
+  /// Notes an outcome. Of several under one name in one group the first failure stays.
   void add(std::string_view name, bool passed, std::string detail = {});
 
  private:
   std::vector<check> checks_;
+  std::string group_;
 };
 
 /// A row of a negotiation table, beside those that the kit makes itself.
@@ -75,6 +79,8 @@ struct options {
   std::function<std::string(std::uint64_t random)> message;
   /// The longest message that the default makes.
   std::size_t longest = 20000;
+  /// Called with each check once its outcome is certain, which is when its group is through. May be empty.
+  std::function<void(const check&)> on_check;
 };
 
 /// Runs all checks that apply to `extension`.

@@ -27,6 +27,15 @@ void use_masking(simd_level level) noexcept;
 /// The level whose kernel `mask_wide` uses.
 simd_level masking_in_use() noexcept;
 
+/// Goes on with a CRC-32C; the state is the sum with all bits turned.
+using crc32c_kernel = std::uint32_t (*)(std::uint32_t state, const std::byte* p, std::size_t n) noexcept;
+
+/// The kernel of that level; the tables where this machine has no instruction for it. Tests run them all.
+crc32c_kernel crc32c_kernel_at(simd_level level) noexcept;
+
+/// Makes `crc32c` use the kernel of that level.
+void use_crc32c(simd_level level) noexcept;
+
 /// Makes simdjson use its code of that level, or of the next narrower one that it has for this machine.
 void use_utf8(simd_level level) noexcept;
 /// The name of the code in use.

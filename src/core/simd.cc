@@ -25,6 +25,7 @@ errc use_simd(std::string_view name) noexcept {
     if (name_of(level) != name) continue;
     if (!can_use_simd(level)) return errc::not_supported;
     detail::use_masking(level);
+    detail::use_crc32c(level);
     detail::use_utf8(level);
     return errc::ok;
   }

@@ -2,6 +2,8 @@
 
 #include "demo_extensions.h"
 
+#include <hawser/ext/checksum.h>
+
 #include <algorithm>
 
 namespace hawser_tool {
@@ -16,6 +18,11 @@ void suit_rot13(hawser::testkit::options& how) { how.wire = {{"Hello", "Uryyb", 
 made make_checksum(given_parameters&) { return hawser::demo::checksum(); }
 void suit_checksum(hawser::testkit::options& how) { how.wire = {{"abc", "abc5$A\xC2", 1}}; }
 
+made make_shipped_checksum(given_parameters&) { return hawser::ext::checksum(); }
+void suit_shipped_checksum(hawser::testkit::options& how) {
+  how.wire = {{"123456789", "123456789\xE3\x06\x92\x83", 1}};
+}
+
 constexpr known_extension all[] = {
     {"x-rot13", "letters turned by 13 places: two functions on whole messages", "", {}, make_rot13, suit_rot13},
     {"x-checksum",
@@ -24,6 +31,12 @@ constexpr known_extension all[] = {
      {},
      make_checksum,
      suit_checksum},
+    {"x-hawser-checksum",
+     "a CRC-32C behind each message: damage ends the connection",
+     "docs/ext/checksum.md",
+     {},
+     make_shipped_checksum,
+     suit_shipped_checksum},
 };
 
 bool add_one(const std::string& spec, hawser::extension_list& list, std::string& why) {

@@ -1,4 +1,4 @@
-// Which registers masking and the check of UTF-8 use.
+// Which registers masking, the check of UTF-8 and checksums use.
 #pragma once
 
 #include <hawser/base/config.h>
@@ -27,9 +27,9 @@ inline constexpr std::array simd_levels{simd_level::scalar, simd_level::avx2, si
 /// The names of the levels that this machine can run, as a sentence lists them: "scalar, avx2".
 [[nodiscard]] HAWSER_API std::string simd_here();
 
-/// Makes the whole process mask and check UTF-8 at that level instead of the best one, which is used when nobody asks:
-/// for tests and comparisons. At any time, on any thread; but where no loop and no `resources` was ever made, not while
-/// another thread checks UTF-8 for the first time: its choice could come later. Errors, and nothing has changed:
+/// Makes the whole process mask, check UTF-8 and sum at that level instead of the best one, which is used when nobody
+/// asks: for tests and comparisons. At any time, on any thread; but where no loop and no `resources` was ever made, not
+/// while another thread checks UTF-8 for the first time: its choice could come later. Errors, and nothing has changed:
 /// `invalid_argument` for another name than those of `name_of`, `not_supported` when this machine cannot run it.
 [[nodiscard]] HAWSER_API errc use_simd(std::string_view name) noexcept;
 

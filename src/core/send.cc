@@ -24,6 +24,17 @@ bool lies_in(byte_view part, byte_view whole) noexcept {
   return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
 }
 
+// A whole message as its stages are to see it.
+head head_of(opcode op, std::size_t size, send_options how) noexcept {
+  head h;
+  h.opcode = static_cast<std::uint8_t>(op);
+  h.sized = 1;
+  h.priority = how.priority;
+  h.flags = how.compress ? 0U : static_cast<std::uint32_t>(head_flag::no_compression);
+  h.size = size;
+  return h;
+}
+
 }  // namespace
 
 // A message is always taken when nothing waits; otherwise the backlog decides.
@@ -60,33 +71,49 @@ void connection::put_masked(std::byte* to, std::uint8_t first, byte_view payload
 }
 
 errc connection::send(opcode op, byte_view payload) {
-  if (fast_path::send(*this, op, payload)) return errc::ok;
-  if (pipeline_ && in_hot_state_) {
-    std::byte* to = fast_path::room_for(*this, static_cast<std::uint8_t>(op), payload.size());
-    if (to != nullptr) return send_short(to, op, payload);
-  }
-  const errc e = admit_message(op, payload.size());
-  return e == errc::ok ? send_promised(op, payload) : e;
+  return fast_path::send(*this, op, payload) ? errc::ok : send_slow(op, payload, {});
 }
 
-errc connection::send_promised(opcode op, byte_view payload) {
+errc connection::send(opcode op, byte_view payload, send_options how) {
+  return fast_path::send(*this, op, payload) ? errc::ok : send_slow(op, payload, how);
+}
+
+errc connection::send_slow(opcode op, byte_view payload, send_options how) {
+  if (pipeline_ && in_hot_state_) {
+    std::byte* to = fast_path::room_for(*this, static_cast<std::uint8_t>(op), payload.size());
+    if (to != nullptr) {
+      head h = head_of(op, payload.size(), how);
+      return send_short(to, h, payload);
+    }
+  }
+  const errc e = admit_message(op, payload.size());
+  return e == errc::ok ? send_promised(op, payload, how) : e;
+}
+
+errc connection::send_promised(opcode op, byte_view payload, send_options how) {
   if (const errc e = check_message(op); e != errc::ok) return e;
-  if (pipeline_) return send_staged(op, payload, nullptr);
+  if (pipeline_) {
+    head h = head_of(op, payload.size(), how);
+    return send_staged(h, payload, nullptr);
+  }
   put_message(static_cast<std::uint8_t>(op), payload, true);
   return errc::ok;
 }
 
-errc connection::send(opcode op, buffer payload) {
+errc connection::send(opcode op, buffer payload, send_options how) {
   if (const errc e = admit_message(op, payload.size()); e != errc::ok) return e;
-  if (pipeline_) return send_staged(op, payload.view(), &payload);
+  if (pipeline_) {
+    head h = head_of(op, payload.size(), how);
+    return send_staged(h, payload.view(), &payload);
+  }
   put_message(static_cast<std::uint8_t>(op), std::move(payload), true);
   return errc::ok;
 }
 
-errc connection::begin_message(opcode op) {
+errc connection::begin_message(opcode op, send_options how) {
   if (const errc e = admit_message(op, 0); e != errc::ok) return e;
-  head h;
-  h.opcode = static_cast<std::uint8_t>(op);
+  head h = head_of(op, 0, how);
+  h.sized = 0;
   if (pipeline_) {
     drain_out();
     tell_room();

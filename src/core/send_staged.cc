@@ -35,11 +35,7 @@ bool connection::begin_out(head& h) {
 }
 
 // A short message for which there is room in the block, at a time when stages have nothing else to do.
-errc connection::send_short(std::byte* to, opcode op, byte_view payload) {
-  head h;
-  h.opcode = static_cast<std::uint8_t>(op);
-  h.sized = 1;
-  h.size = payload.size();
+errc connection::send_short(std::byte* to, head& h, byte_view payload) {
   if (!begin_out(h)) return errc::closed;
   send_first_ = first_byte(h);
   if (!pipeline_->bypassed(direction::out)) return push_staged(payload, true);
@@ -56,13 +52,9 @@ void connection::put_whole(std::uint8_t first, byte_view payload, buffer* owner)
 
 // Sends a whole message on a connection with stages. What they held goes first. `owner`, when there is one, is the
 // payload's and may be taken.
-errc connection::send_staged(opcode op, byte_view payload, buffer* owner) {
+errc connection::send_staged(head& h, byte_view payload, buffer* owner) {
   drain_out();
   if (state_ != state::open) return errc::closed;
-  head h;
-  h.opcode = static_cast<std::uint8_t>(op);
-  h.sized = 1;
-  h.size = payload.size();
   if ((out_opcodes_ >> h.opcode & 1U) == 0 || payload.size() < pipeline_->wants().out_min_size) {
     put_whole(h.opcode, payload, owner);
     return errc::ok;

@@ -61,7 +61,7 @@ struct blocking_connection::state {
   void on_message(const message& m);
   [[nodiscard]] bool full() const noexcept { return messages.size() >= most_messages || bytes >= most_bytes; }
   errc on_loop(function<errc(session&)> what, ticks timeout);
-  result<void> send(opcode op, byte_view payload, ticks timeout);
+  result<void> send(opcode op, byte_view payload, send_options how, ticks timeout);
 };
 
 // What the loop's thread tells the waiting one.
@@ -148,7 +148,7 @@ errc blocking_connection::state::on_loop(function<errc(session&)> what, ticks ti
   return errc::read_timeout;
 }
 
-result<void> blocking_connection::state::send(opcode op, byte_view payload, ticks timeout) {
+result<void> blocking_connection::state::send(opcode op, byte_view payload, send_options how, ticks timeout) {
   if (op == opcode::text && !core::valid_utf8(payload)) return errc::invalid_utf8;
   const auto until = std::chrono::steady_clock::now() + std::min<ticks>(timeout, std::chrono::hours(24));
   for (;;) {
@@ -159,8 +159,8 @@ result<void> blocking_connection::state::send(opcode op, byte_view payload, tick
       seen = drains;
     }
     // The bytes are the caller's, who waits here as long as they may be looked at.
-    const errc code =
-        on_loop([op, payload](session& s) { return s.send(op, payload); }, until - std::chrono::steady_clock::now());
+    const errc code = on_loop([op, payload, how](session& s) { return s.send(op, payload, how); },
+                              until - std::chrono::steady_clock::now());
     if (code == errc::ok) return {};
     if (code != errc::would_block) return code;
     std::unique_lock guard(lock);
@@ -175,12 +175,16 @@ blocking_connection::blocking_connection(blocking_connection&&) noexcept = defau
 blocking_connection& blocking_connection::operator=(blocking_connection&&) noexcept = default;
 blocking_connection::~blocking_connection() = default;
 
-result<void> blocking_connection::send(std::string_view text, ticks timeout) {
-  return state_ ? state_->send(opcode::text, as_bytes(text), timeout) : errc::closed;
+result<void> blocking_connection::send(std::string_view text, ticks timeout) { return send(text, {}, timeout); }
+
+result<void> blocking_connection::send(byte_view data, ticks timeout) { return send(data, {}, timeout); }
+
+result<void> blocking_connection::send(std::string_view text, send_options how, ticks timeout) {
+  return state_ ? state_->send(opcode::text, as_bytes(text), how, timeout) : errc::closed;
 }
 
-result<void> blocking_connection::send(byte_view data, ticks timeout) {
-  return state_ ? state_->send(opcode::binary, data, timeout) : errc::closed;
+result<void> blocking_connection::send(byte_view data, send_options how, ticks timeout) {
+  return state_ ? state_->send(opcode::binary, data, how, timeout) : errc::closed;
 }
 
 result<message> blocking_connection::receive(ticks timeout) {

@@ -18,6 +18,11 @@ errc send_bytes(connection c, opcode op, byte_view payload) {
   return session::send_from_elsewhere(c, op, payload);
 }
 
+errc send_bytes(connection c, opcode op, byte_view payload, send_options how) {
+  if (session* s = session::here(c)) return s->send(op, payload, how);
+  return session::send_from_elsewhere(c, op, payload, how);
+}
+
 errc publish_bytes(connection c, std::string_view topic, opcode op, byte_view payload) {
   if (session* s = session::here(c)) return s->publish(topic, op, payload);
   return session::publish_from_elsewhere(c, topic, op, payload);
@@ -42,20 +47,33 @@ errc connection::send(const message& m) const {
   return send_slow(m);
 }
 
+errc connection::send(std::string_view text, send_options how) const {
+  if (!core::valid_utf8(as_bytes(text))) return errc::invalid_utf8;
+  return send_bytes(*this, opcode::text, as_bytes(text), how);
+}
+
+errc connection::send(byte_view data, send_options how) const { return send_bytes(*this, opcode::binary, data, how); }
+
+errc connection::send(const message& m, send_options how) const {
+  if (!m.may_be_sent()) return errc::invalid_utf8;
+  if (session* s = session::here(*this)) return s->send(m, how);
+  return send_bytes(*this, m.op_, m.payload_, how);
+}
+
 errc connection::send_slow(const message& m) const {
   if (!m.may_be_sent()) return errc::invalid_utf8;
   if (session* s = session::here(*this)) return s->send(m);
   return send_bytes(*this, m.op_, m.payload_);
 }
 
-errc connection::begin_text() const {
+errc connection::begin_text(send_options how) const {
   session* s = session::here(*this);
-  return s != nullptr ? s->begin_message(opcode::text) : elsewhere(*this);
+  return s != nullptr ? s->begin_message(opcode::text, how) : elsewhere(*this);
 }
 
-errc connection::begin_binary() const {
+errc connection::begin_binary(send_options how) const {
   session* s = session::here(*this);
-  return s != nullptr ? s->begin_message(opcode::binary) : elsewhere(*this);
+  return s != nullptr ? s->begin_message(opcode::binary, how) : elsewhere(*this);
 }
 
 errc connection::send_part(byte_view part, bool last) const {

@@ -97,13 +97,13 @@ class session final : public net::stream {
   bool send_at_once(opcode op, byte_view payload) noexcept {
     return !worker_->topics_waiting() && core::fast_path::send(core_, op, payload);
   }
-  errc send(opcode op, byte_view payload);
-  errc send(const message& m);
+  errc send(opcode op, byte_view payload, send_options how = {});
+  errc send(const message& m, send_options how = {});
   /// What another thread was told would be sent: whatever waits already.
-  void send_promised(opcode op, byte_view payload);
+  void send_promised(opcode op, byte_view payload, send_options how);
   /// Another thread heard `would_block`: `on_drain` when there is room.
   void ask_drain();
-  errc begin_message(opcode op);
+  errc begin_message(opcode op, send_options how);
   errc send_part(byte_view part, bool last);
   errc ping(byte_view payload);
   errc close(close_code code, std::string_view reason);
@@ -176,7 +176,7 @@ class session final : public net::stream {
   /// Runs `call` with the session on its loop: at once when this is its thread, else queued. `closed` when it is gone.
   static errc reach(connection c, function<errc(session&)> call);
   /// From another thread: queues a copy. `would_block` when too much is under way or the backlog is full.
-  static errc send_from_elsewhere(connection c, opcode op, byte_view payload);
+  static errc send_from_elsewhere(connection c, opcode op, byte_view payload, send_options how = {});
   static errc publish_from_elsewhere(connection c, std::string_view topic, opcode op, byte_view payload);
 
  private:
@@ -188,6 +188,7 @@ class session final : public net::stream {
     buffer bytes;
     std::uint32_t messages = 0;
     opcode op = opcode::continuation;  // Continuation: `bytes` are frames.
+    send_options how;
   };
 
   static constexpr std::size_t never_asked = std::numeric_limits<std::size_t>::max();
@@ -264,7 +265,7 @@ class session final : public net::stream {
   void shut() noexcept;
   void tell_drained();
   [[nodiscard]] std::size_t waiting() const noexcept;
-  void hold_back(buffer bytes, std::uint32_t messages, opcode op);
+  void hold_back(held_back what);
   void let_go();
   void worker_mark();
   void linger();

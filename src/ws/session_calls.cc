@@ -19,32 +19,32 @@ errc session::settle(errc outcome) {
   return outcome;
 }
 
-errc session::send(opcode op, byte_view payload) {
+errc session::send(opcode op, byte_view payload, send_options how) {
   return attempt([&]() -> errc {
     if (!is_open()) return errc::closed;
     if (worker_->topics_waiting()) worker_->catch_up(*this);
-    return settle(core_.send(op, payload));
+    return settle(core_.send(op, payload, how));
   });
 }
 
-errc session::send(const message& m) {
+errc session::send(const message& m, send_options how) {
   return attempt([&]() -> errc {
     const buffer& owner = m.lent_owner_ != nullptr ? *m.lent_owner_ : m.owner_;
-    if (!owner || owner.data() != m.payload_.data()) return send(m.op_, m.payload_);
+    if (!owner || owner.data() != m.payload_.data()) return send(m.op_, m.payload_, how);
     if (!is_open()) return errc::closed;
     if (worker_->topics_waiting()) worker_->catch_up(*this);
-    return settle(core_.send(m.op_, buffer(owner)));
+    return settle(core_.send(m.op_, buffer(owner), how));
   });
 }
 
-void session::send_promised(opcode op, byte_view payload) {
+void session::send_promised(opcode op, byte_view payload, send_options how) {
   static_cast<void>(attempt([&]() -> errc {
     if (!is_open()) return errc::closed;
     if (worker_->topics_waiting()) worker_->catch_up(*this);
-    if (core_.send_promised(op, payload) == errc::wrong_state) {
+    if (core_.send_promised(op, payload, how) == errc::wrong_state) {
       buffer copy = worker_->loop().pool().take(payload.size());
       if (!payload.empty()) std::memcpy(copy.data(), payload.data(), payload.size());
-      hold_back(std::move(copy), 1, op);
+      hold_back({std::move(copy), 1, op, how});
     }
     touch();
     return errc::ok;
@@ -64,7 +64,7 @@ void session::send_frames(const buffer& frames, std::uint32_t messages) {
     errc e = errc::ok;
     if (core_.sending_parts()) {
       e = waiting() + frames.size() > l.write_hard ? errc::would_block : errc::ok;
-      if (e == errc::ok) hold_back(frames, messages, opcode::continuation);
+      if (e == errc::ok) hold_back({frames, messages, opcode::continuation, {}});
     } else if (core_.stages() == nullptr && frames.size() <= l.max_outgoing_frame) {
       e = core_.send_frames(frames, messages);
     } else if (core_.backlog() > l.write_hard) {
@@ -84,13 +84,13 @@ void session::send_frames(const buffer& frames, std::uint32_t messages) {
   }));
 }
 
-errc session::begin_message(opcode op) {
+errc session::begin_message(opcode op, send_options how) {
   return attempt([&]() -> errc {
     if (!is_open()) return errc::closed;
     worker_->catch_up(*this);
     const bool text = op == opcode::text;
     if (text) need_extras();
-    const errc e = core_.begin_message(op);
+    const errc e = core_.begin_message(op, how);
     if (e == errc::ok && extras_) {
       extras_->sending_text = text;
       extras_->text_out.reset();
@@ -121,10 +121,10 @@ errc session::send_part(byte_view part, bool last) {
 }
 
 // Frames of another message must not stand between those of a message in parts (RFC 6455, 5.4).
-void session::hold_back(buffer bytes, std::uint32_t messages, opcode op) {
+void session::hold_back(held_back what) {
   extras& x = need_extras();
-  x.behind_bytes += bytes.size();
-  x.behind.push_back({std::move(bytes), messages, op});
+  x.behind_bytes += what.bytes.size();
+  x.behind.push_back(std::move(what));
   note_backlog();
 }
 
@@ -137,7 +137,7 @@ void session::let_go() {
     if (h.op == opcode::continuation)
       send_frames(h.bytes, h.messages);
     else
-      static_cast<void>(core_.send_promised(h.op, h.bytes.view()));
+      static_cast<void>(core_.send_promised(h.op, h.bytes.view(), h.how));
   }
   // Who was refused meanwhile waits for `on_drain`, also when the system takes all of this at once.
   if (full_ || drain_wanted_) worker_mark();
@@ -305,13 +305,13 @@ errc session::reach(connection c, function<errc(session&)> call) {
   return queued ? errc::ok : errc::closed;
 }
 
-errc session::send_from_elsewhere(connection c, opcode op, byte_view payload) {
+errc session::send_from_elsewhere(connection c, opcode op, byte_view payload, send_options how) {
   if (!open_elsewhere(c)) return errc::closed;
   slot& s = *find_slot(c.index_);
   loan under_way;
   if (!s.full.load(std::memory_order_relaxed) && under_way.take(s.sent, payload.size(), slot::most_sent))
-    return reach(c, [op, copy = std::string(as_text(payload)), paid = std::move(under_way)](session& to) {
-      to.send_promised(op, as_bytes(copy));
+    return reach(c, [op, how, copy = std::string(as_text(payload)), paid = std::move(under_way)](session& to) {
+      to.send_promised(op, as_bytes(copy), how);
       return errc::ok;
     });
   if (!open_elsewhere(c)) return errc::closed;

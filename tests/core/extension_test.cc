@@ -245,17 +245,19 @@ TEST_F(extension_test, to_touch_a_bit_or_opcode_of_another_is_a_breach) {
       direction::in, 0, [](head& h) { h.opcode = 3; }, false);
 }
 
-TEST_F(extension_test, size_and_channel_are_the_librarys) {
+TEST_F(extension_test, all_but_the_bits_of_a_head_is_the_librarys) {
   a->begin = [](direction, head& h, context&) {
     h.size = 99;
     h.sized = 0;
-    h.channel = 7;
+    h.priority = 7;
+    h.flags = 7;
     return verdict::bypass;
   };
   const passed out = send(make(), direction::out, "abc");
   EXPECT_EQ(out.h.size, 3U);
   EXPECT_EQ(out.h.sized, 1);
-  EXPECT_EQ(out.h.channel, 0U);
+  EXPECT_EQ(out.h.priority, 0);
+  EXPECT_EQ(out.h.flags, 0U);
 }
 
 TEST_F(extension_test, verdicts_that_make_no_sense_are_a_breach) {

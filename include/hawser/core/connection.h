@@ -13,6 +13,7 @@
 #include <hawser/core/opcode.h>
 #include <hawser/core/outbox.h>
 #include <hawser/core/pipeline.h>
+#include <hawser/core/send_options.h>
 #include <hawser/core/settings.h>
 #include <hawser/core/statistics.h>
 
@@ -193,12 +194,13 @@ class HAWSER_API connection {
   /// payload that this turn received, the masking key, may then be overwritten. Text must be UTF-8 (not checked here).
   /// Errors: `would_block` (not taken), `invalid_argument` for another opcode, `wrong_state` inside a message in parts.
   errc send(opcode op, byte_view payload);
+  errc send(opcode op, byte_view payload, send_options how);
   /// The same, sharing the buffer. When it has no other owner its bytes may be changed.
-  errc send(opcode op, buffer payload);
+  errc send(opcode op, buffer payload, send_options how = {});
   /// As `send`, for what was promised to be sent: taken whatever waits. The owner bounds how much.
-  errc send_promised(opcode op, byte_view payload);
+  errc send_promised(opcode op, byte_view payload, send_options how = {});
   /// A message in parts: each part is a frame, or several. Errors: `invalid_argument`, `wrong_state`, `would_block`.
-  errc begin_message(opcode op);
+  errc begin_message(opcode op, send_options how = {});
   errc send_part(byte_view payload, bool fin);
   /// Frames made elsewhere by the same rules, shared by many connections. Errors: `would_block` when the backlog is at
   /// its hard limit.
@@ -256,6 +258,7 @@ class HAWSER_API connection {
   kind take_close(byte_span payload);
 
   // send.cc
+  errc send_slow(opcode op, byte_view payload, send_options how);
   void put_masked(std::byte* to, std::uint8_t first, byte_view payload) noexcept;
   errc admit(std::size_t size) const noexcept;
   errc admit_message(opcode op, std::size_t size);
@@ -269,8 +272,8 @@ class HAWSER_API connection {
 
   // send_staged.cc
   bool begin_out(head& h);
-  errc send_short(std::byte* to, opcode op, byte_view payload);
-  errc send_staged(opcode op, byte_view payload, buffer* owner);
+  errc send_short(std::byte* to, head& h, byte_view payload);
+  errc send_staged(head& h, byte_view payload, buffer* owner);
   void put_whole(std::uint8_t first, byte_view payload, buffer* owner);
   errc push_staged(byte_view payload, bool fin);
   errc put_staged();

@@ -62,16 +62,23 @@ struct claims {
 // head, verdict, step and context are plain structs: the same ones cross the plug-in boundary.
 
 /// What is known of a message before its bytes. In `begin` a stage may set or clear the RSV bits that it claimed
-/// (inwards only clear), and nothing else: to touch another's bit or the opcode breaks the contract. `size` and
-/// `channel` are kept by the library; what a stage writes there is ignored.
+/// (inwards only clear), and nothing else: to touch another's bit or the opcode breaks the contract. All other members
+/// are kept by the library; what a stage writes there is ignored.
 struct head {
-  std::uint8_t opcode = 0;  ///< 1 text, 2 binary, 3-7 as claimed.
-  std::uint8_t rsv = 0;     ///< As in `rsv`.
-  std::uint8_t sized = 0;   ///< 1: `size` is the whole message's size in bytes.
-  std::uint8_t reserved = 0;
-  std::uint32_t channel = 0;  ///< Set by a multiplexing stage; 0 otherwise.
+  std::uint8_t opcode = 0;    ///< 1 text, 2 binary, 3-7 as claimed.
+  std::uint8_t rsv = 0;       ///< As in `rsv`.
+  std::uint8_t sized = 0;     ///< 1: `size` is the whole message's size in bytes.
+  std::uint8_t priority = 0;  ///< Outwards: `send_options::priority`.
+  std::uint32_t flags = 0;    ///< Bits of `head_flag`.
   std::uint64_t size = 0;     ///< Payload bytes of the whole message as it enters this stage, when `sized`.
 };
+
+/// Bits of `head::flags`. Those that a stage does not know mean nothing to it.
+namespace head_flag {
+enum : std::uint32_t {
+  no_compression = 1U << 0,  ///< Outwards: the sender wants this message sent as it is (`send_options::compress`).
+};
+}  // namespace head_flag
 
 /// What a stage wants of one message.
 struct verdict {

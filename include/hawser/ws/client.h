@@ -104,6 +104,12 @@ class HAWSER_API blocking_connection {
   result<void> send(std::string_view text, ticks timeout = std::chrono::seconds(30));
   result<void> send(const char* text) { return send(std::string_view(text)); }
   result<void> send(byte_view data, ticks timeout = std::chrono::seconds(30));
+  /// The same, with wishes for this message.
+  result<void> send(std::string_view text, send_options how, ticks timeout = std::chrono::seconds(30));
+  result<void> send(const char* text, send_options how, ticks timeout = std::chrono::seconds(30)) {
+    return send(std::string_view(text), how, timeout);
+  }
+  result<void> send(byte_view data, send_options how, ticks timeout = std::chrono::seconds(30));
 
   /// The next message, owned. At most 16 messages or 64 KiB wait; then receiving pauses. Errors: `read_timeout` (the
   /// connection is still up), `closed` after a clean close, otherwise what ended the connection.

@@ -7,6 +7,7 @@
 #include <hawser/base/result.h>
 #include <hawser/core/close_code.h>
 #include <hawser/core/opcode.h>
+#include <hawser/core/send_options.h>
 #include <hawser/core/statistics.h>
 #include <hawser/net/address.h>
 #include <hawser/ws/handshake.h>
@@ -54,12 +55,18 @@ class HAWSER_API connection {
   /// inside a character.
   errc send(const message& m) const;
 
+  /// The same, each with wishes for this message: `c.send(secret, {.compress = false})`.
+  errc send(std::string_view text, send_options how) const;
+  errc send(const char* text, send_options how) const { return send(std::string_view(text), how); }
+  errc send(byte_view data, send_options how) const;
+  errc send(const message& m, send_options how) const;
+
   /// Sends a message in parts, each a frame of its own (loop thread); each is copied. The parts of a text must be UTF-8
   /// together, and may be cut inside a character (RFC 6455, 5.6). Errors: `closed`, `would_block` and `invalid_utf8`
   /// (the part is not taken, and the message can go on with another one), `wrong_state` when the calls are out of
   /// order, `wrong_thread`.
-  errc begin_text() const;
-  errc begin_binary() const;
+  errc begin_text(send_options how = {}) const;
+  errc begin_binary(send_options how = {}) const;
   errc send_part(byte_view part, bool last) const;
 
   /// Sends a ping of at most 125 bytes (loop thread); `on_pong` hears the answer.

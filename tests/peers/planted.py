@@ -17,6 +17,8 @@ STAND_IN_FAULTS = {
     "no extension": "extensions/client/x-rot13",
     "first frame only": "extensions/server/x-rot13",
     "order": "extensions/server/x-rot13 then x-checksum",
+    "sum": "faye/server/x-checksum",
+    "plain": "faye/client/x-rot13",
     "no close": "client/websockets/every line comes back",
 }
 

@@ -9,34 +9,17 @@ import asyncio
 import websockets
 
 from kit import golden, payloads, raw, wire
+from kit.agreements import ORDERS, data_bytes, expect_wire, flags
 from kit.extensions import Checksum, ClientFactory, Rot13, client_factories, server_factories
 from kit.registry import expect, expect_equal, peer_test
 from kit.relay import Relay
 
 CLASSES = {"x-rot13": Rot13, "x-checksum": Checksum}
-ORDERS = (golden.ROT13, golden.CHECKSUM, golden.ROT13_CHECKSUM, golden.CHECKSUM_ROT13)
 BOTH = golden.ROT13_CHECKSUM
-CONTROL = (wire.CLOSE, wire.PING, wire.PONG)
 
 
 def classes(order):
     return [CLASSES[name] for name in order]
-
-
-def flags(order):
-    return [word for name in order for word in ("--extension", name)]
-
-
-def data_bytes(frames, masked, who):
-    """The data frames of one direction, without masks, after a look at what holds for every frame."""
-    for frame in frames:
-        expect_equal(frame.masked, masked, f"a mask on a frame of the {who}")
-        expect(frame.opcode not in CONTROL or frame.rsv == 0, f"the {who} set RSV {frame.rsv} on a control frame")
-    return b"".join(frame.plain for frame in frames if frame.opcode not in CONTROL)
-
-
-def expect_wire(seen, *wanted, what):
-    expect_equal(seen.hex(), b"".join(wanted).hex(), f"bytes on the wire, {what}")
 
 
 # ---- server role ---------------------------------------------------------------------------------------------------
@@ -66,7 +49,7 @@ def server_role(bench, order, tool_order):
 
 
 for wanted in ORDERS:
-    for tool in {wanted, tuple(reversed(wanted))}:
+    for tool in sorted({wanted, tuple(reversed(wanted))}):
         title = f"extensions/server/{' then '.join(wanted)}" + ("" if tool == wanted else ", the tool told in reverse")
         peer_test(title, args=(wanted, tool))(server_role)
 
@@ -230,8 +213,6 @@ class ServerPrefers(websockets.WebSocketServerProtocol):
         return ", ".join(extension.name for extension in accepted) or None, accepted
 
 
-TEXT_MESSAGES = [name for name, message in golden.MESSAGES.items() if isinstance(message, str)]
-
 
 def client_role(bench, offered, answered):
     asyncio.run(client_talk(bench, offered, answered))
@@ -241,7 +222,7 @@ async def client_talk(bench, offered, answered):
     heard = asyncio.Queue()
 
     async def handle(ws, path=None):
-        for _ in TEXT_MESSAGES:
+        for _ in golden.TEXT_MESSAGES:
             message = await ws.recv()
             await ws.send(message)
             heard.put_nowait(message)
@@ -254,7 +235,7 @@ async def client_talk(bench, offered, answered):
     relay = Relay(server.sockets[0].getsockname()[1])
     tool = bench.connect(f"ws://127.0.0.1:{relay.port}/", "-v", *flags(offered))
     loop = asyncio.get_running_loop()
-    for name in TEXT_MESSAGES:
+    for name in golden.TEXT_MESSAGES:
         tool.write_line(golden.MESSAGES[name])
         expect_equal(await loop.run_in_executor(None, tool.next_line), golden.MESSAGES[name], "what the tool printed")
         expect_equal(await asyncio.wait_for(heard.get(), 30), golden.MESSAGES[name], "what the server heard")
@@ -267,7 +248,7 @@ async def client_talk(bench, offered, answered):
     await server.wait_closed()
 
     expect_equal(",".join(seen.request.all("Sec-WebSocket-Extensions")).replace(" ", ""), ",".join(offered), "the offers")
-    whole = [golden.whole(answered, name) for name in TEXT_MESSAGES]
+    whole = [golden.whole(answered, name) for name in golden.TEXT_MESSAGES]
     expect_wire(data_bytes(seen.sent, True, "client"), *whole, what="sent by hawser")
     expect_wire(data_bytes(seen.received, False, "server"), *whole, golden.fragmented(answered), what="sent by the peer")
     words = "\n".join(tool.lines("err"))

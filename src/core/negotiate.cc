@@ -5,6 +5,7 @@
 #include <hawser/core/negotiate.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 HAWSER_BEGIN
@@ -17,22 +18,41 @@ bool all_tokens(const params& list) noexcept {
                      [](const param& p) { return is_token(p.name) && (!p.value || is_token(*p.value)); });
 }
 
-/// What a call of a factory gave; `threw` when it did not return.
+/// What a call of a factory gave; `threw` when it did not return. `said`: its own words.
 template <class T>
 struct asked {
   T value{};
   bool threw = false;
+  std::string said;
 };
 
 template <class T, class F>
 asked<T> ask(F&& call) {
   asked<T> answer;
-  answer.threw = !guarded([&] { answer.value = call(); });
+#if defined(__cpp_exceptions)
+  try {
+    answer.value = call(answer.said);
+  } catch (const std::exception& e) {
+    answer.threw = true;
+    answer.said = e.what();
+  } catch (...) {
+    answer.threw = true;
+    answer.said.clear();
+  }
+#else
+  answer.value = call(answer.said);
+#endif
   return answer;
 }
 
+// Words of a factory behind ours: on one line, and no longer than people read.
+std::string with_words(std::string ours, const std::string& said) {
+  constexpr std::size_t most_words = 200;
+  return said.empty() ? ours : ours + ": " + detail::one_line(said, most_words);
+}
+
 std::vector<params> offers_of(const any_factory& f) {
-  asked<std::vector<params>> offers = ask<std::vector<params>>([&] { return f.offers(); });
+  asked<std::vector<params>> offers = ask<std::vector<params>>([&](std::string&) { return f.offers(); });
   if (offers.threw || !is_token(f.name())) return {};
   std::erase_if(offers.value, [](const params& p) { return !all_tokens(p) || p.size() > max_extension_parameters; });
   return std::move(offers.value);
@@ -53,6 +73,10 @@ void say(std::string& why, std::string text) {
 
 void note(negotiation& n, const std::string& name, bool active, std::string text) {
   n.notes.push_back({name, active, name + ": " + std::move(text)});
+}
+
+bool was_noted(const negotiation& n, const std::string& name) {
+  return std::any_of(n.notes.begin(), n.notes.end(), [&](const negotiation_note& one) { return one.name == name; });
 }
 
 const std::string* missing_of(const extension_list& list, const std::vector<agreed_extension>& agreed) {
@@ -100,6 +124,14 @@ class answering {
       out_.agreed.push_back(std::move(a.extension));
   }
 
+  // What is known here and was not asked for: why it is not at work is what people look for first.
+  void note_not_offered() {
+    for (const any_factory& f : list_.all()) {
+      const std::string name(f.name());
+      if (!was_noted(out_, name)) note(out_, name, false, "not offered by the client");
+    }
+  }
+
  private:
   // Each factory of the name in turn; one whose answer cannot stand beside the others is asked again without the offers
   // before, as long as there are some.
@@ -123,8 +155,12 @@ class answering {
 
   static std::optional<agreement> ask_one(const any_factory& f, const std::vector<params>& offers,
                                           std::string& reason) {
-    asked<std::optional<agreement>> terms = ask<std::optional<agreement>>([&] { return f.accept(offers); });
-    reason = terms.threw ? "declined: its factory threw" : "declined: no offer is acceptable";
+    asked<std::optional<agreement>> terms =
+        ask<std::optional<agreement>>([&](std::string& why) { return f.accept(offers, why); });
+    if (terms.threw)
+      reason = with_words("declined: its factory threw", terms.said);
+    else
+      reason = terms.said.empty() ? "declined: no offer is acceptable" : with_words("declined", terms.said);
     if (terms.threw || !terms.value) return std::nullopt;
     if (all_tokens(terms.value->response) && terms.value->response.size() <= max_extension_parameters)
       return std::move(terms.value);
@@ -190,11 +226,13 @@ std::string offer_extensions(const extension_list& list) {
 result<negotiation> answer_extensions(std::string_view offered, const extension_list& list, const conditions& where,
                                       std::string& why) {
   negotiation out;
+  answering one(list, where, out);
   if (!offered.empty()) {
     result<std::vector<extension_element>> elements = parse_extensions(offered, &why);
     if (!elements) return elements.error();
-    answering(list, where, out).ask_all(by_name(std::move(*elements)));
+    one.ask_all(by_name(std::move(*elements)));
   }
+  one.note_not_offered();
   if (const std::string* name = missing_of(list, out.agreed)) {
     say(why, "the extension " + *name + " is required here and was not agreed on");
     return errc::extension_missing;
@@ -225,12 +263,17 @@ errc confirm_one(const extension_element& e, const extension_list& list, const c
     return errc::extension_not_offered;
   }
   bool threw = false;
+  std::string said;
   std::string conflict;
   for (const any_factory& f : list.all()) {
     if (f.name() != e.name || offers_of(f).empty()) continue;
-    asked<std::optional<agreement>> terms = ask<std::optional<agreement>>([&] { return f.confirm(e.parameters); });
+    asked<std::optional<agreement>> terms =
+        ask<std::optional<agreement>>([&](std::string& words) { return f.confirm(e.parameters, words); });
     threw = threw || terms.threw;
-    if (terms.threw || !terms.value) continue;
+    if (terms.threw || !terms.value) {
+      if (said.empty()) said = terms.said;
+      continue;
+    }
     terms.value->response = e.parameters;
     out.agreed.push_back({e.name, std::move(*terms.value)});
     std::string reason;
@@ -245,17 +288,16 @@ errc confirm_one(const extension_element& e, const extension_list& list, const c
     say(why, conflict);
     return errc::extension_conflict;
   }
-  say(why, threw ? "the extension " + e.name + " threw while it looked at the server's answer"
-                 : "the server's parameters are not acceptable: " + written(e.name, e.parameters));
+  const std::string ours = threw ? "the extension " + e.name + " threw while it looked at the server's answer"
+                                 : "the server's parameters are not acceptable: " + written(e.name, e.parameters);
+  say(why, with_words(ours, said));
   return errc::extension_parameters;
 }
 
 void note_declined(const extension_list& list, negotiation& out) {
   for (const any_factory& f : list.all()) {
     const std::string name(f.name());
-    const bool known =
-        std::any_of(out.notes.begin(), out.notes.end(), [&](const negotiation_note& n) { return n.name == name; });
-    if (!known) note(out, name, false, offers_of(f).empty() ? "not offered" : "declined by the server");
+    if (!was_noted(out, name)) note(out, name, false, offers_of(f).empty() ? "not offered" : "declined by the server");
   }
 }
 

@@ -83,7 +83,10 @@ void client_opening::check(session& s, byte_span rest) {
   h.target = engine_.target().target;
   h.subprotocol = answered.subprotocol;
   h.extensions_header = answered.extensions;
-  h.extensions = std::move(agreed->notes);
+  h.extensions_offered = asked_.extensions;
+  for (const core::agreed_extension& e : agreed->agreed)
+    h.extensions.push_back({e.name, e.terms.response});
+  h.extension_notes = std::move(agreed->notes);
   h.remote = engine_.peer();
   h.peer = std::move(head);
   if (plan.options.keep_request) s.keep_request(h);

@@ -173,7 +173,7 @@ result<std::shared_ptr<const handshake>> connection::request() const {
   return kept;
 }
 
-result<std::string> connection::extensions() const {
+result<std::vector<active_extension>> connection::extensions() const {
   session* s = session::here(*this);
   if (s == nullptr) return elsewhere(*this);
   return s->extensions();

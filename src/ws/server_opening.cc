@@ -124,7 +124,10 @@ void server_opening::upgrade(session& s, const core::upgrade_request& asked, byt
   h.subprotocol = core::choose_subprotocol(asked, handlers->subprotocols);
   h.extensions_header = std::move(agreed->header);
   const std::string response = core::switching_protocols(asked.key, h.subprotocol, h.extensions_header, {});
-  h.extensions = std::move(agreed->notes);
+  for (const core::agreed_extension& e : agreed->agreed)
+    h.extensions.push_back({e.name, e.terms.response});
+  h.extensions_offered = asked.extensions;
+  h.extension_notes = std::move(agreed->notes);
   h.target = core::resource_name(head.target);
   h.peer = std::move(head);
   h.remote = peer_;

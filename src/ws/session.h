@@ -139,7 +139,7 @@ class session final : public net::stream {
   }
   /// True when `close` or `terminate` was called at this end before the connection was over.
   [[nodiscard]] bool ended_here() const noexcept { return ended_here_; }
-  [[nodiscard]] std::string extensions() const;
+  [[nodiscard]] std::vector<active_extension> extensions() const;
   /// What `keep_request` kept, or null.
   [[nodiscard]] std::shared_ptr<const handshake> request() const noexcept {
     return extras_ ? extras_->agreed : nullptr;

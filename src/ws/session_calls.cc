@@ -265,12 +265,12 @@ void* session::find_data(const void* tag) const noexcept {
   return extras_ && extras_->data_tag == tag ? extras_->data : nullptr;
 }
 
-std::string session::extensions() const {
-  std::vector<core::extension_element> elements;
+std::vector<active_extension> session::extensions() const {
+  std::vector<active_extension> active;
   if (const core::pipeline* p = core_.stages())
     for (std::size_t i = 0; i < p->size(); ++i)
-      elements.push_back({p->at(i).name, p->at(i).terms.response});
-  return elements.empty() ? std::string() : core::format_extensions(elements).value_or(std::string());
+      active.push_back({p->at(i).name, p->at(i).terms.response});
+  return active;
 }
 
 // ---- from handles to sessions

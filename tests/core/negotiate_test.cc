@@ -190,7 +190,8 @@ TEST(answer_test, unknown_offers_are_ignored_N_09_and_nothing_else_is_listed_N_0
   list.add(named("x-a")).add(named("x-b"));
   const outcome o = answer("x-unknown; foo=1, x-b", list);
   EXPECT_EQ(o.header, "x-b");
-  EXPECT_EQ(o.notes, (names{"x-unknown: not known here, ignored", "x-b: accepted as x-b"}));
+  EXPECT_EQ(o.notes,
+            (names{"x-unknown: not known here, ignored", "x-b: accepted as x-b", "x-a: not offered by the client"}));
 }
 
 TEST(answer_test, names_match_exactly_N_15) {
@@ -260,8 +261,51 @@ TEST(answer_test, a_factory_that_throws_or_answers_no_token_declines) {
   const outcome o = answer("x-a, x-b", list);
   EXPECT_FALSE(o.error);
   EXPECT_EQ(o.header, "");
-  EXPECT_EQ(o.notes,
-            (names{"x-a: declined: its factory threw", "x-b: declined: its factory answered what is no token"}));
+  EXPECT_EQ(o.notes, (names{"x-a: declined: its factory threw: accept",
+                            "x-b: declined: its factory answered what is no token"}));
+}
+
+/// Says in words why it says no, as a factory may.
+struct talking {
+  std::string words = "level is over 9";
+  static std::string_view name() { return "x-level"; }
+  std::vector<params> offers() const { return {{}}; }
+  answer_t accept(const std::vector<params>&, std::string& why) const { return refused(why); }
+  answer_t confirm(const params&, std::string& why) const { return refused(why); }
+  answer_t refused(std::string& why) const {
+    why = words;
+    return std::nullopt;
+  }
+};
+
+TEST(answer_test, a_factory_says_in_its_own_words_why_it_declines) {
+  extension_list list;
+  list.add(talking{});
+  EXPECT_EQ(answer("x-level", list).notes, names{"x-level: declined: level is over 9"});
+  EXPECT_EQ(confirm("x-level", list).why, "the server's parameters are not acceptable: x-level: level is over 9");
+  extension_list forging;
+  forging.add(talking{"no\r\nlevel" + std::string(500, '!')});
+  const outcome o = answer("x-level", forging);
+  ASSERT_EQ(o.notes.size(), 1U);
+  EXPECT_EQ(o.notes[0].find('\n'), std::string::npos) << o.notes[0];
+  EXPECT_LT(o.notes[0].size(), 300U);
+}
+
+/// Made at run time, as a plug-in's is: it answers what is erased already.
+struct erased_factory {
+  static std::string_view name() { return "x-erased"; }
+  std::vector<params> offers() const { return {{}}; }
+  std::optional<core::agreement> accept(const std::vector<params>& all) const { return confirm(all.at(0)); }
+  std::optional<core::agreement> confirm(const params& answer) const {
+    return core::agreement{answer, with_rsv(rsv::two), core::any_stage::of(idle_stage{})};
+  }
+};
+
+TEST(answer_test, a_factory_may_answer_a_stage_that_was_made_at_run_time) {
+  extension_list list;
+  list.add(erased_factory{});
+  EXPECT_EQ(answer("x-erased", list).header, "x-erased");
+  EXPECT_EQ(confirm("x-erased", list).agreed, names{"x-erased"});
 }
 
 TEST(answer_test, the_less_preferred_of_two_that_conflict_is_declined_N_16_P_05) {

@@ -140,8 +140,8 @@ void describe(const hawser::handshake& agreed, const std::string& url) {
   const std::string remote = agreed.remote.text();
   say("connected to " + url + (url.find(remote) == std::string::npos ? " (" + remote + ")" : ""));
   say(agreed.subprotocol.empty() ? "no subprotocol" : "subprotocol: " + agreed.subprotocol);
-  if (agreed.extensions.empty()) say("no extensions");
-  for (const hawser::core::negotiation_note& note : agreed.extensions)
+  if (agreed.extension_notes.empty()) say("no extensions");
+  for (const hawser::core::negotiation_note& note : agreed.extension_notes)
     say("extension " + note.text);
 }
 

@@ -474,6 +474,25 @@ template <class T>
 inline constexpr bool is_accepted_option = false;
 template <stage S>
 inline constexpr bool is_accepted_option<std::optional<accepted<S>>> = true;
+template <>
+inline constexpr bool is_accepted_option<std::optional<core::agreement>> = true;
+
+template <class F>
+concept accepts = requires(const F& f, const std::vector<params>& all) {
+  requires is_accepted_option<decltype(f.accept(all))>;
+};
+template <class F>
+concept accepts_in_words = requires(const F& f, const std::vector<params>& all, std::string& why) {
+  requires is_accepted_option<decltype(f.accept(all, why))>;
+};
+template <class F>
+concept confirms = requires(const F& f, const params& answer) {
+  requires is_accepted_option<decltype(f.confirm(answer))>;
+};
+template <class F>
+concept confirms_in_words = requires(const F& f, const params& answer, std::string& why) {
+  requires is_accepted_option<decltype(f.confirm(answer, why))>;
+};
 }  // namespace detail
 
 /// An extension. A factory is immutable, shared by all connections and loops, and called from several threads at once:
@@ -483,15 +502,16 @@ inline constexpr bool is_accepted_option<std::optional<accepted<S>>> = true;
 ///                                       server: all offers of this name, in order, doubles kept; nullopt declines
 ///   optional<accepted<S>> confirm(const params&)
 ///                                       client: the answer; nullopt fails the handshake (P-12)
-/// A throw declines (server) or fails the handshake (client).
+/// A throw declines (server) or fails the handshake (client). `accept` and `confirm` may take a `std::string& why`
+/// behind that: what they put there when they say no, a few words such as "level is over 9", is for people, in
+/// `handshake::extension_notes` and in errors. One whose stage is made at run time answers `optional<core::agreement>`.
 template <class F>
-concept factory = requires(const F& f, const params& p, const std::vector<params>& ps) {
+concept factory = requires(const F& f) {
   { f.name() } -> std::convertible_to<std::string_view>;
   { f.offers() } -> std::convertible_to<std::vector<params>>;
-  requires detail::is_accepted_option<decltype(f.accept(ps))>;
-  requires detail::is_accepted_option<decltype(f.confirm(p))>;
 }
-&&std::copy_constructible<F>;
+&&(detail::accepts<F> || detail::accepts_in_words<F>)&&(detail::confirms<F> ||
+                                                        detail::confirms_in_words<F>)&&std::copy_constructible<F>;
 
 /// Any factory, erased. Copies share it.
 class any_factory {
@@ -502,27 +522,47 @@ class any_factory {
   [[nodiscard]] std::string_view name() const noexcept { return self_->name(); }
   [[nodiscard]] std::vector<params> offers() const { return self_->offers(); }
   [[nodiscard]] std::optional<core::agreement> accept(const std::vector<params>& all) const {
-    return self_->accept(all);
+    std::string why;
+    return self_->accept(all, why);
   }
-  [[nodiscard]] std::optional<core::agreement> confirm(const params& answer) const { return self_->confirm(answer); }
+  [[nodiscard]] std::optional<core::agreement> confirm(const params& answer) const {
+    std::string why;
+    return self_->confirm(answer, why);
+  }
+  /// The same; with nothing, `why` gets the factory's words, if it has any.
+  [[nodiscard]] std::optional<core::agreement> accept(const std::vector<params>& all, std::string& why) const {
+    return self_->accept(all, why);
+  }
+  [[nodiscard]] std::optional<core::agreement> confirm(const params& answer, std::string& why) const {
+    return self_->confirm(answer, why);
+  }
 
  private:
   struct interface {
     virtual ~interface() = default;
     virtual std::string_view name() const noexcept = 0;
     virtual std::vector<params> offers() const = 0;
-    virtual std::optional<core::agreement> accept(const std::vector<params>& all) const = 0;
-    virtual std::optional<core::agreement> confirm(const params& answer) const = 0;
+    virtual std::optional<core::agreement> accept(const std::vector<params>& all, std::string& why) const = 0;
+    virtual std::optional<core::agreement> confirm(const params& answer, std::string& why) const = 0;
   };
   template <class F>
   struct model final : interface {
     explicit model(F from) : f_(std::move(from)), name_(f_.name()) {}
     std::string_view name() const noexcept override { return name_; }
     std::vector<params> offers() const override { return f_.offers(); }
-    std::optional<core::agreement> accept(const std::vector<params>& all) const override {
-      return erase(f_.accept(all));
+    std::optional<core::agreement> accept(const std::vector<params>& all, std::string& why) const override {
+      if constexpr (detail::accepts_in_words<F>)
+        return erase(f_.accept(all, why));
+      else
+        return erase(f_.accept(all));
     }
-    std::optional<core::agreement> confirm(const params& answer) const override { return erase(f_.confirm(answer)); }
+    std::optional<core::agreement> confirm(const params& answer, std::string& why) const override {
+      if constexpr (detail::confirms_in_words<F>)
+        return erase(f_.confirm(answer, why));
+      else
+        return erase(f_.confirm(answer));
+    }
+    static std::optional<core::agreement> erase(std::optional<core::agreement> a) { return a; }
     template <class A>
     static std::optional<core::agreement> erase(std::optional<A> a) {
       if (!a) return std::nullopt;

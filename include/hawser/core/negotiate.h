@@ -18,7 +18,8 @@ struct agreed_extension {
   agreement terms;
 };
 
-/// What became of one offer or answer, in words: "x-rot13: accepted", "permessage-foo: unknown here, ignored".
+/// What became of one extension, in words: "x-rot13: accepted as x-rot13", "permessage-foo: not known here, ignored",
+/// "x-level: declined: level is over 9" (a factory's own words), "x-checksum: not offered by the client".
 struct negotiation_note {
   std::string name;
   bool active = false;

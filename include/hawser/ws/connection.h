@@ -109,8 +109,11 @@ class HAWSER_API connection {
   ///
   ///     if (auto r = c.request()) log((*r)->path(), (*r)->peer.fields.find("User-Agent"));
   [[nodiscard]] result<std::shared_ptr<const handshake>> request() const;
-  /// The agreed extensions, as in Sec-WebSocket-Extensions; empty for none.
-  [[nodiscard]] result<std::string> extensions() const;
+  /// The extensions at work, with their parameters, in the order of work: the first is nearest to the application.
+  ///
+  ///     if (auto all = c.extensions())
+  ///       for (const hawser::active_extension& e : *all) log(e.text());
+  [[nodiscard]] result<std::vector<active_extension>> extensions() const;
 
   /// Stops and resumes receiving: back-pressure by hand. What was received already waits; `close` resumes. Meanwhile
   /// nothing is heard of the peer: its pings are not answered, and it is not judged by its silence. Errors: `closed`,

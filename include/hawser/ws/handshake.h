@@ -11,14 +11,31 @@
 
 HAWSER_BEGIN
 
+/// An extension at work, with the parameters that both ends agreed on.
+struct HAWSER_API active_extension {
+  std::string name;
+  params parameters;
+
+  /// The parameter of this name, or null; one without a value is there and has none.
+  [[nodiscard]] const param* find(std::string_view parameter) const& noexcept HAWSER_LIFETIME_BOUND;
+  const param* find(std::string_view parameter) const&& = delete;
+  /// As in Sec-WebSocket-Extensions: "x-level; level=3".
+  [[nodiscard]] std::string text() const;
+  bool operator==(const active_extension&) const = default;
+};
+
 /// The opening handshake as `on_connect` sees it, valid until the handler returns. To ask for it later see
 /// `connection::request`.
 struct handshake {
   std::string target;       ///< The request target: path and query.
   std::string subprotocol;  ///< Agreed; empty for none.
   http_head peer;           ///< The peer's head: the request at a server, the response at a client.
-  std::vector<core::negotiation_note> extensions;  ///< What became of each extension, in words.
-  std::string extensions_header;                   ///< Sec-WebSocket-Extensions as agreed; empty for none.
+  /// What is at work, in the order of work: the first is nearest to the application.
+  std::vector<active_extension> extensions;
+  /// What became of each extension that either end knows, in words: accepted, or declined and why.
+  std::vector<core::negotiation_note> extension_notes;
+  std::string extensions_offered;  ///< Sec-WebSocket-Extensions as the client sent it; empty for none.
+  std::string extensions_header;   ///< Sec-WebSocket-Extensions as agreed; empty for none.
   net::address remote;
 
   /// The path of `target`, without its query.

@@ -44,6 +44,8 @@ struct assembly {
     text.reset();
     pulling = parts = false;
   }
+  /// True when part of a header or of a control frame lies here.
+  [[nodiscard]] bool has_frame() const noexcept { return header_size != 0 || control_size != 0; }
   [[nodiscard]] bool idle() const noexcept { return text_of_end.empty(); }
 };
 

@@ -49,13 +49,18 @@ assembly& connection::half_way() {
   return a;
 }
 
-// What was half-way is over: the side block goes back to the loop unless last words lie in it.
+// What was half-way is over: the side block goes back to the loop unless last words lie in it, or the first bytes of
+// the next frame, which came before a message that a stage had held.
 void connection::drop_assembly() noexcept {
   if (assembly_ == nullptr) return;
   res_->unproven_ -= assembly_->unproven;
   assembly_->unproven = 0;
+  const tick begun = assembly_->has_frame() ? assembly_->started : tick{};
   assembly_->next_message();
-  if (!assembly_->idle() && state_ != state::over) return;
+  if ((begun != tick{} || !assembly_->idle()) && state_ != state::over) {
+    assembly_->started = assembly_->judged = begun;
+    return;
+  }
   std::unique_ptr<assembly> done(assembly_);
   assembly_ = nullptr;
   if (res_->spare_.size() >= most_spare_assemblies) return;

@@ -190,6 +190,29 @@ TEST(connection_stage, a_stage_may_act_on_a_message_that_it_bypasses) {
   }
 }
 
+// What a stage held goes on at any time: also when the first bytes of the next frame are there, which it must not harm.
+TEST(connection_stage, what_was_held_goes_on_while_the_next_frame_begins) {
+  for (const bool control : {false, true}) {
+    frame_writer w(role::client);
+    const std::string next = test::text_of((control ? w.ping("next") : w.text("next")).take());
+    for (std::size_t cut = 0; cut < next.size(); ++cut) {
+      SCOPED_TRACE(cut);
+      diary log;
+      core_end end(role::server);
+      with_keeper(end, log);
+      end.receive(frame_writer(role::client).text("hold until the timer").bytes());
+      end.receive(as_bytes(next).first(cut));
+      end.advance(std::chrono::seconds(4));
+      if (cut > 0) {
+        EXPECT_LT(end->deadline(), end.now + std::chrono::seconds(30)) << "what was begun has no time any more (A12)";
+      }
+      end.receive(as_bytes(next).subspan(cut));
+      const auto last = control ? test::seen_control(core::kind::ping, "next") : seen_message("next");
+      EXPECT_EQ(end.events, (std::vector{seen_message("hold until the timer"), last}));
+    }
+  }
+}
+
 /// Takes what begins with a given opcode, and lets the rest be.
 struct chooser {
   static constexpr unsigned hooks = hook::in_place;

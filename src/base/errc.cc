@@ -181,6 +181,9 @@ constexpr entry entries[] = {
      "extension."},
     {errc::extension_failed, fault::peer_violation,
      "An extension gave the connection up because of what the peer sent. The reason it gave says what to mend."},
+    {errc::inband_malformed, fault::peer_violation,
+     "The peer agreed to speak in-band and sent a text message, or one without the byte in front that says what it is. "
+     "The other end must be corrected."},
     {errc::handler_threw, fault::internal,
      "A handler of this program threw an exception, so its connection was closed. Catch it inside the handler."},
     {errc::extension_threw, fault::internal,

@@ -30,6 +30,7 @@ close_code close_code_for(errc error) noexcept {
     case errc::expected_continuation:
     case errc::bad_close_payload:
     case errc::extension_failed:
+    case errc::inband_malformed:
       return close_code::protocol_error;
     case errc::bad_utf8:
     case errc::corrupt_data:

@@ -31,7 +31,10 @@ connection::~connection() {
 }
 
 void connection::attach(std::vector<agreed_extension> stages, tick now) {
-  if (stages.empty()) return;
+  if (!stages.empty()) set_to_work(std::move(stages), now);
+}
+
+void connection::set_to_work(std::vector<agreed_extension> stages, tick now) {
   const limits& l = settings_->bounds;
   pipeline_limits bounds;
   bounds.max_message_in = l.max_message;
@@ -95,7 +98,7 @@ void connection::stash() {
 }
 
 void connection::refresh_hot() noexcept {
-  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !paused_ && !in_frame_ &&
+  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !paused_ && !in_frame_ && !inband_ &&
                   message_op_ == 0 && assembly_ == nullptr && !settle_stages_ &&
                   (!pipeline_ || !(pipeline_->has_work() || pipeline_->failed()));
 }

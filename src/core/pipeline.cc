@@ -373,12 +373,12 @@ bool goes_before(const pipeline::work& younger, const pipeline::work& older) noe
 
 }  // namespace
 
-bool pipeline::next_work(work& out) {
+bool pipeline::next_work(work& out, bool controls) {
   state& s = *state_;
   if (s.failed || s.over) return false;
   auto best = s.works.end();
   for (auto it = s.works.begin(); it != s.works.end(); ++it) {
-    if (it->what == work::kind::forward && (s.at(it->way).active || s.at(it->way).occupied)) continue;
+    if (it->what == work::kind::control ? !controls : s.at(it->way).active || s.at(it->way).occupied) continue;
     if (best == s.works.end() || goes_before(*it, *best)) best = it;
     if (best->what == work::kind::control) break;
   }

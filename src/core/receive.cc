@@ -17,9 +17,10 @@ namespace {
 
 constexpr std::size_t proof = std::size_t{64} << 10;           // So much of a message proves that it is meant (A11).
 constexpr std::size_t unproven_limit = std::size_t{64} << 20;  // Reserved on peers' word, in all connections of a loop.
-constexpr std::size_t glitch_size = 16;                        // A shorter frame that is not final is a glitch (D20).
-constexpr unsigned glitch_decay = 10;                          // Points a second.
-constexpr std::uint64_t most_bytes = std::uint64_t{1} << 60;   // Below it sums and small multiples cannot overflow.
+constexpr std::uint64_t max_control_payload = 125;
+constexpr std::size_t glitch_size = 16;                       // A shorter frame that is not final is a glitch (D20).
+constexpr unsigned glitch_decay = 10;                         // Points a second.
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 60;  // Below it sums and small multiples cannot overflow.
 
 constexpr unsigned opcode_of(std::uint8_t first) noexcept { return first & 0x0FU; }
 constexpr unsigned rsv_of(std::uint8_t first) noexcept { return first >> 4 & 0x07U; }
@@ -71,13 +72,13 @@ bool connection::accept_header(const frame_header& h) {
 // RFC 6455, 5.5. Bits on a control frame have no meaning for any stage (F-01, P-02).
 bool connection::accept_control(const frame_header& h) {
   const unsigned op = opcode_of(h.first);
-  const unsigned own = pipeline_ ? pipeline_->wants().own_opcodes : 0U;
+  const unsigned own = pipeline_ && !inband_ ? pipeline_->wants().own_opcodes : 0U;
   errc bad = errc::ok;
   if (rsv_of(h.first) != 0)
     bad = errc::reserved_bits;
   else if (op > 0xA && (own >> op & 1U) == 0)
     bad = errc::reserved_opcode;
-  else if (h.length > 125)
+  else if (h.length > max_control_payload)
     bad = errc::control_too_long;
   else if (!is_final(h.first))
     bad = errc::control_fragmented;
@@ -89,14 +90,16 @@ bool connection::accept_control(const frame_header& h) {
 bool connection::accept_data(const frame_header& h) {
   const unsigned op = opcode_of(h.first);
   const unsigned rsv = rsv_of(h.first);
-  const unsigned claimed = pipeline_ ? pipeline_->wants().rsv : 0U;
-  const unsigned own = pipeline_ ? pipeline_->wants().own_opcodes : 0U;
+  const bool staged = pipeline_ && !inband_;
+  const unsigned claimed = staged ? pipeline_->wants().rsv : 0U;
+  const unsigned own = staged ? pipeline_->wants().own_opcodes : 0U;
+  const bool open = message_op_ != 0 || inband_begins_;
   errc bad = errc::ok;
   if (op > 2 && (own >> op & 1U) == 0)
     bad = errc::reserved_opcode;
-  else if (op == 0 && message_op_ == 0)
+  else if (op == 0 && !open)
     bad = errc::unexpected_continuation;
-  else if (op != 0 && message_op_ != 0)
+  else if (op != 0 && open)
     bad = errc::expected_continuation;
   else if ((rsv & ~claimed) != 0 || (op == 0 && rsv != 0))
     bad = errc::reserved_bits;
@@ -109,35 +112,45 @@ bool connection::accept_data(const frame_header& h) {
     return false;
   }
   if (!is_final(h.first) && h.length < glitch_size && !glitch()) return false;
-  return (op == 0 || begin_staged(h)) && accept_size(h);
+  if (inband_ && op == static_cast<unsigned>(opcode::text)) {
+    end(errc::inband_malformed, close_code::unsupported_data, {});
+    return false;
+  }
+  if (inband_ && (op != 0 || inband_begins_)) return inband_begins_ = true;
+  return (op == 0 || begin_staged(op, rsv, is_final(h.first), h.length)) && accept_size(h.length);
 }
 
 // What the wire may bring: the message itself, or, with stages, what they make it of. Those have limits of their own;
 // this one ends a message of which they make nothing. Compared by subtraction: the sum could overflow (A1).
-bool connection::accept_size(const frame_header& h) {
+bool connection::accept_size(std::uint64_t length) {
   const limits& l = settings_->bounds;
-  if (h.length > l.max_frame) {
+  if (length > l.max_frame) {
     end(errc::frame_too_big, close_code::message_too_big, {});
     return false;
   }
-  const std::uint64_t limit = std::min(l.max_message, most_bytes);
+  const bool control = is_control(static_cast<opcode>(message_op_));  // In-band.
+  const std::uint64_t limit = control ? max_control_payload : std::min(l.max_message, most_bytes);
   const std::uint64_t most = staged_ ? 4 * limit + 4096 : limit;
   const std::uint64_t before = assembly_ != nullptr ? assembly_->wire : 0;
-  if (before <= most && h.length <= most - before) return true;
+  if (before <= most && length <= most - before) return true;
+  if (control) {
+    end(errc::control_too_long, close_code::protocol_error, {});
+    return false;
+  }
   end(errc::message_too_big, close_code::message_too_big, {});
   return false;
 }
 
 // Starts a message: asks the stages that it concerns, if any. N-11, F-01.
-bool connection::begin_staged(const frame_header& h) {
-  message_op_ = static_cast<std::uint8_t>(opcode_of(h.first));
-  staged_ = pipeline_ && ((in_opcodes_ >> message_op_ & 1U) != 0 || rsv_of(h.first) != 0);
+bool connection::begin_staged(unsigned op, unsigned rsv, bool sized, std::uint64_t size) {
+  message_op_ = static_cast<std::uint8_t>(op);
+  staged_ = pipeline_ && ((in_opcodes_ >> message_op_ & 1U) != 0 || rsv != 0);
   if (staged_) {
     head m;
     m.opcode = message_op_;
-    m.rsv = static_cast<std::uint8_t>(rsv_of(h.first));
-    m.sized = is_final(h.first) ? 1 : 0;
-    m.size = h.length;
+    m.rsv = static_cast<std::uint8_t>(rsv);
+    m.sized = sized ? 1 : 0;
+    m.size = size;
     tell_room();
     if (!pipeline_->begin(direction::in, m, res_->now_)) {
       end_staged();
@@ -186,6 +199,7 @@ bool connection::stages_let_be(std::size_t header, std::size_t length) {
 
 // Takes what has come of a data frame's payload.
 kind connection::read_payload() {
+  if (inband_begins_ && !begin_inband()) return kind::none;
   byte_span& in = input();
   const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(in.size(), frame_left_));
   if (take == 0 && frame_left_ > 0) {
@@ -200,6 +214,7 @@ kind connection::read_payload() {
 
   const bool begun = assembly_ != nullptr && assembly_->wire > 0;
   if (!fin || begun) half_way().wire += take;
+  if (is_control(static_cast<opcode>(message_op_))) return store_inband_control(piece, fin);
   if (!staged_ && !settings_->in_parts && (!fin || begun)) return store(piece, fin);
 
   if (side_ == role::server) {
@@ -322,7 +337,7 @@ kind connection::deliver(byte_span payload, bool fin) {
 
 void connection::end_message() noexcept {
   message_op_ = 0;
-  fragments_ = 0;
+  if (!inband_begins_) fragments_ = 0;
   staged_ = false;
   if (pipeline_) pipeline_->occupy(direction::in, false);
   drop_assembly();

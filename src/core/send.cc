@@ -186,8 +186,24 @@ errc connection::pong(byte_view payload) {
 
 // ---- frames
 
-// Puts a message, or a part of one, into frames.
+// Sends a message, or a part of one. `first` is 0 for all parts but the first that bears bytes.
 void connection::put_message(std::uint8_t first, byte_view payload, bool fin) {
+  if (inband_ && first != 0) {
+    buffer copy = res_->pool_.take(payload.size());
+    if (!payload.empty()) std::memcpy(copy.data(), payload.data(), payload.size());
+    return put_inband(first, std::move(copy), fin);
+  }
+  put_frames(first, payload, fin);
+  messages_out_ += fin ? 1U : 0U;
+}
+
+void connection::put_message(std::uint8_t first, buffer payload, bool fin) {
+  if (inband_ && first != 0) return put_inband(first, std::move(payload), fin);
+  put_frames(first, std::move(payload), fin);
+  messages_out_ += fin ? 1U : 0U;
+}
+
+void connection::put_frames(std::uint8_t first, byte_view payload, bool fin) {
   const std::uint64_t most = std::max<std::uint64_t>(settings_->bounds.max_outgoing_frame, 1);
   while (payload.size() > most) {
     put_frame(first, payload.first(static_cast<std::size_t>(most)));
@@ -195,14 +211,12 @@ void connection::put_message(std::uint8_t first, byte_view payload, bool fin) {
     first = 0;
   }
   put_frame(static_cast<std::uint8_t>(first | (fin ? fin_bit : 0)), payload);
-  messages_out_ += fin ? 1U : 0U;
 }
 
-void connection::put_message(std::uint8_t first, buffer payload, bool fin) {
+void connection::put_frames(std::uint8_t first, buffer payload, bool fin) {
   if (payload.size() < copy_below || payload.size() > settings_->bounds.max_outgoing_frame)
-    return put_message(first, payload.view(), fin);
+    return put_frames(first, payload.view(), fin);
   put_frame(static_cast<std::uint8_t>(first | (fin ? fin_bit : 0)), std::move(payload));
-  messages_out_ += fin ? 1U : 0U;
 }
 
 void connection::put_frame(std::uint8_t first, byte_view payload) {

@@ -133,9 +133,12 @@ void connection::drain_out() {
 // peer.
 kind connection::next_work() {
   pipeline::work w;
-  while (out_.lane_has_room() && pipeline_->next_work(w)) {
+  while (out_.lane_has_room() && pipeline_->next_work(w, controls_go())) {
     if (w.what == pipeline::work::kind::control) {
-      put_control(w.opcode, w.body.view());
+      if (inband_)
+        put_inband(w.opcode, std::move(w.body), true);
+      else
+        put_control(w.opcode, w.body.view());
     } else if (w.way == direction::out) {
       forward_out(w);
     } else {

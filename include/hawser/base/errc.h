@@ -97,6 +97,7 @@ enum class errc : std::uint8_t {
   message_too_slow = 115,         ///< A message was begun and not brought on in time (1008).
   corrupt_data = 116,             ///< An extension could not decode the message (1007).
   extension_failed = 117,         ///< An extension gave the connection up; its reason is in the text.
+  inband_malformed = 118,  ///< In-band: a text message (1003), or one without the byte that says what it is (1002).
 
   // Ours.
   handler_threw = 130,    ///< A handler threw; the connection was closed with 1011.

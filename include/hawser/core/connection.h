@@ -99,6 +99,11 @@ class HAWSER_API connection {
 
   /// Sets the agreed stages to work. Before the first byte, once.
   void attach(std::vector<agreed_extension> stages, tick now);
+  /// The same in-band: from here on every message is a binary one on the wire and begins with the byte that says what
+  /// it is, also when there are no stages (core/inband.h). Between messages, once, in place of `attach`.
+  void attach_inband(std::vector<agreed_extension> stages, tick now);
+  /// Other settings from here on, which must outlive the connection. Between messages, before stages are attached.
+  void obey(const settings& others) noexcept { settings_ = &others; }
 
   // ---- getters
   [[nodiscard]] role side() const noexcept { return side_; }
@@ -239,8 +244,8 @@ class HAWSER_API connection {
   bool accept_header(const frame_header& h);
   bool accept_control(const frame_header& h);
   bool accept_data(const frame_header& h);
-  bool accept_size(const frame_header& h);
-  bool begin_staged(const frame_header& h);
+  bool accept_size(std::uint64_t length);
+  bool begin_staged(unsigned op, unsigned rsv, bool sized, std::uint64_t size);
   bool stages_let_be(std::size_t header, std::size_t length);
   kind read_payload();
   kind store(byte_span masked, bool fin);
@@ -265,6 +270,8 @@ class HAWSER_API connection {
   [[nodiscard]] errc check_message(opcode op) const;
   void put_message(std::uint8_t first, byte_view payload, bool fin);
   void put_message(std::uint8_t first, buffer payload, bool fin);
+  void put_frames(std::uint8_t first, byte_view payload, bool fin);
+  void put_frames(std::uint8_t first, buffer payload, bool fin);
   void put_frame(std::uint8_t first, byte_view payload);
   void put_frame(std::uint8_t first, buffer payload);
   void put_large(std::uint8_t first, byte_view payload);
@@ -283,6 +290,13 @@ class HAWSER_API connection {
   kind next_work();
   void forward_out(pipeline::work& w);
   kind forward_in(pipeline::work& w);
+
+  // inband.cc
+  void set_to_work(std::vector<agreed_extension> stages, tick now);
+  bool begin_inband();
+  kind store_inband_control(byte_span piece, bool fin);
+  void put_inband(std::uint8_t first, buffer payload, bool fin);
+  [[nodiscard]] bool controls_go() const noexcept;
 
   // life.cc
   assembly& need_assembly();
@@ -330,8 +344,10 @@ class HAWSER_API connection {
   std::uint32_t frame_key_ = 0;
   std::uint64_t frame_left_ = 0;
 
-  bool ping_waiting_ = false;
-  bool parts_staged_ = false;
+  bool ping_waiting_ : 1 = false;
+  bool parts_staged_ : 1 = false;
+  bool inband_ : 1 = false;         // Messages begin with the byte that says what they are.
+  bool inband_begins_ : 1 = false;  // A message has begun, and that byte has not come yet.
   errc end_error_ = errc::ok;
   std::uint8_t send_first_ = 0;  // Opcode and bits of the next frame of a message in parts.
   std::uint8_t pings_out_ = 0;   // Pings that were not answered: so many pongs are asked for.

@@ -125,8 +125,8 @@ class HAWSER_API pipeline {
   };
   /// Takes the oldest action that can be carried out now. A forward waits while a message is half-way in its direction;
   /// among forwards the stage nearest to their end goes first, so that what was held there is not overtaken. False:
-  /// none.
-  bool next_work(work& out);
+  /// none. Without `controls`, own control frames wait.
+  bool next_work(work& out, bool controls = true);
   /// True when actions wait, also when none can be carried out now.
   [[nodiscard]] bool has_work() const noexcept;
 

@@ -1,7 +1,7 @@
 """The tool as its users meet it: one line for each mistake, limits that do what their flags say, Ctrl-C, Unix sockets,
 streams that cannot be written, a terminal, where the time went.
 
-    command_test.py usage|limits|files|topics|polling|timings|interrupt|unix|simd|streams|terminal|ext HAWSER
+    command_test.py usage|limits|files|topics|polling|timings|interrupt|unix|simd|streams|terminal|ext|words HAWSER
 """
 
 import http.client
@@ -510,6 +510,42 @@ def ext():
     first = run("ext", "test", "x-rot13", "--seed", "9", "--rounds", "3")[1]
     expect("seed 9, 3 rounds" in first, f"what the run says of itself: {first[:80]}")
     expect("'x-rot13;'" in run("ext", "info", "x-rot13;")[2], "words that cannot be read are shown")
+
+
+# ---- words
+def words():
+    """-v says at both ends what was offered, what became of each extension and why, and who comes and goes."""
+    server = EchoServer(HAWSER, "-v", "--extension", "x-checksum", "--extension", "x-rot13")
+    tool = Program([HAWSER, "connect", "-v", "--extension", "x-rot13", "--extension", "x-checksum", "--extension",
+                    "x-hawser-checksum", server.url + "room"])
+    tool.write_line("hello")
+    tool.find("^hello$")
+    tool.end_input()
+    tool.expect_success()
+    offered = "x-rot13, x-checksum, x-hawser-checksum"
+    order = "order of work, from the application to the wire: x-rot13, x-checksum"
+    expect_equal(tool.lines("err"), [f"hawser: {line}" for line in (
+        f"connected to {server.url}room", "no subprotocol", f"offered: {offered}",
+        "extension x-rot13: agreed as x-rot13", "extension x-checksum: agreed as x-checksum",
+        "extension x-hawser-checksum: declined by the server", order, "closed: 1000 (normal)")], "what the client says")
+    who = server.find(r"^hawser: (127\.0\.0\.1:\d+): connected to /room$", "err").group(1)
+    server.find(f"^hawser: {who}: closed with 1000$", "err")
+    expect_equal(server.lines("err"), [f"hawser: {who}: {line}" for line in (
+        "connected to /room", "no subprotocol", f"offered: {offered}", "extension x-rot13: accepted as x-rot13",
+        "extension x-checksum: accepted as x-checksum", "extension x-hawser-checksum: not known here, ignored", order,
+        "closed with 1000")], "what the server says")
+    expect_equal(run("connect", "-v", server.url)[2].splitlines()[1:3], ["hawser: no subprotocol", "hawser: no extensions"],
+                 "what a client says without extensions")
+    server.find("extension x-rot13: not offered by the client$", "err")
+    asking = http.client.HTTPConnection("127.0.0.1", server.port, timeout=WATCHDOG)
+    asking.request("POST", "/")
+    expect_equal(asking.getresponse().status, 405, "the status for a POST")
+    server.find("^hawser: refused: ", "err")
+    server.stop()
+    quiet = EchoServer(HAWSER)
+    run("connect", quiet.url)
+    quiet.stop()
+    expect_equal(quiet.lines("err"), [], "without -v nothing is said")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ struct echo_args {
   std::optional<std::uint32_t> busy_poll;  // Microseconds.
   bool broadcast = false;
   bool metrics = false;
+  bool verbose = false;
 };
 
 struct connect_args {

@@ -5,6 +5,7 @@
 #include "target.h"
 #include "terminal.h"
 #include "times.h"
+#include "words.h"
 
 #include <fcntl.h>
 #include <hawser/hawser.h>
@@ -31,8 +32,6 @@ namespace hawser_tool {
 namespace {
 
 constexpr hawser::ticks for_ever = std::chrono::hours(24 * 365);
-
-void say(const std::string& line) { std::fprintf(stderr, "hawser: %s\n", line.c_str()); }
 
 // Prints messages, one a line; on a terminal marked, without controls, and the prompt again.
 class printer {
@@ -139,10 +138,8 @@ lines_end send_lines(hawser::blocking_connection& ws, int over, printer& out, bo
 void describe(const hawser::handshake& agreed, const std::string& url) {
   const std::string remote = agreed.remote.text();
   say("connected to " + url + (url.find(remote) == std::string::npos ? " (" + remote + ")" : ""));
-  say(agreed.subprotocol.empty() ? "no subprotocol" : "subprotocol: " + agreed.subprotocol);
-  if (agreed.extension_notes.empty()) say("no extensions");
-  for (const hawser::core::negotiation_note& note : agreed.extension_notes)
-    say("extension " + note.text);
+  for (const std::string& line : negotiation_in_words(agreed))
+    say(line);
 }
 
 void post(int event) {

@@ -5,6 +5,7 @@
 #include "extensions.h"
 #include "signals.h"
 #include "terminal.h"
+#include "words.h"
 
 #include <hawser/hawser.h>
 #include <sys/resource.h>
@@ -51,16 +52,43 @@ void allow_more_files() {
 }
 
 // Those who connected to one path share a topic, which is called as their path.
+void join_topic(hawser::connection c, const hawser::handshake& h) {
+  auto path = std::make_unique<std::string>(h.path());
+  if (c.subscribe(*path) == hawser::errc::invalid_argument)
+    c.close(hawser::close_code::policy_violation, "the path is too long for a topic");
+  else
+    c.set_data(std::move(path));
+}
+
 void set_broadcast(hawser::route all, hawser::server& server) {
-  all.on_connect([](hawser::connection c, const hawser::handshake& h) {
-    auto path = std::make_unique<std::string>(h.path());
-    if (c.subscribe(*path) == hawser::errc::invalid_argument)
-      c.close(hawser::close_code::policy_violation, "the path is too long for a topic");
-    else
-      c.set_data(std::move(path));
-  });
   all.on_message([&server](hawser::connection c, const hawser::message& m) {
     if (const auto* path = c.data<std::string>()) server.publish(*path, m);
+  });
+}
+
+// A peer, for people: its address, and the number of its connection where several have one address.
+std::string named(hawser::connection c, const hawser::net::address& peer) {
+  const std::string at = peer.text();
+  return at.empty() || peer.family() == net_address::kind::unix_path ? "#" + std::to_string(c.id()) : at;
+}
+
+void announce(hawser::connection c, const hawser::handshake& h) {
+  const std::string who = named(c, h.remote) + ": ";
+  say(who + "connected to " + shown_bytes(hawser::as_bytes(h.target)));
+  for (const std::string& line : negotiation_in_words(h))
+    say(who + line);
+}
+
+void announce_end(hawser::connection c, hawser::close_code code, std::string_view reason) {
+  const std::string who = named(c, c.remote_address().value_or(net_address()));
+  std::string line = who + ": closed with " + std::to_string(static_cast<unsigned>(code));
+  if (!reason.empty()) line += " and the reason '" + shown_bytes(hawser::as_bytes(reason)) + "'";
+  say(line);
+}
+
+void set_verbose(hawser::route all) {
+  all.on_close(announce_end).on_error([](hawser::connection c, const hawser::failure& f) {
+    say(named(c, c.remote_address().value_or(net_address())) + ": " + f.what());
   });
 }
 
@@ -87,7 +115,10 @@ int refuse(const std::string& text, const net_address& at, std::error_code error
 int echo_server(const echo_args& args) {
   signal_waiter signals;
   allow_more_files();
-  hawser::server server(options_of(args));
+  spoken_log log(hawser::log_level::warning);  // What is less is told by the handlers, who know of whom.
+  hawser::server_options options = options_of(args);
+  if (args.verbose) options.log = &log;
+  hawser::server server(options);
   std::string why;
   if (!add_extensions(args.extensions, server.extensions(), why)) {
     std::fprintf(stderr, "hawser: %s\n", why.c_str());
@@ -98,6 +129,15 @@ int echo_server(const echo_args& args) {
     set_broadcast(all, server);
   else
     all.on_message(echo).on_drain(echo_waiting);
+  if (args.broadcast || args.verbose)
+    all.on_connect([&args](hawser::connection c, const hawser::handshake& h) {
+      if (args.verbose) announce(c, h);
+      if (args.broadcast) join_topic(c, h);
+    });
+  if (args.verbose) {
+    set_verbose(all);
+    server.on_error([](const hawser::failure& f) { say("refused: " + f.what()); });
+  }
   server.page("/", "text/html; charset=utf-8", page);
   if (args.metrics) server.metrics_page();
   if (args.listen.find("://") != std::string::npos)

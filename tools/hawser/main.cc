@@ -64,6 +64,9 @@ void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* c
   app.add_flag("--metrics", args.metrics, "Measure, and answer GET /metrics with text for Prometheus")
       ->option_text(" ")
       ->excludes(client);
+  app.add_flag("-v,--verbose", args.verbose, "Say who comes, what was negotiated and who goes, on standard\nerror")
+      ->option_text(" ")
+      ->excludes(client);
   takes(app.add_option("--max-per-ip", args.max_per_ip,
                        "Most connections from one address, loopback included (256\nwithout loopback)"),
         "N")

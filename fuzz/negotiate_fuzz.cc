@@ -115,7 +115,7 @@ void confirm(std::string_view answered, const extension_list& list, const condit
   check_reason(n, why);
   if (!n) return;
   check(*n, list, where);
-  const std::string offered = core::offer_extensions(list);
+  const std::string offered = core::offer_extensions(list, where);
   const auto offers = core::parse_extensions(offered);
   for (const auto& e : n->agreed)
     require(offers.has_value() && has(*offers, e.name), "nothing is confirmed that was not offered");
@@ -133,7 +133,7 @@ bool ambiguous(const extension_list& list) {
 // Two peers with the same list always come to an agreement.
 void meet(const extension_list& list) {
   std::string why;
-  const std::string offered = core::offer_extensions(list);
+  const std::string offered = core::offer_extensions(list, {role::client, true});
   const auto server = core::answer_extensions(offered, list, {role::server, true}, why);
   if (!server) {
     require(server.error() == errc::extension_missing, "own offers can be read");

@@ -4,6 +4,7 @@
 #include <hawser/core/extension.h>
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/message_extension.h>
+#include <hawser/ext/no_masking.h>
 #include <hawser/ws/client.h>
 #include <hawser/ws/connection.h>
 #include <hawser/ws/failure.h>

@@ -149,7 +149,9 @@ constexpr entry entries[] = {
      "The peer sent a frame with an opcode that no negotiated extension uses. The other end must be corrected."},
     {errc::frame_not_masked, fault::peer_violation,
      "The client sent a frame without a mask. The client must be corrected."},
-    {errc::frame_masked, fault::peer_violation, "The server sent a masked frame. The server must be corrected."},
+    {errc::frame_masked, fault::peer_violation,
+     "The peer masked a frame that must not be masked: a server never masks, nor does a client that agreed not to. The "
+     "peer must be corrected."},
     {errc::length_invalid, fault::peer_violation,
      "The peer sent a frame length that is not in its shortest form or does not fit 63 bits. The other end must be "
      "corrected."},

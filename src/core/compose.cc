@@ -59,7 +59,6 @@ std::string not_carried(const claims& c) {
   if ((c.opcodes & data_opcodes) != 0)
     return "claims " + name_of_opcode(c.opcodes & data_opcodes) +
            ", a data opcode, which this version does not carry yet";
-  if (c.unmasked) return "takes masking away, which this version does not carry yet";
   return {};
 }
 

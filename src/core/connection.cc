@@ -19,7 +19,12 @@ resources::resources(buffer_pool& pool, random_source& random) : pool_(pool), ke
 resources::~resources() = default;
 
 connection::connection(resources& shared, const settings& obey, role side, tick now) noexcept
-    : res_(&shared), settings_(&obey), side_(side), last_in_(now) {
+    : res_(&shared),
+      settings_(&obey),
+      side_(side),
+      masked_in_(side == role::server),
+      masked_out_(side == role::client),
+      last_in_(now) {
   schedule_ping(now);
 }
 
@@ -42,6 +47,7 @@ void connection::set_to_work(std::vector<agreed_extension> stages, tick now) {
   pipeline_ = std::make_unique<pipeline>(std::move(stages), side_, res_->pool_, bounds);
   in_opcodes_ = pipeline_->wants().in_opcodes;
   out_opcodes_ = pipeline_->wants().out_opcodes;
+  if (pipeline_->wants().unmasked) masked_in_ = masked_out_ = false;
   tell_room();
   pipeline_->open(now);
   refresh_hot();

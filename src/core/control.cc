@@ -30,7 +30,7 @@ kind connection::read_control() {
   }
   in_frame_ = false;
   if (message_op_ == 0) drop_assembly();
-  if (side_ == role::server) mask(piece, frame_key_);
+  if (masked_in_) mask(piece, frame_key_);
   return take_control(static_cast<opcode>(frame_first_ & 0x0FU), piece);
 }
 

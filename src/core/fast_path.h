@@ -74,7 +74,7 @@ struct fast_path {
 
   /// Frames a message there. `first` is its opcode and the bits of its stages.
   static void put(connection& c, std::byte* to, std::uint8_t first, byte_view payload) noexcept {
-    if (c.side_ != role::server) return c.put_masked(to, first, payload);
+    if (c.masked_out_) return c.put_masked(to, first, payload);
     const std::size_t size = payload.size();
     const std::size_t header = write_frame_header(to, static_cast<std::uint8_t>(0x80U | first), size);
     c.out_.commit_block(c.res_->block_, header + size);
@@ -103,7 +103,7 @@ struct fast_path {
   static bool take(connection& c, resources& shared, whole& message) {
     const byte_span in = shared.in_;
     if (in.size() < 2) return false;
-    const unsigned masked = c.side_ == role::server ? 1 : 0;
+    const unsigned masked = c.masked_in_ ? 1 : 0;
     const auto* p = reinterpret_cast<const std::uint8_t*>(in.data());
     const unsigned op = p[0] ^ 0x80U;
     std::size_t length = p[1] ^ masked << 7;

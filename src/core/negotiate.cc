@@ -51,7 +51,8 @@ std::string with_words(std::string ours, const std::string& said) {
   return said.empty() ? ours : ours + ": " + detail::one_line(said, most_words);
 }
 
-std::vector<params> offers_of(const any_factory& f) {
+std::vector<params> offers_of(const any_factory& f, const conditions& where) {
+  if (f.secure_only() && !where.secure_path) return {};
   asked<std::vector<params>> offers = ask<std::vector<params>>([&](std::string&) { return f.offers(); });
   if (offers.threw || !is_token(f.name())) return {};
   std::erase_if(offers.value, [](const params& p) { return !all_tokens(p) || p.size() > max_extension_parameters; });
@@ -214,10 +215,10 @@ result<void> check_extension_names(const extension_list& list, std::string& why)
   return {};
 }
 
-std::string offer_extensions(const extension_list& list) {
+std::string offer_extensions(const extension_list& list, const conditions& where) {
   std::vector<extension_element> elements;
   for (const any_factory& f : list.all()) {
-    for (params& p : offers_of(f))
+    for (params& p : offers_of(f, where))
       if (elements.size() < max_extension_elements) elements.push_back({std::string(f.name()), std::move(p)});
   }
   return field_value(elements);
@@ -248,9 +249,9 @@ result<negotiation> answer_extensions(std::string_view offered, const extension_
 
 namespace {
 
-bool was_offered(const extension_list& list, const std::string& name) {
+bool was_offered(const extension_list& list, const std::string& name, const conditions& where) {
   return std::any_of(list.all().begin(), list.all().end(),
-                     [&](const any_factory& f) { return f.name() == name && !offers_of(f).empty(); });
+                     [&](const any_factory& f) { return f.name() == name && !offers_of(f, where).empty(); });
 }
 
 // The first factory of the name that takes the answer, and whose stage can stand behind those before it.
@@ -258,7 +259,7 @@ errc confirm_one(const extension_element& e, const extension_list& list, const c
                  std::string& why) {
   const bool twice =
       std::any_of(out.agreed.begin(), out.agreed.end(), [&](const agreed_extension& a) { return a.name == e.name; });
-  if (twice || !was_offered(list, e.name)) {
+  if (twice || !was_offered(list, e.name, where)) {
     say(why, "the server answered the extension " + e.name + (twice ? " twice" : ", which was not offered"));
     return errc::extension_not_offered;
   }
@@ -266,7 +267,7 @@ errc confirm_one(const extension_element& e, const extension_list& list, const c
   std::string said;
   std::string conflict;
   for (const any_factory& f : list.all()) {
-    if (f.name() != e.name || offers_of(f).empty()) continue;
+    if (f.name() != e.name || offers_of(f, where).empty()) continue;
     asked<std::optional<agreement>> terms =
         ask<std::optional<agreement>>([&](std::string& words) { return f.confirm(e.parameters, words); });
     threw = threw || terms.threw;
@@ -294,10 +295,11 @@ errc confirm_one(const extension_element& e, const extension_list& list, const c
   return errc::extension_parameters;
 }
 
-void note_declined(const extension_list& list, negotiation& out) {
+void note_declined(const extension_list& list, const conditions& where, negotiation& out) {
   for (const any_factory& f : list.all()) {
     const std::string name(f.name());
-    if (!was_noted(out, name)) note(out, name, false, offers_of(f).empty() ? "not offered" : "declined by the server");
+    if (!was_noted(out, name))
+      note(out, name, false, offers_of(f, where).empty() ? "not offered" : "declined by the server");
   }
 }
 
@@ -313,7 +315,7 @@ result<negotiation> confirm_extensions(std::string_view answered, const extensio
       if (const errc wrong = confirm_one(e, list, where, out, why); wrong != errc::ok) return wrong;
     out.header = field_value(*elements);
   }
-  note_declined(list, out);
+  note_declined(list, where, out);
   if (const std::string* name = missing_of(list, out.agreed)) {
     say(why, "the server declined the extension " + *name);
     return errc::extension_missing;

@@ -24,6 +24,7 @@ slot slot_of(const agreed_extension& e) {
           .rsv = uses.rsv,
           .trim_max = uses.trim_max,
           .in_needs_rsv = uses.in_needs_rsv,
+          .unmasked = uses.unmasked,
           .adds_max = uses.adds_max,
           .slack = 0};
 }
@@ -43,6 +44,7 @@ interest interest_of(const std::vector<slot>& slots) {
     if (s.opcodes_of_interest != 0) all.out_min_size = std::min(all.out_min_size, s.out_min_size);
     all.rsv |= s.rsv;
     all.own_opcodes |= s.own_opcodes;
+    all.unmasked |= s.unmasked;
   }
   if (all.out_opcodes == 0) all.out_min_size = 0;
   return all;

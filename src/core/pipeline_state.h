@@ -26,6 +26,7 @@ struct slot {
   std::uint8_t rsv;
   std::uint8_t trim_max;
   bool in_needs_rsv;
+  bool unmasked;
   std::uint16_t adds_max;
   std::uint64_t slack;  // Inwards: the most that the stages nearer to the application may take off.
   tick deadline = no_deadline;

@@ -56,7 +56,7 @@ bool connection::read_header() {
 }
 
 bool connection::accept_header(const frame_header& h) {
-  if (h.masked != (side_ == role::server)) {
+  if (h.masked != masked_in_) {
     end(h.masked ? errc::frame_masked : errc::frame_not_masked, close_code::protocol_error, {});
     return false;
   }
@@ -188,7 +188,7 @@ bool connection::stages_let_be(std::size_t header, std::size_t length) {
   }
   if (bypassed) return true;
   frame_first_ = std::to_integer<std::uint8_t>(in[0]);
-  if (side_ == role::server) std::memcpy(&frame_key_, in.data() + header - sizeof frame_key_, sizeof frame_key_);
+  if (masked_in_) std::memcpy(&frame_key_, in.data() + header - sizeof frame_key_, sizeof frame_key_);
   frame_left_ = length;
   fragments_ = 1;
   message_op_ = m.opcode;
@@ -217,7 +217,7 @@ kind connection::read_payload() {
   if (is_control(static_cast<opcode>(message_op_))) return store_inband_control(piece, fin);
   if (!staged_ && !settings_->in_parts && (!fin || begun)) return store(piece, fin);
 
-  if (side_ == role::server) {
+  if (masked_in_) {
     mask(piece, frame_key_);
     frame_key_ = advance_key(frame_key_, take);
   }
@@ -235,7 +235,7 @@ kind connection::store(byte_span masked, bool fin) {
   // The piece may lie in the buffer that is exchanged here: it stays until the piece has moved.
   const buffer before = reserve_for(a, masked.size());
   std::byte* to = a.body.data() + a.body.size();
-  if (side_ == role::server) {
+  if (masked_in_) {
     mask_copy(to, masked, frame_key_);
     frame_key_ = advance_key(frame_key_, masked.size());
   } else if (to != masked.data() && !masked.empty()) {

@@ -221,7 +221,7 @@ void connection::put_frames(std::uint8_t first, buffer payload, bool fin) {
 
 void connection::put_frame(std::uint8_t first, byte_view payload) {
   const std::size_t size = payload.size();
-  if (side_ == role::server) {
+  if (!masked_out_) {
     if (size >= copy_below) return put_large(first, payload);
     std::byte* to = out_.reserve(res_->block_, res_->pool_, size + 4);
     const std::size_t header = write_frame_header(to, first, size);
@@ -249,7 +249,7 @@ void connection::put_large(std::uint8_t first, byte_view payload) {
   const std::size_t size = payload.size();
   const std::size_t header = frame_header_size(size, false);
   // Only the masking key goes: what is sent may reach beyond the message, and then need a longer header.
-  if (payload.data() == res_->headed_payload_ && header == 4 && lies_in(payload, res_->lent_)) {
+  if (masked_in_ && payload.data() == res_->headed_payload_ && header == 4 && lies_in(payload, res_->lent_)) {
     std::byte* front = res_->lent_.data() + (payload.data() - res_->lent_.data()) - header;
     write_frame_header(front, first, size);
     res_->headed_payload_ = nullptr;
@@ -273,20 +273,20 @@ void connection::put_large(std::uint8_t first, byte_view payload) {
 void connection::put_frame(std::uint8_t first, buffer payload) {
   const std::size_t size = payload.size();
   const bool ours = payload.sole_owner() && payload.front_room() >= max_frame_header;
-  if (side_ == role::client && !ours) return put_frame(first, payload.view());
+  if (masked_out_ && !ours) return put_frame(first, payload.view());
   if (!ours) {
     std::byte* to = out_.reserve(res_->block_, res_->pool_, max_frame_header);
     out_.commit(res_->block_, write_frame_header(to, first, size));
     return out_.append(res_->block_, std::move(payload));
   }
   std::uint32_t key = 0;
-  if (side_ == role::client) {
+  if (masked_out_) {
     key = res_->keys_.next();
     mask(payload.span(), key);
   }
-  const std::size_t header = frame_header_size(size, side_ == role::client);
+  const std::size_t header = frame_header_size(size, masked_out_);
   payload.grow_front(header);
-  if (side_ == role::client)
+  if (masked_out_)
     write_frame_header(payload.data(), first, size, key);
   else
     write_frame_header(payload.data(), first, size);
@@ -300,7 +300,7 @@ bool connection::put_control(std::uint8_t op, byte_view payload) {
   std::array<std::byte, max_frame_header + 125> frame;
   const auto first = static_cast<std::uint8_t>(fin_bit | op);
   std::size_t header = 0;
-  if (side_ == role::client) {
+  if (masked_out_) {
     const std::uint32_t key = res_->keys_.next();
     header = write_frame_header(frame.data(), first, payload.size(), key);
     mask_copy(frame.data() + header, payload, key);

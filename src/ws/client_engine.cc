@@ -61,7 +61,7 @@ result<void> client_engine::check(client_plan& plan, url& to, std::string& why) 
   if (const result<void> fine = core::check_extension_names(plan.extensions, why); !fine) return fine;
   core::client_request asked;
   asked.subprotocols = plan.options.subprotocols;
-  asked.extensions = core::offer_extensions(plan.extensions);
+  asked.extensions = core::offer_extensions(plan.extensions, {role::client, true});
   asked.extra = plan.extra;
   if (const result<void> fine = core::check_client_request(asked, &why); !fine) return fine.error();
   if (!plan.options.unix_path.empty() && !net::address::unix_socket(plan.options.unix_path)) {

@@ -36,7 +36,7 @@ client_opening::client_opening(client_engine& engine)
     : engine_(engine), parser_(head_parser::expects::response, engine.plan().options.http) {
   const client_plan& plan = engine.plan();
   asked_.subprotocols = plan.options.subprotocols;
-  asked_.extensions = core::offer_extensions(plan.extensions);
+  asked_.extensions = core::offer_extensions(plan.extensions, {role::client, engine.secure_path()});
   asked_.extra = plan.extra;
 }
 

@@ -114,16 +114,16 @@ TEST(offer_test, order_and_alternatives_are_the_preference_N_10) {
   two.alternatives = {{{"level", "9"}}, {{"level", std::nullopt}, {"level", "2"}}, {}};
   extension_list list;
   list.add(two).add(named("x-a"));
-  EXPECT_EQ(offer_extensions(list), "x-b; level=9, x-b; level; level=2, x-b, x-a");
+  EXPECT_EQ(offer_extensions(list, {}), "x-b; level=9, x-b; level; level=2, x-b, x-a");
 }
 
 TEST(offer_test, nothing_to_offer_is_no_field_N_06) {
-  EXPECT_EQ(offer_extensions({}), "");
+  EXPECT_EQ(offer_extensions({}, {}), "");
   sample none = named("x-a");
   none.alternatives = {};
   extension_list list;
   list.add(none);
-  EXPECT_EQ(offer_extensions(list), "");
+  EXPECT_EQ(offer_extensions(list, {}), "");
 }
 
 struct throwing : sample {
@@ -136,7 +136,7 @@ TEST(offer_test, what_cannot_be_written_is_left_out) {
   bad_value.alternatives = {{{"level", "a b"}}, {{"level", "3"}}};
   extension_list list;
   list.add(no_token).add(bad_value).add(throwing{});
-  EXPECT_EQ(offer_extensions(list), "x-b; level=3");
+  EXPECT_EQ(offer_extensions(list, {}), "x-b; level=3");
 }
 
 TEST(offer_test, a_name_that_is_no_token_is_told_before_anything_starts_N_01) {
@@ -161,7 +161,7 @@ TEST(offer_test, no_more_is_offered_than_a_server_reads) {
   extension_list list;
   for (int i = 0; i < 12; ++i)
     list.add(named("x-" + std::to_string(i)));
-  const std::string offered = offer_extensions(list);
+  const std::string offered = offer_extensions(list, {});
   EXPECT_EQ(std::count(offered.begin(), offered.end(), ','), 7);
   EXPECT_FALSE(answer(offered, list).error);
 }
@@ -478,7 +478,7 @@ TEST(confirm_test, what_a_server_answers_the_client_confirms) {
   both.add(named("x-a", with_rsv(rsv::one)))
       .add(named("x-b", with_rsv(rsv::two)))
       .add(named("x-c", with_rsv(rsv::one)));
-  const outcome server = answer(offer_extensions(both), both);
+  const outcome server = answer(offer_extensions(both, {}), both);
   const outcome client = confirm(server.header, both);
   EXPECT_FALSE(client.error);
   EXPECT_EQ(client.agreed, server.agreed);

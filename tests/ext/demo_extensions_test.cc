@@ -30,7 +30,8 @@ struct demo_test : ::testing::Test {
   void agree(const extension_list& offered) {
     both.add(demo::rot13()).add(demo::checksum());
     std::string why;
-    auto answer = core::answer_extensions(core::offer_extensions(offered), both, {role::server, false}, why);
+    auto answer = core::answer_extensions(core::offer_extensions(offered, {role::client, false}), both,
+                                          {role::server, false}, why);
     ASSERT_TRUE(answer) << why;
     auto confirmed = core::confirm_extensions(answer->header, offered, {role::client, false}, why);
     ASSERT_TRUE(confirmed) << why;

@@ -119,6 +119,7 @@ class core_end {
   bool use_area = false;     ///< Read into `receive_area` whenever there is one.
   bool keep_events = true;   ///< Copy events to `events`.
   bool write_at_end = true;  ///< Write what is pending at the end of each turn.
+  bool masks = true;         ///< Whether `sent` expects a client's frames masked.
   tick now = clock_start;
 
   // ---- what happened
@@ -197,7 +198,7 @@ class core_end {
 
   /// Frames that the system took.
   [[nodiscard]] stream_verdict sent(unsigned extension_bits = 0) const {
-    return read_frames(out, core_->side(), extension_bits);
+    return read_frames(out, masks ? core_->side() : role::server, extension_bits);
   }
   [[nodiscard]] const seen_event* closed() const {
     return !events.empty() && events.back().what == core::kind::closed ? &events.back() : nullptr;

@@ -58,7 +58,7 @@ struct both_ends {
 bool agree(const hawser::any_factory& one, both_ends& ends, std::string& why) {
   hawser::extension_list list;
   list.add(one);
-  ends.offered = core::offer_extensions(list);
+  ends.offered = core::offer_extensions(list, {hawser::role::client, true});
   auto answer = core::answer_extensions(ends.offered, list, {hawser::role::server, true}, why);
   if (!answer) return false;
   if (answer->agreed.empty()) {

@@ -3,6 +3,7 @@
 #include "demo_extensions.h"
 
 #include <hawser/ext/checksum.h>
+#include <hawser/ext/no_masking.h>
 
 #include <algorithm>
 
@@ -23,6 +24,9 @@ void suit_shipped_checksum(hawser::testkit::options& how) {
   how.wire = {{"123456789", "123456789\xE3\x06\x92\x83", 1}};
 }
 
+made make_no_masking(given_parameters&) { return hawser::ext::no_masking(); }
+void suit_no_masking(hawser::testkit::options& how) { how.wire = {{"abc", "abc", 0}}; }
+
 constexpr known_extension all[] = {
     {"x-rot13", "letters turned by 13 places: two functions on whole messages", "", {}, make_rot13, suit_rot13},
     {"x-checksum",
@@ -37,6 +41,12 @@ constexpr known_extension all[] = {
      {},
      make_shipped_checksum,
      suit_shipped_checksum},
+    {"no-masking",
+     "client frames unmasked, where TLS or loopback lets nobody look inside",
+     "docs/ext/no_masking.md",
+     {},
+     make_no_masking,
+     suit_no_masking},
 };
 
 bool add_one(const std::string& spec, hawser::extension_list& list, std::string& why) {

@@ -82,7 +82,7 @@ enum class errc : std::uint8_t {
   reserved_bits = 100,            ///< RSV bit without a negotiated meaning (1002).
   reserved_opcode = 101,          ///< Opcode without a negotiated meaning (1002).
   frame_not_masked = 102,         ///< A client frame without a mask (1002).
-  frame_masked = 103,             ///< A server frame with a mask (1002).
+  frame_masked = 103,             ///< A frame with a mask, of a server or of a client that agreed not to mask (1002).
   length_invalid = 104,           ///< Length not minimal, or its highest bit set (1002).
   control_too_long = 105,         ///< Control frame over 125 bytes (1002).
   control_fragmented = 106,       ///< Control frame without FIN (1002).

@@ -319,9 +319,11 @@ class HAWSER_API connection {
   state state_ = state::open;
   bool in_hot_state_ = true;
   bool sending_parts_ = false;
-  bool settle_stages_ = false;  // The pipeline still holds the memory of the message that was delivered.
-  bool paused_ = false;
-  bool closes_first_ = false;
+  bool masked_in_;   // What the peer's frames must be (RFC 6455, 5.1; otherwise only where a stage agreed so).
+  bool masked_out_;  // What ours are.
+  bool settle_stages_ : 1 = false;  // The pipeline still holds the memory of the message that was delivered.
+  bool paused_ : 1 = false;
+  bool closes_first_ : 1 = false;
   std::unique_ptr<pipeline> pipeline_;
   tick last_in_;
   std::uint64_t bytes_in_ = 0;

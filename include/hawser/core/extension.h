@@ -502,6 +502,7 @@ concept confirms_in_words = requires(const F& f, const params& answer, std::stri
 ///                                       server: all offers of this name, in order, doubles kept; nullopt declines
 ///   optional<accepted<S>> confirm(const params&)
 ///                                       client: the answer; nullopt fails the handshake (P-12)
+///   static constexpr bool secure_only   optional: true: a client offers it on TLS and loopback only
 /// A throw declines (server) or fails the handshake (client). `accept` and `confirm` may take a `std::string& why`
 /// behind that: what they put there when they say no, a few words such as "level is over 9", is for people, in
 /// `handshake::extension_notes` and in errors. One whose stage is made at run time answers `optional<core::agreement>`.
@@ -521,6 +522,8 @@ class any_factory {
 
   [[nodiscard]] std::string_view name() const noexcept { return self_->name(); }
   [[nodiscard]] std::vector<params> offers() const { return self_->offers(); }
+  /// True when it is not to be offered on a path that is neither TLS nor loopback.
+  [[nodiscard]] bool secure_only() const noexcept { return self_->secure_only(); }
   [[nodiscard]] std::optional<core::agreement> accept(const std::vector<params>& all) const {
     std::string why;
     return self_->accept(all, why);
@@ -542,6 +545,7 @@ class any_factory {
     virtual ~interface() = default;
     virtual std::string_view name() const noexcept = 0;
     virtual std::vector<params> offers() const = 0;
+    virtual bool secure_only() const noexcept = 0;
     virtual std::optional<core::agreement> accept(const std::vector<params>& all, std::string& why) const = 0;
     virtual std::optional<core::agreement> confirm(const params& answer, std::string& why) const = 0;
   };
@@ -550,6 +554,13 @@ class any_factory {
     explicit model(F from) : f_(std::move(from)), name_(f_.name()) {}
     std::string_view name() const noexcept override { return name_; }
     std::vector<params> offers() const override { return f_.offers(); }
+    bool secure_only() const noexcept override {
+      if constexpr (requires {
+                      { F::secure_only } -> std::convertible_to<bool>;
+                    })
+        return F::secure_only;
+      return false;
+    }
     std::optional<core::agreement> accept(const std::vector<params>& all, std::string& why) const override {
       if constexpr (detail::accepts_in_words<F>)
         return erase(f_.accept(all, why));

@@ -43,7 +43,7 @@ struct conditions {
 /// claimed twice or not claimable (N-16, P-05), a frame stage app-side of a message stage, `per_frame` before a
 /// compressor (P-06), `reorders` network-side of `ordered`, `replays` network-side of `ordered`, `unmasked` on an open
 /// path, two `interleaves`, `ordered` beside `interleaves`, claims out of range or without the hook that they need, and
-/// what this version does not carry yet: frame stages, data opcodes 3-7, `unmasked`. Both roles run it.
+/// what this version does not carry yet: frame stages, data opcodes 3-7. Both roles run it.
 HAWSER_API bool compose(std::span<const agreed_extension> stages, const conditions& where, std::string& why);
 
 /// Whether every extension of `list` has a name that can be negotiated; asked before a client or server starts. Errors:
@@ -51,8 +51,9 @@ HAWSER_API bool compose(std::span<const agreed_extension> stages, const conditio
 HAWSER_API result<void> check_extension_names(const extension_list& list, std::string& why);
 
 /// The client's field value for `list`; empty when there is nothing to offer. A factory whose `offers` throws, or whose
-/// words are not tokens, is left out; so is what comes after the first `max_extension_elements` offers.
-HAWSER_API std::string offer_extensions(const extension_list& list);
+/// words are not tokens, is left out; so is one that is `secure_only` on an open path, and what comes after the first
+/// `max_extension_elements` offers.
+HAWSER_API std::string offer_extensions(const extension_list& list, const conditions& where);
 
 /// The server's side: reads the offers (empty: the request has no such field), asks each factory with all offers of
 /// its name, keeps the client's order (N-10), message stages before frame stages, declines the less preferred of two

@@ -41,6 +41,7 @@ struct interest {
   std::uint64_t out_min_size = 0;  ///< ... when they are at least this long.
   std::uint8_t rsv = 0;            ///< RSV bits claimed by any stage: with one of them a message concerns a stage.
   std::uint16_t own_opcodes = 0;   ///< Opcodes claimed by any stage.
+  bool unmasked = false;           ///< A stage takes masking away: nobody masks.
 };
 
 class HAWSER_API pipeline {

@@ -43,9 +43,9 @@ result<inband_answer> parse_inband_answer(std::string_view text, std::string& wh
 
 // ---- messages
 
-void connection::attach_inband(std::vector<agreed_extension> stages, tick now) {
+void connection::attach_inband(std::vector<agreed_extension> stages, tick now, std::uint64_t id) {
   inband_ = true;
-  set_to_work(std::move(stages), now);
+  set_to_work(std::move(stages), now, id);
 }
 
 // Takes the byte that says what the message is. False: it has not come, or the connection has failed.

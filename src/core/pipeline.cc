@@ -109,8 +109,11 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
   reason.reserve(max_close_reason);  // A failure must not need memory.
 }
 
-pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits)
-    : state_(std::make_unique<state>(*this, std::move(stages), side, pool, limits)) {}
+pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits,
+                   std::uint64_t id)
+    : state_(std::make_unique<state>(*this, std::move(stages), side, pool, limits)) {
+  state_->id = id;
+}
 pipeline::~pipeline() = default;
 
 const interest& pipeline::wants() const noexcept { return state_->wants; }
@@ -170,7 +173,9 @@ bool pipeline::begin(direction way, head& h, tick now) {
 
 bool pipeline::begin_behind(std::size_t stage, direction way, head& h, tick now) {
   state_->now = now;
-  return way == direction::out ? state_->start<direction::out>(h, stage + 1) : state_->start<direction::in>(h, stage);
+  if (way == direction::out) return state_->start<direction::out>(h, stage + 1);
+  if (!state_->carried.empty()) return state_->start_noted(h, stage);
+  return state_->start<direction::in>(h, stage);
 }
 
 // Asks each stage that the message concerns. What all of them let be passes here and nowhere else: one call a stage,
@@ -214,11 +219,22 @@ bool pipeline::state::answered(direction way, std::size_t stage, bool returned, 
   return false;
 }
 
+// A message that was forwarded goes on, with what was noted of it before.
+bool pipeline::state::start_noted(head& h, std::size_t from) {
+  lane& l = at(direction::in);
+  if (!clear(direction::in, l)) return false;
+  std::swap(noted, carried);
+  carried.clear();
+  const bool begun = start<direction::in>(h, from);
+  l.used = true;  // There is something to forget with it.
+  return begun;
+}
+
 // Before a message: ends what was half-way. False: nothing can begin.
 bool pipeline::state::clear(direction way, lane& l) {
   if (failed || over) return false;
   if (l.active) give_up(way);
-  settle(l);
+  settle(way, l);
   return !failed;
 }
 
@@ -290,12 +306,13 @@ bool pipeline::state::join(direction way, std::size_t stage, const verdict& v, h
   return !failed;
 }
 
+const notes& pipeline::noted() const& noexcept { return state_->noted; }
 bool pipeline::bypassed(direction way) const noexcept { return state_->at(way).count == 0; }
 bool pipeline::writes(direction way) const noexcept { return state_->at(way).writes; }
 void pipeline::occupy(direction way, bool half_way) noexcept { state_->at(way).occupied = half_way; }
 
 // Buffers go back to their pool, and the links are free for the next message.
-void pipeline::state::settle(lane& l) {
+void pipeline::state::settle(direction way, lane& l) {
   if (l.used) {
     for (std::size_t i = 0; i < l.count; ++i) {
       l.links[i].store = {};
@@ -304,6 +321,7 @@ void pipeline::state::settle(lane& l) {
     l.owned = {};
     l.stash = {};
     l.used = false;
+    if (way == direction::in) noted.clear();
   }
   l.count = l.depth = 0;
   l.writes = l.copied = l.whole_ahead = l.pending = false;
@@ -322,7 +340,7 @@ void pipeline::state::give_up(direction way) {
   lane& l = at(way);
   for (std::size_t i = 0; i < l.count; ++i)
     if (!l.links[i].ended) end_link(way, l.links[i]);
-  settle(l);
+  settle(way, l);
   l.active = false;
 }
 
@@ -387,6 +405,7 @@ bool pipeline::next_work(work& out, bool controls) {
   if (best == s.works.end()) return false;
   out = std::move(*best);
   s.works.erase(best);
+  if (out.what == work::kind::forward && out.way == direction::in) s.carried = std::move(out.noted);
   return true;
 }
 

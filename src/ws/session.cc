@@ -101,7 +101,7 @@ void session::established(route_handlers& handlers, std::string_view response,
   begin_turn();
   // Without memory for these the handshake has failed, and nobody has heard of a connection.
   if (!response.empty()) core_.send_raw(as_bytes(response));
-  core_.attach(std::move(stages), worker_->loop().now());
+  core_.attach(std::move(stages), worker_->loop().now(), handle().id());
   phase_ = phase::open;
   was_open_ = true;
   ++worker_->counts().opened;
@@ -347,6 +347,7 @@ void session::deliver_message(const core::event& e) {
   m.op_ = e.op;
   m.first_ = e.first;
   m.last_ = e.fin;
+  m.borrow_notes(core_.noted());
   call(handlers_->message, handle(), std::as_const(m));
 }
 

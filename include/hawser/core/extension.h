@@ -10,6 +10,7 @@
 #include <hawser/base/clock.h>
 #include <hawser/core/close_code.h>
 #include <hawser/core/extension_header.h>
+#include <hawser/core/notes.h>
 #include <hawser/core/opcode.h>
 
 #include <concepts>
@@ -144,6 +145,8 @@ class HAWSER_API context {
   context(core::pipeline& owner, std::uint32_t stage) noexcept : owner_(&owner), stage_(stage) {}
 
   [[nodiscard]] role side() const noexcept;
+  /// The number that `connection::id` gives for this connection; 0 where the owner gave none.
+  [[nodiscard]] std::uint64_t connection_id() const noexcept;
   /// The time of the event that caused this hook.
   [[nodiscard]] tick now() const noexcept;
   /// The most bytes that a message may have behind this stage. Outwards the same for all stages. Inwards the limit of
@@ -166,6 +169,10 @@ class HAWSER_API context {
   /// size is taken from `body`. False: not open, closing (outwards), or too many actions wait; the message was not
   /// taken. A body over `limit(way)` fails with 1009.
   [[nodiscard]] bool forward(direction way, const head& h, buffer body) noexcept;
+
+  /// Leaves a note with the incoming message in hand: the application finds it by `message::note` and the name of this
+  /// extension, for as long as it has the message. At most `max_note` bytes; another note takes the place of the first.
+  void note(byte_view bytes) noexcept;
 
   /// Fails the connection (RFC 6455, 7.1.7) with `code`; the first call wins. `why` is for people and goes into the
   /// close reason, cut to 123 bytes. No hook runs afterwards but, at the end, `done` of messages given up and `closed`.

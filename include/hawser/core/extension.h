@@ -524,8 +524,10 @@ concept factory = requires(const F& f) {
 /// Any factory, erased. Copies share it.
 class any_factory {
  public:
-  template <factory F>
-  any_factory(F from) : self_(std::make_shared<model<F>>(std::move(from))) {}
+  // A copy is no factory to be erased; to ask whether it is one would ask whether it can be copied, without end.
+  template <class F>
+  requires(!std::same_as<F, any_factory> && factory<F>) any_factory(F from)
+      : self_(std::make_shared<model<F>>(std::move(from))) {}
 
   [[nodiscard]] std::string_view name() const noexcept { return self_->name(); }
   [[nodiscard]] std::vector<params> offers() const { return self_->offers(); }

@@ -18,7 +18,10 @@ made make_rot13(given_parameters&) { return hawser::demo::rot13(); }
 void suit_rot13(hawser::testkit::options& how) { how.wire = {{"Hello", "Uryyb", 2}, {"", "", 2}}; }
 
 made make_checksum(given_parameters&) { return hawser::demo::checksum(); }
-void suit_checksum(hawser::testkit::options& how) { how.wire = {{"abc", "abc5$A\xC2", 1}}; }
+void suit_checksum(hawser::testkit::options& how) {
+  how.wire = {{"abc", "abc5$A\xC2", 1}};
+  how.detects_damage = true;
+}
 
 made make_shipped_checksum(given_parameters&) { return hawser::ext::checksum(); }
 void suit_shipped_checksum(hawser::testkit::options& how) {

@@ -66,7 +66,8 @@ void connection::abandon_turn() noexcept {
 // part.
 byte_span connection::receive_area() noexcept {
   constexpr std::size_t worth = 4096;
-  if (!in_frame_ || staged_ || settings_->in_parts || assembly_ == nullptr || (frame_first_ & 0x08U) != 0) return {};
+  if (!in_frame_ || staged_ || is_own() || settings_->in_parts || assembly_ == nullptr || (frame_first_ & 0x08U) != 0)
+    return {};
   if (state_ == state::ending || state_ == state::over) return {};
   buffer& body = assembly_->body;
   if (!body || frame_left_ < worth) return {};

@@ -53,7 +53,8 @@ bool context::forward(direction way, const head& h, buffer body) noexcept {
   std::uint8_t bits = 0;  // What may be set behind this stage. Inwards, a bit that nobody claims is the peer's fault.
   for (std::size_t i = 0; i <= stage_; ++i)
     bits |= s.slots[i].rsv;
-  const bool data = h.opcode == 1 || h.opcode == 2 || (h.opcode < 8 && bit_of(s.slots[stage_].own_opcodes, h.opcode));
+  const bool own = way == direction::out && h.opcode < 8 && bit_of(s.slots[stage_].own_opcodes, h.opcode);
+  const bool data = own || h.opcode == 1 || h.opcode == 2;
   if (!data || (way == direction::out && (h.rsv & ~bits) != 0)) {
     s.breach(stage_, "forward of a message with an opcode or RSV bit that is not its own");
     return false;

@@ -60,7 +60,7 @@ bool connection::begin_inband() {
     half_way();
     return false;
   }
-  if (side_ == role::server) {
+  if (masked_in_) {
     mask(in.first(1), frame_key_);
     frame_key_ = advance_key(frame_key_, 1);
   }
@@ -89,7 +89,7 @@ bool connection::begin_inband() {
 
 // A stage's own control frame travels as a message of its own, which may come in pieces.
 kind connection::store_inband_control(byte_span piece, bool fin) {
-  if (side_ == role::server) {
+  if (masked_in_) {
     mask(piece, frame_key_);
     frame_key_ = advance_key(frame_key_, piece.size());
   }

@@ -89,6 +89,7 @@ struct pipeline::state {
   template <direction Way>
   bool start(head& h, std::size_t from);
   bool start_noted(head& h, std::size_t from);
+  [[nodiscard]] std::size_t owner_of(std::uint8_t opcode) const noexcept;
   bool answered(direction way, std::size_t stage, bool returned, const head& mine, const verdict& v, head& h);
   bool clear(direction way, lane& l);
   void begun(direction way, lane& l, head& h);
@@ -124,7 +125,7 @@ struct pipeline::state {
     threw(stage, hook);
     return false;
   }
-  void bound(direction way, lane& l);
+  void bound(direction way, lane& l, bool goes_on);
   bool count(link& k, std::size_t bytes);
 
   [[nodiscard]] lane& at(direction way) noexcept { return lanes[static_cast<std::size_t>(way)]; }

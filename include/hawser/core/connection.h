@@ -245,6 +245,8 @@ class HAWSER_API connection {
   [[nodiscard]] byte_span& input() const noexcept { return res_->turn_ == this ? res_->in_ : res_->nothing_; }
 
   // receive.cc
+  /// True while the message in hand has an opcode of 3 to 7, which a stage claimed.
+  [[nodiscard]] bool is_own() const noexcept { return message_op_ > 2 && message_op_ < 8; }
   bool read_header();
   bool accept_header(const frame_header& h);
   bool accept_control(const frame_header& h);

@@ -33,8 +33,10 @@ enum class layer : std::uint8_t { message, frame };
 /// What an agreed configuration uses and how it behaves. Made after the parameters are known; `compose` refuses
 /// conflicts.
 struct claims {
-  std::uint8_t rsv = 0;       ///< RSV bits as in `rsv`: 4, 2, 1.
-  std::uint16_t opcodes = 0;  ///< Bit n: opcode n is mine. Only 3-7 (data) and 11-15 (control).
+  std::uint8_t rsv = 0;  ///< RSV bits as in `rsv`: 4, 2, 1.
+  /// Bit n: opcode n is mine. Only 3-7 (data) and 11-15 (control). Messages of an own data opcode come in to this stage
+  /// and no further, whatever its verdict; outwards it makes them by `forward`.
+  std::uint16_t opcodes = 0;
   layer at = layer::message;
   std::uint8_t ext_data_max = 0;  ///< Frame stages: the most extension data a frame carries, at most 16 bytes.
   std::uint8_t trim_max = 0;      ///< The most bytes `step::trim` ever takes back at the end of a message, at most 8.
@@ -165,9 +167,9 @@ class HAWSER_API context {
 
   /// Lets a message go on behind this stage: one that was held, a retransmission, or one of its own. It leaves when no
   /// other message is half-way in that direction. `h` is the head that `whole` or `retained` gave, or one of its own:
-  /// opcode 1 or 2, and no RSV bits but this stage's own and, outwards, those of stages nearer to the application. Its
-  /// size is taken from `body`. False: not open, closing (outwards), or too many actions wait; the message was not
-  /// taken. A body over `limit(way)` fails with 1009.
+  /// opcode 1 or 2, outwards also a claimed one of 3 to 7, and no RSV bits but this stage's own and, outwards, those of
+  /// stages nearer to the application. Its size is taken from `body`. False: not open, closing (outwards), or too many
+  /// actions wait; the message was not taken. A body over `limit(way)` fails with 1009.
   [[nodiscard]] bool forward(direction way, const head& h, buffer body) noexcept;
 
   /// Leaves a note with the incoming message in hand: the application finds it by `message::note` and the name of this

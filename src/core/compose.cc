@@ -36,6 +36,8 @@ std::string name_of_opcode(unsigned set) {
 std::string fault_of(const agreed_extension& e, const conditions& where) {
   const claims& c = e.terms.uses;
   if (!e.terms.work) return "has no stage";
+  if (where.inband && (c.at == layer::frame || c.per_frame || c.interleaves || c.unmasked))
+    return "works on frames, which in-band are not its own";
   const stage_table& hooks = e.terms.work.table();
   if ((c.rsv & ~rsv_bits) != 0) return "claims a bit that is none of RSV1 to RSV3";
   if ((c.opcodes & ~(data_opcodes | control_opcodes)) != 0)
@@ -56,6 +58,9 @@ std::string fault_of(const agreed_extension& e, const conditions& where) {
 std::string not_carried(const claims& c) {
   if (c.at == layer::frame || c.per_frame || c.interleaves)
     return "works on frames, which this version does not carry yet";
+  if ((c.opcodes & data_opcodes) != 0)
+    return "claims " + name_of_opcode(c.opcodes & data_opcodes) +
+           ", a data opcode, which this version does not carry yet";
   return {};
 }
 

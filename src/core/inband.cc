@@ -16,6 +16,12 @@ namespace core {
 
 // ---- the agreement
 
+settings settings_of_agreement(settings later) noexcept {
+  later.bounds.max_message = max_inband_agreement;
+  later.in_parts = false;
+  return later;
+}
+
 std::string format_inband_answer(const inband_answer& answer) {
   std::string text(inband_subprotocol);
   if (!answer.subprotocol.empty()) text += "; protocol=" + answer.subprotocol;
@@ -43,9 +49,9 @@ result<inband_answer> parse_inband_answer(std::string_view text, std::string& wh
 
 // ---- messages
 
-void connection::attach_inband(std::vector<agreed_extension> stages, tick now, std::uint64_t id) {
+void connection::attach_inband(std::vector<agreed_extension> stages, tick now) {
   inband_ = true;
-  set_to_work(std::move(stages), now, id);
+  set_to_work(std::move(stages), now);
 }
 
 // Takes the byte that says what the message is. False: it has not come, or the connection has failed.
@@ -60,7 +66,7 @@ bool connection::begin_inband() {
     half_way();
     return false;
   }
-  if (masked_in_) {
+  if (side_ == role::server) {
     mask(in.first(1), frame_key_);
     frame_key_ = advance_key(frame_key_, 1);
   }
@@ -89,7 +95,7 @@ bool connection::begin_inband() {
 
 // A stage's own control frame travels as a message of its own, which may come in pieces.
 kind connection::store_inband_control(byte_span piece, bool fin) {
-  if (masked_in_) {
+  if (side_ == role::server) {
     mask(piece, frame_key_);
     frame_key_ = advance_key(frame_key_, piece.size());
   }

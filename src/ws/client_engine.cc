@@ -5,6 +5,7 @@
 #include "ws/meter.h"
 
 #include <hawser/base/crypto.h>
+#include <hawser/core/inband.h>
 #include <hawser/core/negotiate.h>
 
 #include <algorithm>
@@ -59,10 +60,7 @@ result<void> client_engine::check(client_plan& plan, url& to, std::string& why) 
     return errc::unsupported_scheme;
   }
   if (const result<void> fine = core::check_extension_names(plan.extensions, why); !fine) return fine;
-  core::client_request asked;
-  asked.subprotocols = plan.options.subprotocols;
-  asked.extensions = core::offer_extensions(plan.extensions, {role::client, true});
-  asked.extra = plan.extra;
+  const core::client_request asked = client_opening::request_of(plan, true);
   if (const result<void> fine = core::check_client_request(asked, &why); !fine) return fine.error();
   if (!plan.options.unix_path.empty() && !net::address::unix_socket(plan.options.unix_path)) {
     why = "the path of the Unix socket is longer than 107 bytes or holds a NUL";
@@ -102,6 +100,7 @@ client_engine::client_engine(client_plan plan, client_handlers* handlers, url to
       count_(plan_.options.reconnect) {
   const client_options& o = plan_.options;
   settings_ = {o.bounds, o.alive, o.close_timeout, o.in_parts};
+  inband_settings_ = core::settings_of_agreement(settings_);
   if (o.timings) work_->measure();
   route_events();
 }

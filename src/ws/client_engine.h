@@ -71,6 +71,8 @@ class client_engine final : private net::timed, private net::bell {
   [[nodiscard]] const client_plan& plan() const noexcept { return plan_; }
   [[nodiscard]] const url& target() const noexcept { return url_; }
   [[nodiscard]] route_handlers& session_handlers() noexcept { return routed_; }
+  [[nodiscard]] const core::settings& obeyed() const noexcept { return settings_; }
+  [[nodiscard]] const core::settings& obeyed_inband() const noexcept { return inband_settings_; }
   [[nodiscard]] bool secure_path() const noexcept { return peer_.loopback(); }
   [[nodiscard]] const net::address& peer() const noexcept { return peer_; }
   /// Bytes of the response came.
@@ -108,6 +110,7 @@ class client_engine final : private net::timed, private net::bell {
   client_handlers& handlers_;
   url url_;
   core::settings settings_;
+  core::settings inband_settings_;  // While an in-band answer is awaited.
   route_handlers routed_;
   std::unique_ptr<net::loop> loop_;
   std::unique_ptr<worker> work_;

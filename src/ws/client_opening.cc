@@ -1,7 +1,9 @@
 #include "ws/client_opening.h"
 
+#include <hawser/core/inband.h>
 #include <hawser/core/negotiate.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <new>
@@ -34,10 +36,20 @@ ticks retry_after(const http_head& head) noexcept {
 
 client_opening::client_opening(client_engine& engine)
     : engine_(engine), parser_(head_parser::expects::response, engine.plan().options.http) {
-  const client_plan& plan = engine.plan();
-  asked_.subprotocols = plan.options.subprotocols;
-  asked_.extensions = core::offer_extensions(plan.extensions, {role::client, engine.secure_path()});
-  asked_.extra = plan.extra;
+  asked_ = request_of(engine.plan(), engine.secure_path());
+  const core::conditions where{role::client, engine.secure_path(), true};
+  if (engine.plan().options.inband_extensions) offer_ = core::offer_extensions(engine.plan().extensions, where);
+}
+
+core::client_request client_opening::request_of(const client_plan& plan, bool secure_path) {
+  core::client_request asked;
+  asked.subprotocols = plan.options.subprotocols;
+  asked.extensions = core::offer_extensions(plan.extensions, {role::client, secure_path});
+  asked.extra = plan.extra;
+  if (!plan.options.inband_extensions || asked.extensions.empty()) return asked;
+  asked.subprotocols.emplace(asked.subprotocols.begin(), core::inband_subprotocol);
+  asked.extensions.clear();
+  return asked;
 }
 
 void client_opening::begin(session& s) {
@@ -71,6 +83,15 @@ void client_opening::check(session& s, byte_span rest) {
     engine_.opening_failed(to_errc(fine.error()), why, !refused || is_final(head.status), retry_after(head));
     return s.abandon();
   }
+  agreed_.target = engine_.target().target;
+  agreed_.subprotocol = answered.subprotocol;
+  agreed_.remote = engine_.peer();
+  agreed_.peer = std::move(head);
+  if (!offer_.empty() && !answered.extensions.empty())
+    return refuse(s, errc::extension_not_offered, "the server answered extensions, which were offered in-band only");
+  if (!offer_.empty() && agreed_.subprotocol == core::inband_subprotocol) return offer_inband(s, rest);
+  agreed_.extensions_offered = asked_.extensions;
+  agreed_.extensions_header = answered.extensions;
   const core::conditions where{role::client, engine_.secure_path()};
   result<core::negotiation> agreed = core::confirm_extensions(answered.extensions, plan.extensions, where, why);
   if (!agreed) {
@@ -79,18 +100,59 @@ void client_opening::check(session& s, byte_span rest) {
     // N-20: the connection is open by now, and the peer is told what was missing. Any other fault fails the handshake.
     return code == errc::extension_missing ? s.reject(close_code::mandatory_extension, code, why) : s.abandon();
   }
-  handshake h;
-  h.target = engine_.target().target;
-  h.subprotocol = answered.subprotocol;
-  h.extensions_header = answered.extensions;
-  h.extensions_offered = asked_.extensions;
-  for (const core::agreed_extension& e : agreed->agreed)
-    h.extensions.push_back({e.name, e.terms.response});
-  h.extension_notes = std::move(agreed->notes);
-  h.remote = engine_.peer();
-  h.peer = std::move(head);
-  if (plan.options.keep_request) s.keep_request(h);
-  s.established(engine_.session_handlers(), {}, std::move(agreed->agreed), h, rest);
+  note_agreed(*agreed);
+  if (plan.options.keep_request) s.keep_request(agreed_);
+  s.established(engine_.session_handlers(), {}, std::move(agreed->agreed), agreed_, rest);
+}
+
+void client_opening::note_agreed(core::negotiation& agreed) {
+  for (const core::agreed_extension& e : agreed.agreed)
+    agreed_.extensions.push_back({e.name, e.terms.response});
+  agreed_.extension_notes = std::move(agreed.notes);
+}
+
+void client_opening::offer_inband(session& s, byte_span rest) {
+  framed_ = agreed_.inband = true;
+  agreed_.extensions_offered = offer_;
+  s.speak_frames({}, offer_, engine_.obeyed_inband(), rest);
+}
+
+// The answer to an in-band offer.
+void client_opening::on_message(session& s, opcode op, byte_view payload) {
+  engine_.heard_of_peer();
+  std::string why = "the in-band answer came as text; a server sends it as binary";
+  if (op != opcode::binary) return reject(s, close_code::unsupported_data, errc::inband_malformed, why);
+  result<core::inband_answer> answer = core::parse_inband_answer(as_text(payload), why);
+  if (!answer) return reject(s, close_code::protocol_error, to_errc(answer.error()), why);
+  const client_plan& plan = engine_.plan();
+  const std::vector<std::string>& own = plan.options.subprotocols;
+  if (!answer->subprotocol.empty() && std::find(own.begin(), own.end(), answer->subprotocol) == own.end()) {
+    why = "the server chose the subprotocol " + answer->subprotocol + ", which was not offered";
+    return reject(s, close_code::protocol_error, errc::subprotocol_not_offered, why);
+  }
+  const core::conditions where{role::client, engine_.secure_path(), true};
+  result<core::negotiation> agreed = core::confirm_extensions(answer->extensions, plan.extensions, where, why);
+  if (!agreed) {
+    const errc code = to_errc(agreed.error());
+    const bool missing = code == errc::extension_missing;
+    return reject(s, missing ? close_code::mandatory_extension : close_code::protocol_error, code, why);
+  }
+  agreed_.subprotocol = std::move(answer->subprotocol);
+  agreed_.extensions_header = std::move(answer->extensions);
+  note_agreed(*agreed);
+  if (plan.options.keep_request) s.keep_request(agreed_);
+  s.established_inband(engine_.session_handlers(), {}, engine_.obeyed(), std::move(agreed->agreed), agreed_);
+}
+
+void client_opening::on_closed(session&, errc error, close_code code, std::string_view text) {
+  std::string why = "the server closed in place of an in-band answer: " + std::to_string(static_cast<int>(code));
+  if (!text.empty()) why.append(" ").append(text);
+  engine_.opening_failed(error == errc::ok ? errc::http_refused : error, why, true);
+}
+
+void client_opening::reject(session& s, close_code code, errc why, std::string_view text) {
+  engine_.opening_failed(why, text, true);
+  s.reject(code, why, text);
 }
 
 void client_opening::refuse(session& s, errc why, std::string_view text) {
@@ -98,7 +160,7 @@ void client_opening::refuse(session& s, errc why, std::string_view text) {
   s.abandon();
 }
 
-void client_opening::on_failed(session&, errc why) {
+void client_opening::on_failed(session& s, errc why) {
   std::string text;
   try {
     text = "opening handshake with " + engine_.target().authority() + ": ";
@@ -107,6 +169,7 @@ void client_opening::on_failed(session&, errc why) {
     text.clear();  // What `failure` says by itself is enough.
   }
   engine_.opening_failed(why, text, false);
+  if (framed_ && why == errc::handshake_timeout) s.reject(close_code::policy_violation, why, text);
 }
 
 HAWSER_END

@@ -6,6 +6,7 @@
 #include "ws/worker.h"
 
 #include <hawser/base/crypto.h>
+#include <hawser/core/inband.h>
 #include <hawser/core/utf8.h>
 #include <hawser/ws/server.h>
 #include <sys/resource.h>
@@ -175,6 +176,7 @@ result<void> server::state::make_units() {
   static_cast<void>(sha1({}));  // Fetched now, so that the first handshake does not wait for it.
   server_options& o = shared.options;
   shared.settings = {o.bounds, o.alive, o.close_timeout, o.in_parts};
+  shared.inband_settings = core::settings_of_agreement(shared.settings);
   admission_limits door;
   door.connections = o.max_connections != 0 ? o.max_connections : default_connections();
   door.per_host = o.max_per_host;

@@ -1,5 +1,6 @@
 #include "ws/server_opening.h"
 
+#include <hawser/core/inband.h>
 #include <hawser/core/negotiate.h>
 
 #include <utility>
@@ -7,6 +8,14 @@
 HAWSER_BEGIN
 
 namespace {
+
+// What was agreed, for `on_connect`.
+void note_agreed(handshake& h, core::negotiation& agreed) {
+  for (const core::agreed_extension& e : agreed.agreed)
+    h.extensions.push_back({e.name, e.terms.response});
+  h.extensions_header = std::move(agreed.header);
+  h.extension_notes = std::move(agreed.notes);
+}
 
 std::string_view path_of(std::string_view target) noexcept {
   const std::string_view resource = core::resource_name(target);
@@ -72,6 +81,11 @@ void server_opening::on_bytes(session& s, byte_span in) {
 // has asked for nothing and expects no answer.
 void server_opening::on_failed(session& s, errc why) {
   if (why != errc::handshake_timeout) return;
+  if (inband_) {
+    constexpr std::string_view text = "no in-band offer came within the handshake timeout; send it as soon as it opens";
+    tell(s, why, text);
+    return s.reject(close_code::policy_violation, why, text);
+  }
   if (answering_) return refuse(s, not_ready());
   if (!begun_) return s.home().log(log_level::debug, "a peer connected and asked for nothing in time: it is let go");
   refuse(s, core::refusal_for(why, "The request was not complete within the handshake timeout. Send it at once."));
@@ -114,41 +128,97 @@ void server_opening::answer_metrics(session& s) {
 
 void server_opening::upgrade(session& s, const core::upgrade_request& asked, byte_span rest) {
   http_head& head = parser_.head();
-  route_handlers* handlers = shared_.find_route(path_of(head.target));
-  if (handlers == nullptr) return refuse(s, core::refusal_for(errc::not_found));
+  handlers_ = shared_.find_route(path_of(head.target));
+  if (handlers_ == nullptr) return refuse(s, core::refusal_for(errc::not_found));
+  if (asks_inband(asked)) return upgrade_inband(s, asked, rest);
   const core::conditions where{role::server, peer_.loopback()};
   std::string text;
   result<core::negotiation> agreed = core::answer_extensions(asked.extensions, shared_.extensions, where, text);
   if (!agreed) return refuse(s, core::refusal_for(to_errc(agreed.error()), std::move(text)));
   handshake h;
-  h.subprotocol = core::choose_subprotocol(asked, handlers->subprotocols);
-  h.extensions_header = std::move(agreed->header);
-  const std::string response = core::switching_protocols(asked.key, h.subprotocol, h.extensions_header, {});
-  for (const core::agreed_extension& e : agreed->agreed)
-    h.extensions.push_back({e.name, e.terms.response});
+  h.subprotocol = core::choose_subprotocol(asked, handlers_->subprotocols);
+  const std::string response = core::switching_protocols(asked.key, h.subprotocol, agreed->header, {});
+  note_agreed(h, *agreed);
   h.extensions_offered = asked.extensions;
-  h.extension_notes = std::move(agreed->notes);
   h.target = core::resource_name(head.target);
   h.peer = std::move(head);
   h.remote = peer_;
   if (shared_.options.keep_request) s.keep_request(h);
-  s.established(*handlers, response, std::move(agreed->agreed), h, rest);
+  s.established(*handlers_, response, std::move(agreed->agreed), h, rest);
+}
+
+// Whether the first of the client's subprotocols that are spoken here is the one that stands for this.
+bool server_opening::asks_inband(const core::upgrade_request& asked) const {
+  if (!shared_.options.inband_extensions) return false;
+  std::vector<std::string> spoken = handlers_->subprotocols;
+  spoken.emplace_back(core::inband_subprotocol);
+  return core::choose_subprotocol(asked, spoken) == core::inband_subprotocol;
+}
+
+// The opening goes on: the client's first message is its offer. What the request offers is not taken up: a browser's
+// frames are its own.
+void server_opening::upgrade_inband(session& s, const core::upgrade_request& asked, byte_span rest) {
+  http_head& head = parser_.head();
+  inband_ = std::make_unique<handshake>();
+  inband_->inband = true;
+  inband_->subprotocol = core::choose_subprotocol(asked, handlers_->subprotocols);
+  inband_->target = core::resource_name(head.target);
+  inband_->remote = peer_;
+  const std::string response = core::switching_protocols(asked.key, core::inband_subprotocol, {}, {});
+  inband_->peer = std::move(head);
+  s.speak_frames(response, {}, shared_.inband_settings, rest);
+}
+
+void server_opening::on_message(session& s, opcode op, byte_view payload) {
+  std::string text;
+  const auto reject = [&](close_code code, errc why) {
+    tell(s, why, text);
+    s.reject(code, why, text);
+  };
+  if (op != opcode::binary) {
+    text = "the in-band offer came as text; send it as binary";
+    return reject(close_code::unsupported_data, errc::inband_malformed);
+  }
+  handshake& h = *inband_;
+  h.extensions_offered = as_text(payload);
+  if (h.extensions_offered.empty()) {
+    text = "the in-band offer is empty; who has nothing to offer does not ask for ext1.hawser";
+    return reject(close_code::protocol_error, errc::inband_malformed);
+  }
+  const core::conditions where{role::server, peer_.loopback(), true};
+  result<core::negotiation> agreed = core::answer_extensions(h.extensions_offered, shared_.extensions, where, text);
+  if (!agreed) {
+    const errc why = to_errc(agreed.error());
+    return reject(why == errc::extension_missing ? close_code::policy_violation : close_code::protocol_error, why);
+  }
+  const std::string answer = core::format_inband_answer({h.subprotocol, agreed->header});
+  note_agreed(h, *agreed);
+  if (shared_.options.keep_request) s.keep_request(h);
+  s.established_inband(*handlers_, answer, shared_.settings, std::move(agreed->agreed), h);
+}
+
+void server_opening::on_closed(session& s, errc error, close_code, std::string_view text) {
+  if (error != errc::ok) tell(s, error, "in place of an in-band offer: " + std::string(text));
 }
 
 void server_opening::refuse(session& s, const core::refusal& why) {
-  s.home().log(log_level::info, why.text);
-  if (shared_.on_error && !s.home().silent()) {
-    try {
-      shared_.on_error(failure(why.error, why.text));
-    } catch (...) {
-      // There is no connection to fail, and the refusal itself still goes out.
-      s.home().log(log_level::error, "the handler of errors threw");
-    }
-  }
+  tell(s, why.error, why.text);
   std::string response = core::refusal_response(why);
   // RFC 9110, 9.3.2: the answer to HEAD has no body, whatever Content-Length says.
   if (parser_.head().method == "HEAD") response.resize(response.find("\r\n\r\n") + 4);
   s.refuse(response);
+}
+
+// What was wrong, to this end.
+void server_opening::tell(session& s, errc error, std::string_view text) {
+  s.home().log(log_level::info, text);
+  if (!shared_.on_error || s.home().silent()) return;
+  try {
+    shared_.on_error(failure(error, text));
+  } catch (...) {
+    // There is no connection to fail, and the refusal itself still goes out.
+    s.home().log(log_level::error, "the handler of errors threw");
+  }
 }
 
 HAWSER_END

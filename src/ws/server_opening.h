@@ -25,6 +25,7 @@ struct server_shared {
 
   server_options options;
   core::settings settings;
+  core::settings inband_settings;  // While an in-band offer is awaited.
   extension_list extensions;
   std::map<std::string, std::unique_ptr<route_handlers>, std::less<>> routes;
   std::map<std::string, page, std::less<>> pages;
@@ -44,6 +45,8 @@ class server_opening final : public opening {
   ~server_opening() override;
 
   void on_bytes(session& s, byte_span in) override;
+  void on_message(session& s, opcode op, byte_view payload) override;
+  void on_closed(session& s, errc error, close_code code, std::string_view text) override;
   void on_failed(session& s, errc why) override;
   [[nodiscard]] bool answers_later() const noexcept override { return answering_; }
 
@@ -52,14 +55,19 @@ class server_opening final : public opening {
   void answer_plain(session& s);
   void answer_metrics(session& s);
   void upgrade(session& s, const core::upgrade_request& asked, byte_span rest);
+  void upgrade_inband(session& s, const core::upgrade_request& asked, byte_span rest);
+  [[nodiscard]] bool asks_inband(const core::upgrade_request& asked) const;
+  void tell(session& s, errc error, std::string_view text);
   void refuse(session& s, const core::refusal& why);
 
   server_shared& shared_;
   const core::server_policy& policy_;
   net::address peer_;
   bool full_;
-  bool begun_ = false;      // Something was asked.
-  bool answering_ = false;  // The answer is being gathered.
+  bool begun_ = false;                  // Something was asked.
+  bool answering_ = false;              // The answer is being gathered.
+  std::unique_ptr<handshake> inband_;   // An offer is awaited; what else was agreed.
+  route_handlers* handlers_ = nullptr;  // Of the path, by then.
   head_parser parser_;
 };
 

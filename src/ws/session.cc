@@ -96,24 +96,62 @@ void session::send_opening(std::string_view bytes) {
 void session::established(route_handlers& handlers, std::string_view response,
                           std::vector<core::agreed_extension> stages, const handshake& agreed, byte_span rest) {
   if (phase_ != phase::opening) return;
-  handlers_ = &handlers;
-  if (worker_->silent()) silence();
   begin_turn();
   // Without memory for these the handshake has failed, and nobody has heard of a connection.
   if (!response.empty()) core_.send_raw(as_bytes(response));
-  core_.attach(std::move(stages), worker_->loop().now(), handle().id());
+  core_.attach(std::move(stages), worker_->loop().now());
+  if (timed_) note_handshake_made(response.size());
+  open(handlers, agreed);
+  core_.receive(rest, worker_->loop().now());
+  pump();
+  finish_turn();
+}
+
+void session::open(route_handlers& handlers, const handshake& agreed) {
+  handlers_ = &handlers;
+  if (worker_->silent()) silence();
   phase_ = phase::open;
   was_open_ = true;
   ++worker_->counts().opened;
   worker_->loop().timers().schedule(*this, core_.deadline());
-  if (timed_) {
-    note_handshake_made(response.size());
-    note_opened();
-  }
+  if (timed_) note_opened();
   call(handlers_->connect, handle(), agreed);
+}
+
+void session::speak_frames(std::string_view response, std::string_view offer, const core::settings& obey,
+                           byte_span rest) {
+  if (phase_ != phase::opening) return;
+  begin_turn();
+  if (!response.empty()) core_.send_raw(as_bytes(response));
+  if (timed_) note_handshake_made(response.size());
+  core_.obey(obey);
+  framed_ = true;
+  if (!offer.empty()) static_cast<void>(core_.send(opcode::binary, as_bytes(offer)));
   core_.receive(rest, worker_->loop().now());
-  pump();
+  read_opening();
   finish_turn();
+}
+
+// Within a turn. Pings are answered as always; behind the agreement all goes on as on any connection.
+void session::read_opening() {
+  const speaking mine(*this);
+  for (core::kind k; phase_ == phase::opening && (k = core_.next()) != core::kind::none;) {
+    const core::event& e = core_.current();
+    if (k == core::kind::message) extras_->how->on_message(*this, e.op, e.payload);
+    if (k != core::kind::closed) continue;
+    extras_->how->on_closed(*this, e.error, e.code, as_text(e.payload));
+    linger();
+  }
+  if (phase_ == phase::open) pump();
+}
+
+void session::established_inband(route_handlers& handlers, std::string_view answer, const core::settings& obey,
+                                 std::vector<core::agreed_extension> stages, const handshake& agreed) {
+  if (phase_ != phase::opening) return;
+  core_.obey(obey);
+  if (!answer.empty()) static_cast<void>(core_.send(opcode::binary, as_bytes(answer)));
+  core_.attach_inband(std::move(stages), worker_->loop().now());
+  open(handlers, agreed);
 }
 
 void session::refuse(std::string_view response) {
@@ -134,11 +172,12 @@ void session::answer_later(std::string_view response) noexcept {
 
 void session::reject(close_code code, errc why, std::string_view text) {
   if (phase_ != phase::opening) return;
-  begin_turn();
+  const bool inside = in_turn_;
+  if (!inside) begin_turn();
   core_.fail(code, why, text, worker_->loop().now());
   static_cast<void>(core_.next());
   linger();
-  finish_turn();
+  if (!inside) finish_turn();
 }
 
 void session::abandon() {
@@ -247,8 +286,15 @@ void session::on_batch_end() {
 
 void session::received_before(byte_span bytes) {
   if (phase_ != phase::opening) return;  // Lingering: what still comes is of no interest.
-  extras_->how->on_bytes(*this, bytes);
-  if (phase_ != phase::opening) forget_opening();
+  if (framed_) {
+    begin_turn();
+    core_.receive(bytes, worker_->loop().now());
+    read_opening();
+    finish_turn();
+  } else {
+    extras_->how->on_bytes(*this, bytes);
+  }
+  if (phase_ != phase::opening && extras_ && extras_->how) forget_opening();
 }
 
 void session::received_into(std::size_t n) {
@@ -347,7 +393,6 @@ void session::deliver_message(const core::event& e) {
   m.op_ = e.op;
   m.first_ = e.first;
   m.last_ = e.fin;
-  m.borrow_notes(core_.noted());
   call(handlers_->message, handle(), std::as_const(m));
 }
 

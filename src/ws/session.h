@@ -58,6 +58,11 @@ class opening {
   virtual void on_bytes(session& s, byte_span in) = 0;
   /// True when all that was to come has come and `session::answer_later` is to follow: the peer may end its side.
   [[nodiscard]] virtual bool answers_later() const noexcept { return false; }
+  /// After `session::speak_frames`: a message came. As `on_bytes`.
+  virtual void on_message(session&, opcode, byte_view) {}
+  /// After `session::speak_frames`: the connection ended, by the peer or because it broke the protocol; `code` and
+  /// `text` as in a `closed` event. The session lingers after the call.
+  virtual void on_closed(session&, errc, close_code, std::string_view) {}
   /// The peer is gone, or the handshake's time is over (`handshake_timeout`): the session dies after the call.
   virtual void on_failed(session& s, errc why) = 0;
 };
@@ -77,6 +82,13 @@ class session final : public net::stream {
   /// called, then `rest` is worked in.
   void established(route_handlers& handlers, std::string_view response, std::vector<core::agreed_extension> stages,
                    const handshake& agreed, byte_span rest);
+  /// The opening goes on in messages, under `obey` until it is over: `response` goes out first (servers), `offer` (when
+  /// there is one) as a message, and what comes goes to `opening::on_message`, beginning with `rest`.
+  void speak_frames(std::string_view response, std::string_view offer, const core::settings& obey, byte_span rest);
+  /// The opening has succeeded in messages: `answer` (when there is one) goes out as a message, the stages are set to
+  /// work in-band under `obey`, `on_connect` is called. From within `opening::on_message`.
+  void established_inband(route_handlers& handlers, std::string_view answer, const core::settings& obey,
+                          std::vector<core::agreed_extension> stages, const handshake& agreed);
   /// Keeps a copy for `request`. Before `established`.
   void keep_request(const handshake& agreed);
   /// Sends bytes that are no frames: the client's request.
@@ -251,6 +263,8 @@ class session final : public net::stream {
   template <bool Measures>
   void pump_all();
   void keep_unconsumed();
+  void open(route_handlers& handlers, const handshake& agreed);
+  void read_opening();
   void deliver(core::kind k);
   void deliver_message(const core::event& e);
   void deliver_closed(const core::event& e);
@@ -349,6 +363,7 @@ class session final : public net::stream {
   bool was_open_ : 1 = false;
   bool ended_here_ : 1 = false;
   bool end_now_ : 1 = false;     // Terminated while its end was being told.
+  bool framed_ : 1 = false;      // The opening goes on in messages.
   bool peer_ended_ : 1 = false;  // The peer sent its last byte while it was still to be answered.
   core::connection core_;
 };

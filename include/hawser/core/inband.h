@@ -5,6 +5,7 @@
 #pragma once
 
 #include <hawser/base/result.h>
+#include <hawser/core/settings.h>
 
 #include <cstddef>
 #include <string>
@@ -18,6 +19,9 @@ inline constexpr std::string_view inband_subprotocol = "ext1.hawser";
 
 /// The longest offer and the longest answer, in bytes.
 inline constexpr std::size_t max_inband_agreement = 4096;
+
+/// What a connection obeys while it is being agreed on.
+HAWSER_API settings settings_of_agreement(settings later) noexcept;
 
 /// What a server answers to the offer.
 struct inband_answer {

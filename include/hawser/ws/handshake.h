@@ -36,6 +36,7 @@ struct handshake {
   std::vector<core::negotiation_note> extension_notes;
   std::string extensions_offered;  ///< Sec-WebSocket-Extensions as the client sent it; empty for none.
   std::string extensions_header;   ///< Sec-WebSocket-Extensions as agreed; empty for none.
+  bool inband = false;             ///< Both were said in messages, not in those fields: docs/wire/inband.md.
   net::address remote;
 
   /// The path of `target`, without its query.

@@ -49,7 +49,10 @@ struct server_options {
   bool in_parts = false;                     ///< Deliver messages as they come, in parts.
   bool keep_request = false;                 ///< `connection::request` answers for as long as the connection lives.
   bool timings = false;                      ///< `connection::timings` answers: see ws/timings.h.
-  log_sink* log = nullptr;                   ///< Must outlive the server.
+  /// Serves the extensions to scripts in browsers too, inside the messages, to those who offer the subprotocol
+  /// "ext1.hawser": docs/wire/inband.md. `on_connect` comes after that agreement, which the handshake timeout includes.
+  bool inband_extensions = false;
+  log_sink* log = nullptr;  ///< Must outlive the server.
 };
 
 /// How a client comes back. Full jitter: the wait is random between 0 and a bound that doubles up to `cap`.
@@ -82,7 +85,11 @@ struct client_options {
   bool in_parts = false;
   bool keep_request = false;  ///< `connection::request` answers for as long as the connection lives.
   bool timings = false;       ///< `connection::timings` answers: see ws/timings.h.
-  log_sink* log = nullptr;    ///< Must outlive the client.
+  /// Offers the extensions inside the messages, as a script in a browser has to, in place of Sec-WebSocket-Extensions:
+  /// for ways that drop that field, and for tests. What a server does that does not know "ext1.hawser" is as if none
+  /// had been offered.
+  bool inband_extensions = false;
+  log_sink* log = nullptr;  ///< Must outlive the client.
 };
 
 HAWSER_END

@@ -5,6 +5,7 @@
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/message_extension.h>
 #include <hawser/ext/no_masking.h>
+#include <hawser/ext/trace.h>
 #include <hawser/ws/client.h>
 #include <hawser/ws/connection.h>
 #include <hawser/ws/failure.h>

@@ -58,9 +58,6 @@ std::string fault_of(const agreed_extension& e, const conditions& where) {
 std::string not_carried(const claims& c) {
   if (c.at == layer::frame || c.per_frame || c.interleaves)
     return "works on frames, which this version does not carry yet";
-  if ((c.opcodes & data_opcodes) != 0)
-    return "claims " + name_of_opcode(c.opcodes & data_opcodes) +
-           ", a data opcode, which this version does not carry yet";
   return {};
 }
 

@@ -35,16 +35,16 @@ connection::~connection() {
   out_.clear(res_->block_);
 }
 
-void connection::attach(std::vector<agreed_extension> stages, tick now) {
-  if (!stages.empty()) set_to_work(std::move(stages), now);
+void connection::attach(std::vector<agreed_extension> stages, tick now, std::uint64_t id) {
+  if (!stages.empty()) set_to_work(std::move(stages), now, id);
 }
 
-void connection::set_to_work(std::vector<agreed_extension> stages, tick now) {
+void connection::set_to_work(std::vector<agreed_extension> stages, tick now, std::uint64_t id) {
   const limits& l = settings_->bounds;
   pipeline_limits bounds;
   bounds.max_message_in = l.max_message;
   bounds.memory = l.extension_memory;
-  pipeline_ = std::make_unique<pipeline>(std::move(stages), side_, res_->pool_, bounds);
+  pipeline_ = std::make_unique<pipeline>(std::move(stages), side_, res_->pool_, bounds, id);
   in_opcodes_ = pipeline_->wants().in_opcodes;
   out_opcodes_ = pipeline_->wants().out_opcodes;
   if (pipeline_->wants().unmasked) masked_in_ = masked_out_ = false;
@@ -66,7 +66,8 @@ void connection::abandon_turn() noexcept {
 // part.
 byte_span connection::receive_area() noexcept {
   constexpr std::size_t worth = 4096;
-  if (!in_frame_ || staged_ || settings_->in_parts || assembly_ == nullptr || (frame_first_ & 0x08U) != 0) return {};
+  if (!in_frame_ || staged_ || is_own() || settings_->in_parts || assembly_ == nullptr || (frame_first_ & 0x08U) != 0)
+    return {};
   if (state_ == state::ending || state_ == state::over) return {};
   buffer& body = assembly_->body;
   if (!body || frame_left_ < worth) return {};

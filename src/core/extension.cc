@@ -13,6 +13,7 @@ bool bit_of(std::uint16_t set, std::uint8_t opcode) noexcept { return opcode < 1
 }  // namespace
 
 role context::side() const noexcept { return owner_->state_->side; }
+std::uint64_t context::connection_id() const noexcept { return owner_->state_->id; }
 tick context::now() const noexcept { return owner_->state_->now; }
 std::uint64_t context::limit(direction way) const noexcept { return owner_->state_->limit_behind(stage_, way); }
 
@@ -41,7 +42,7 @@ bool context::emit_control(std::uint8_t opcode, byte_view payload) noexcept {
     if (s.closing || s.works.size() >= s.limits.work) return false;
     buffer body = s.pool->take(payload.size());
     std::copy(payload.begin(), payload.end(), body.span().begin());
-    s.works.push_back({core::pipeline::work::kind::control, opcode, direction::out, stage_, {}, std::move(body)});
+    s.works.push_back({core::pipeline::work::kind::control, opcode, direction::out, stage_, {}, std::move(body), {}});
     return true;
   });
 }
@@ -52,7 +53,8 @@ bool context::forward(direction way, const head& h, buffer body) noexcept {
   std::uint8_t bits = 0;  // What may be set behind this stage. Inwards, a bit that nobody claims is the peer's fault.
   for (std::size_t i = 0; i <= stage_; ++i)
     bits |= s.slots[i].rsv;
-  const bool data = h.opcode == 1 || h.opcode == 2 || (h.opcode < 8 && bit_of(s.slots[stage_].own_opcodes, h.opcode));
+  const bool own = way == direction::out && h.opcode < 8 && bit_of(s.slots[stage_].own_opcodes, h.opcode);
+  const bool data = own || h.opcode == 1 || h.opcode == 2;
   if (!data || (way == direction::out && (h.rsv & ~bits) != 0)) {
     s.breach(stage_, "forward of a message with an opcode or RSV bit that is not its own");
     return false;
@@ -66,9 +68,24 @@ bool context::forward(direction way, const head& h, buffer body) noexcept {
   going.sized = 1;
   going.size = body.size();
   return s.attempt(stage_, [&] {
-    s.works.push_back({core::pipeline::work::kind::forward, h.opcode, way, stage_, going, std::move(body)});
+    s.works.push_back({core::pipeline::work::kind::forward, h.opcode, way, stage_, going, std::move(body), {}});
+    if (way == direction::in) s.works.back().noted = s.noted;  // Of the message that it was, if it was one.
     std::size_t& room = s.queue_room[static_cast<std::size_t>(way)];
     room -= std::min(room, static_cast<std::size_t>(going.size));
+    return true;
+  });
+}
+
+void context::note(byte_view bytes) noexcept {
+  core::pipeline::state& s = *owner_->state_;
+  if (s.over || s.failed) return;
+  s.attempt(stage_, [&] {
+    if (bytes.size() > max_note) {
+      s.breach(stage_, "note of " + std::to_string(bytes.size()) + " bytes; it holds at most 32");
+      return false;
+    }
+    s.noted.set(s.agreed[stage_].name, bytes);
+    s.at(direction::in).used = true;  // There is something to forget with this message.
     return true;
   });
 }

@@ -49,9 +49,9 @@ result<inband_answer> parse_inband_answer(std::string_view text, std::string& wh
 
 // ---- messages
 
-void connection::attach_inband(std::vector<agreed_extension> stages, tick now) {
+void connection::attach_inband(std::vector<agreed_extension> stages, tick now, std::uint64_t id) {
   inband_ = true;
-  set_to_work(std::move(stages), now);
+  set_to_work(std::move(stages), now, id);
 }
 
 // Takes the byte that says what the message is. False: it has not come, or the connection has failed.
@@ -66,7 +66,7 @@ bool connection::begin_inband() {
     half_way();
     return false;
   }
-  if (side_ == role::server) {
+  if (masked_in_) {
     mask(in.first(1), frame_key_);
     frame_key_ = advance_key(frame_key_, 1);
   }
@@ -95,7 +95,7 @@ bool connection::begin_inband() {
 
 // A stage's own control frame travels as a message of its own, which may come in pieces.
 kind connection::store_inband_control(byte_span piece, bool fin) {
-  if (side_ == role::server) {
+  if (masked_in_) {
     mask(piece, frame_key_);
     frame_key_ = advance_key(frame_key_, piece.size());
   }

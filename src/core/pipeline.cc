@@ -12,6 +12,7 @@ namespace {
 
 // Sums of a limit and a few bytes must not overflow.
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 62;
+constexpr unsigned data_opcodes = 0x00F8;  // 3 to 7: each message of one concerns its owner.
 
 slot slot_of(const agreed_extension& e) {
   const claims& uses = e.terms.uses;
@@ -19,7 +20,7 @@ slot slot_of(const agreed_extension& e) {
           .table = &e.terms.work.table(),
           .self = e.terms.work.state(),
           .out_min_size = uses.out_min_size,
-          .opcodes_of_interest = uses.opcodes_of_interest,
+          .opcodes_of_interest = static_cast<std::uint16_t>(uses.opcodes_of_interest | (uses.opcodes & data_opcodes)),
           .own_opcodes = uses.opcodes,
           .rsv = uses.rsv,
           .trim_max = uses.trim_max,
@@ -40,6 +41,7 @@ interest interest_of(const std::vector<slot>& slots) {
   all.out_min_size = most_bytes;
   for (const slot& s : slots) {
     if (!s.in_needs_rsv) all.in_opcodes |= s.opcodes_of_interest;
+    all.in_opcodes |= s.own_opcodes & data_opcodes;
     all.out_opcodes |= s.opcodes_of_interest;
     if (s.opcodes_of_interest != 0) all.out_min_size = std::min(all.out_min_size, s.out_min_size);
     all.rsv |= s.rsv;
@@ -53,7 +55,8 @@ interest interest_of(const std::vector<slot>& slots) {
 template <direction Way>
 bool concerns(const slot& s, const head& h) noexcept {
   if ((s.opcodes_of_interest >> h.opcode & 1U) == 0) return false;
-  if constexpr (Way == direction::in) return !s.in_needs_rsv || (h.rsv & s.rsv) != 0;
+  if constexpr (Way == direction::in)
+    return !s.in_needs_rsv || (h.rsv & s.rsv) != 0 || (s.own_opcodes >> h.opcode & 1U) != 0;
   return h.sized == 0 || h.size >= s.out_min_size;
 }
 
@@ -109,8 +112,11 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
   reason.reserve(max_close_reason);  // A failure must not need memory.
 }
 
-pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits)
-    : state_(std::make_unique<state>(*this, std::move(stages), side, pool, limits)) {}
+pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits,
+                   std::uint64_t id)
+    : state_(std::make_unique<state>(*this, std::move(stages), side, pool, limits)) {
+  state_->id = id;
+}
 pipeline::~pipeline() = default;
 
 const interest& pipeline::wants() const noexcept { return state_->wants; }
@@ -170,7 +176,9 @@ bool pipeline::begin(direction way, head& h, tick now) {
 
 bool pipeline::begin_behind(std::size_t stage, direction way, head& h, tick now) {
   state_->now = now;
-  return way == direction::out ? state_->start<direction::out>(h, stage + 1) : state_->start<direction::in>(h, stage);
+  if (way == direction::out) return state_->start<direction::out>(h, stage + 1);
+  if (!state_->carried.empty()) return state_->start_noted(h, stage);
+  return state_->start<direction::in>(h, stage);
 }
 
 // Asks each stage that the message concerns. What all of them let be passes here and nowhere else: one call a stage,
@@ -179,7 +187,8 @@ template <direction Way>
 bool pipeline::state::start(head& h, std::size_t from) {
   lane& l = at(Way);
   if ((failed | over | l.active | l.used | (l.count != 0)) && !clear(Way, l)) return false;
-  const std::size_t end = Way == direction::out ? slots.size() : 0;
+  // A message of a stage's own opcode comes no further than to its owner.
+  const std::size_t end = Way == direction::out ? slots.size() : h.opcode <= 2 ? 0 : owner_of(h.opcode);
   for (std::size_t i = from; i != end; Way == direction::out ? ++i : --i) {
     const std::size_t stage = Way == direction::out ? i : i - 1;
     const slot& s = slots[stage];
@@ -195,6 +204,13 @@ bool pipeline::state::start(head& h, std::size_t from) {
   }
   if (l.count != 0) begun(Way, l, h);
   return true;
+}
+
+std::size_t pipeline::state::owner_of(std::uint8_t opcode) const noexcept {
+  std::size_t i = 0;
+  while (i < slots.size() && (slots[i].own_opcodes >> opcode & 1U) == 0)
+    ++i;
+  return i;
 }
 
 // What a stage said to a message, where it is more than a bare bypass. False: failed.
@@ -214,11 +230,22 @@ bool pipeline::state::answered(direction way, std::size_t stage, bool returned, 
   return false;
 }
 
+// A message that was forwarded goes on, with what was noted of it before.
+bool pipeline::state::start_noted(head& h, std::size_t from) {
+  lane& l = at(direction::in);
+  if (!clear(direction::in, l)) return false;
+  std::swap(noted, carried);
+  carried.clear();
+  const bool begun = start<direction::in>(h, from);
+  l.used = true;  // There is something to forget with it.
+  return begun;
+}
+
 // Before a message: ends what was half-way. False: nothing can begin.
 bool pipeline::state::clear(direction way, lane& l) {
   if (failed || over) return false;
   if (l.active) give_up(way);
-  settle(l);
+  settle(way, l);
   return !failed;
 }
 
@@ -226,16 +253,17 @@ bool pipeline::state::clear(direction way, lane& l) {
 void pipeline::state::begun(direction way, lane& l, head& h) {
   l.active = true;
   // A message that is taken away has yet to meet the other stages: their bits are not left over.
-  if (way == direction::in && l.whole_ahead)
+  if (way == direction::in && l.whole_ahead && h.opcode <= 2)
     for (std::size_t i = 0; i < l.links[l.count - 1].stage; ++i)
       h.rsv = static_cast<std::uint8_t>(h.rsv & ~slots[i].rsv);
-  bound(way, l);
+  bound(way, l, h.opcode <= 2);
 }
 
-// What may leave each stage. Inwards a message of exactly the limit still carries what the stages to come take off.
-void pipeline::state::bound(direction way, lane& l) {
+// What may leave each stage. Inwards a message of exactly the limit still carries what the stages to come take off:
+// those nearer to the application too, unless it goes no further than to the owner of its opcode.
+void pipeline::state::bound(direction way, lane& l, bool goes_on) {
   std::uint64_t most = limit(way);
-  if (way == direction::in && l.whole_ahead) most = limit_behind(l.links[l.count - 1].stage, way);
+  if (way == direction::in && l.whole_ahead && goes_on) most = limit_behind(l.links[l.count - 1].stage, way);
   for (std::size_t i = l.count; i > 0; --i) {
     link& k = l.links[i - 1];
     k.most = most;
@@ -290,12 +318,13 @@ bool pipeline::state::join(direction way, std::size_t stage, const verdict& v, h
   return !failed;
 }
 
+const notes& pipeline::noted() const& noexcept { return state_->noted; }
 bool pipeline::bypassed(direction way) const noexcept { return state_->at(way).count == 0; }
 bool pipeline::writes(direction way) const noexcept { return state_->at(way).writes; }
 void pipeline::occupy(direction way, bool half_way) noexcept { state_->at(way).occupied = half_way; }
 
 // Buffers go back to their pool, and the links are free for the next message.
-void pipeline::state::settle(lane& l) {
+void pipeline::state::settle(direction way, lane& l) {
   if (l.used) {
     for (std::size_t i = 0; i < l.count; ++i) {
       l.links[i].store = {};
@@ -304,6 +333,7 @@ void pipeline::state::settle(lane& l) {
     l.owned = {};
     l.stash = {};
     l.used = false;
+    if (way == direction::in) noted.clear();
   }
   l.count = l.depth = 0;
   l.writes = l.copied = l.whole_ahead = l.pending = false;
@@ -322,7 +352,7 @@ void pipeline::state::give_up(direction way) {
   lane& l = at(way);
   for (std::size_t i = 0; i < l.count; ++i)
     if (!l.links[i].ended) end_link(way, l.links[i]);
-  settle(l);
+  settle(way, l);
   l.active = false;
 }
 
@@ -387,6 +417,7 @@ bool pipeline::next_work(work& out, bool controls) {
   if (best == s.works.end()) return false;
   out = std::move(*best);
   s.works.erase(best);
+  if (out.what == work::kind::forward && out.way == direction::in) s.carried = std::move(out.noted);
   return true;
 }
 

@@ -364,7 +364,7 @@ pipeline::pulled pipeline::state::run(direction way, byte_span& bytes, bool& fin
     l.active = !fin;
     if (!bytes.empty() || fin) return pulled::piece;
   }
-  if (!l.active) settle(l);
+  if (!l.active) settle(way, l);
   while (l.depth > 0) {
     link& k = l.links[l.depth - 1];
     if (!k.ready) {
@@ -375,7 +375,7 @@ pipeline::pulled pipeline::state::run(direction way, byte_span& bytes, bool& fin
     if (!step_of(*this, way, k, made).run()) return pulled::failed;
     if (made.gone) {
       l.active = false;
-      settle(l);
+      settle(way, l);
       return pulled::gone;
     }
     if (made.bytes.empty() && !made.fin) continue;

@@ -88,13 +88,15 @@ struct pipeline::state {
   // ---- pipeline.cc
   template <direction Way>
   bool start(head& h, std::size_t from);
+  bool start_noted(head& h, std::size_t from);
+  [[nodiscard]] std::size_t owner_of(std::uint8_t opcode) const noexcept;
   bool answered(direction way, std::size_t stage, bool returned, const head& mine, const verdict& v, head& h);
   bool clear(direction way, lane& l);
   void begun(direction way, lane& l, head& h);
   bool join(direction way, std::size_t stage, const verdict& v, head& h);
   void finish(lane& l);
   void give_up(direction way);
-  void settle(lane& l);
+  void settle(direction way, lane& l);
   void end_link(direction way, link& k);
 
   // ---- pipeline_run.cc
@@ -123,7 +125,7 @@ struct pipeline::state {
     threw(stage, hook);
     return false;
   }
-  void bound(direction way, lane& l);
+  void bound(direction way, lane& l, bool goes_on);
   bool count(link& k, std::size_t bytes);
 
   [[nodiscard]] lane& at(direction way) noexcept { return lanes[static_cast<std::size_t>(way)]; }
@@ -152,6 +154,9 @@ struct pipeline::state {
   errc error = errc::ok;
   std::string reason;
   tick earliest = no_deadline;
+  std::uint64_t id = 0;
+  notes noted;    // Of the message that comes in.
+  notes carried;  // Of the one that a stage forwarded and that begins next.
   std::array<std::size_t, 2> queue_room;
   std::size_t charged = 0;
   std::vector<work> works;

@@ -215,7 +215,7 @@ kind connection::read_payload() {
   const bool begun = assembly_ != nullptr && assembly_->wire > 0;
   if (!fin || begun) half_way().wire += take;
   if (is_control(static_cast<opcode>(message_op_))) return store_inband_control(piece, fin);
-  if (!staged_ && !settings_->in_parts && (!fin || begun)) return store(piece, fin);
+  if (!staged_ && !settings_->in_parts && !is_own() && (!fin || begun)) return store(piece, fin);
 
   if (masked_in_) {
     mask(piece, frame_key_);
@@ -282,8 +282,13 @@ void connection::settle_stages() {
   pipeline_->pull(direction::in, none, fin);
 }
 
-// A piece of a message as the application is to see it. F-11: text is judged here, behind all stages.
+// A piece of a message as the application is to see it. F-11: text is judged here, behind all stages. What the owner of
+// an opcode lets pass is for nobody.
 kind connection::take_piece(byte_span piece, bool fin) {
+  if (is_own()) {
+    if (fin) end_message();
+    return kind::none;
+  }
   const bool whole = fin && (assembly_ == nullptr || assembly_->size == 0);
   if (whole && piece.size() > settings_->bounds.max_message) {
     end(errc::message_too_big, close_code::message_too_big, {});

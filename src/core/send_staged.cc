@@ -173,6 +173,7 @@ kind connection::forward_in(pipeline::work& w) {
     return kind::none;
   }
   a.body = std::move(w.body);
+  settle_stages_ = true;  // What was noted of it ends with it.
   return take_piece(a.body.span(), true);
 }
 

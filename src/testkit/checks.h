@@ -14,6 +14,8 @@
 HAWSER_BEGIN
 namespace testkit {
 
+class joined;
+
 /// Both sides' terms of one agreed configuration.
 struct terms {
   core::agreement client;
@@ -25,10 +27,13 @@ class checker {
  public:
   checker(const any_factory& f, const options& how, report& out) : f_(f), how_(how), out_(out) {}
 
-  void negotiate();  // negotiation_checks.cc
-  void traffic();    // traffic_checks.cc
-  void damage();     // damage_checks.cc
-  void company();    // company_checks.cc
+  void negotiate();    // negotiation_checks.cc
+  void traffic();      // traffic_checks.cc
+  void damage();       // damage_checks.cc
+  void company();      // company_checks.cc
+  void bounds();       // bound_checks.cc
+  void connections();  // connection_checks.cc
+  void pairs();
 
  private:
   /// An accepted offer: what the factory answered it with, both sides. Nothing when it was declined or something threw.
@@ -44,6 +49,8 @@ class checker {
   void altered(const params& offer, const params& answer);
   void declined(const char* name, const params& bad, const params& good);
   void refused(const char* name, const params& bad);
+  void preference();
+  void random_offers();
   void whole_negotiation();
   void own_rows();
 
@@ -53,12 +60,27 @@ class checker {
   void golden(const params& offer);
   void without_memory(const params& offer);
   void without_room(const params& offer);
+  void closed_at_once(const params& offer);
 
   void cut_off(const params& offer, std::size_t round);
   void flipped(const params& offer, std::size_t round);
   void noise(const params& offer, std::size_t round);
+  void look_for_damage(const std::vector<wire_item>& wire, const std::vector<std::string>& texts,
+                       const std::vector<wire_item>& arrived, std::uint64_t seed);
 
-  void beside(const params& offer, std::uint8_t key, bool app_side);
+  void beside(const params& offer, std::uint8_t key, bool app_side, role from);
+  void limit_beside(const params& offer);
+
+  void bomb(const params& offer);
+  void nested_bomb(const params& offer, bool app_side);
+  void judge_bomb(line& on, const char* name);
+  void withheld(const params& offer);
+  void storms(const params& offer);
+
+  void converse(std::vector<core::agreed_extension> client, std::vector<core::agreed_extension> server,
+                std::uint64_t seed, bool inband);
+  void look_at_end(joined& on, std::uint64_t seed, bool failed);
+  bool pair(const extension_list& list, const std::string& other, std::uint64_t seed);
 
   /// A connection with the extension alone; both agreements are fresh.
   std::unique_ptr<line> connect(const params& offer, const handling& how, std::uint64_t seed) const;

@@ -42,14 +42,15 @@ core::agreed_extension agreed_neighbour(std::uint8_t key) {
 
 void checker::company() {
   for (const params& offer : agreeable()) {
-    for (const bool app_side : {true, false}) {
-      beside(offer, 0, app_side);
-      beside(offer, 0x5A, app_side);
-    }
+    for (const bool app_side : {true, false})
+      for (const role from : {role::client, role::server})
+        for (const std::uint8_t key : {std::uint8_t{0}, std::uint8_t{0x5A}})
+          beside(offer, key, app_side, from);
+    limit_beside(offer);
   }
 }
 
-void checker::beside(const params& offer, std::uint8_t key, bool app_side) {
+void checker::beside(const params& offer, std::uint8_t key, bool app_side, role from) {
   handling how;
   how.cut = false;
   const auto both = [&](core::agreement mine) {
@@ -66,32 +67,56 @@ void checker::beside(const params& offer, std::uint8_t key, bool app_side) {
   std::vector<std::string> sent;
   for (int i = 0; i < 12; ++i) {
     sent.push_back(content(random));
-    on.send(role::client, 2, sent.back());
+    on.send(from, 2, sent.back());
     const std::string before = app_side ? through_neighbour(sent.back(), key) : sent.back();
-    alone->send(role::client, 2, before);
-    again->send(role::client, 2, before);
+    alone->send(from, 2, before);
+    again->send(from, 2, before);
   }
   for (line* l : {&on, alone.get(), again.get()})
     l->finish();
 
   out_.add("it works beside another extension", !on.failed(), on.failure());
-  const std::vector<wire_item>& got = on.at(role::server).arrived;
+  const std::vector<wire_item>& got = on.at(from == role::client ? role::server : role::client).arrived;
   bool same = got.size() == sent.size();
-  for (std::size_t i = 0; same && i < sent.size(); ++i)
-    same = got[i].bytes == sent[i];
+  for (std::size_t k = 0; same && k < sent.size(); ++k)
+    same = got[k].bytes == sent[k];
   const bool reorders = agree(offer)->server.uses.reorders;
   out_.add("messages arrive beside another extension", same || reorders,
            "one of " + std::to_string(sent.size()) + " was lost or changed");
   // What it makes of a message may hold chance, and then no bytes can be expected.
-  if (alone->sent[0] == again->sent[0]) {
-    std::vector<wire_item> wanted = alone->sent[0];
+  const auto i = static_cast<std::size_t>(from);
+  if (alone->sent[i] == again->sent[i]) {
+    std::vector<wire_item> wanted = alone->sent[i];
     for (wire_item& item : wanted)
       if (!app_side && item.opcode < 8) item.bytes = through_neighbour(item.bytes, key);
-    out_.add("the wire has the order of the answer", on.sent[0] == wanted,
+    out_.add("the wire has the order of the answer", on.sent[i] == wanted,
              app_side ? "with the other one first" : "with the other one last");
   }
   for (line* l : {&on, alone.get(), again.get()})
     end_of(*l, "company", how_.seed);
+}
+
+// What it adds to a message on the wire does not count against the limit, if it said so: `claims::adds_max`.
+void checker::limit_beside(const params& offer) {
+  seeded_random random(how_.seed);
+  for (int i = 0; i < 8; ++i) {
+    const std::string text = content(random) + "limit";
+    handling how;
+    how.limits.max_message_in = text.size();
+    const auto both = [&](core::agreement mine) {
+      std::vector<core::agreed_extension> list = stages(std::move(mine));
+      list.push_back(agreed_neighbour(0x5A));
+      return list;
+    };
+    std::optional<terms> made = agree(offer);
+    if (made->server.uses.at == layer::frame) return;  // Nothing that works on messages stands behind it.
+    line on(both(std::move(made->client)), both(std::move(made->server)), how, how_.seed);
+    on.send(role::client, 2, text);
+    on.finish();
+    out_.add("a message of exactly the limit passes beside another extension", !on.failed(),
+             on.failure() + "; does it add more than claims::adds_max says?");
+    end_of(on, "the limit in company", how_.seed);
+  }
 }
 
 }  // namespace testkit

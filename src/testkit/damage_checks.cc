@@ -45,8 +45,11 @@ void checker::flipped(const params& offer, std::size_t round) {
   const std::uint64_t seed = how_.seed + round;
   const std::unique_ptr<line> from = connect(offer, bounded(), seed);
   const std::unique_ptr<line> on = connect(offer, bounded(), seed);
-  for (std::size_t i = 1 + from->random.below(3); i > 0; --i)
-    from->send(role::client, 2, content(from->random));
+  std::vector<std::string> texts;
+  for (std::size_t i = 1 + from->random.below(3); i > 0; --i) {
+    texts.push_back(content(from->random));
+    from->send(role::client, 2, texts.back());
+  }
   from->finish();
   seeded_random& random = from->random;
   party& server = on->at(role::server);
@@ -60,12 +63,23 @@ void checker::flipped(const params& offer, std::size_t round) {
     if (item.opcode >= 8) item.bytes.resize(std::min<std::size_t>(item.bytes.size(), 125));
     if (!on->failed()) server.receive(item, nullptr);
   }
+  if (how_.detects_damage) look_for_damage(from->sent[0], texts, server.arrived, seed);
   out_.add("damaged messages stay within the limit", server.delivered <= limit,
            seeded(seed, std::to_string(server.delivered) + " bytes were delivered"));
   const bool own_fault = on->failed() && server.stages().fail_code() == close_code::internal_error;
   out_.add("damage is the peer's fault", !own_fault, seeded(seed, on->failure()));
   end_of(*on, "damaged messages", seed);
   from->close();
+}
+
+// Fail closed: what a stage cannot vouch for is not passed on.
+void checker::look_for_damage(const std::vector<wire_item>& wire, const std::vector<std::string>& texts,
+                              const std::vector<wire_item>& arrived, std::uint64_t seed) {
+  const bool all_marked = std::all_of(wire.begin(), wire.end(), [](const wire_item& item) { return item.rsv != 0; });
+  if (!all_marked) return;
+  for (const wire_item& item : arrived)
+    out_.add("damage is not delivered", std::find(texts.begin(), texts.end(), item.bytes) != texts.end(),
+             seeded(seed, shown(item.bytes) + " arrived and was never sent"));
 }
 
 // Bytes, bits and control frames that no sender of this extension ever made.

@@ -1,6 +1,7 @@
 #include "testkit/line.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -9,14 +10,19 @@ namespace testkit {
 
 namespace {
 
-// Timers are a chain: each may arm the next. A well-made stage comes to rest long before this.
-constexpr int most_timeouts = 10000;
+// Timers are a chain: each may arm the next. One that keeps a beat is let be after so much time ...
+constexpr ticks long_enough = std::chrono::minutes(5);
+// ... and one that wakes more often than this storms.
+constexpr std::size_t most_wakes = 1000;
+constexpr std::size_t most_wakes_a_second = 100;
+
+// What is carried for one cause. Whoever answers every control frame with another one goes on for ever.
+constexpr int most_items = 10000;
 
 }  // namespace
 
-party::party(std::vector<core::agreed_extension> stages, role side, const handling& how, buffer_pool& pool,
-             seeded_random& random)
-    : pipeline_(std::make_unique<core::pipeline>(std::move(stages), side, pool, how.limits)),
+party::party(std::vector<core::agreed_extension> stages, role side, const handling& how, seeded_random& random)
+    : pipeline_(std::make_unique<core::pipeline>(std::move(stages), side, pool_, how.limits)),
       how_(how),
       random_(random) {}
 
@@ -123,7 +129,9 @@ void party::run(direction way, head h, std::string_view text, bool forwarded, st
 
 bool party::pull(direction way, wire_item& into, bool& fin) {
   byte_span bytes;
-  if (pipeline_->pull(way, bytes, fin) != core::pipeline::pulled::piece) return false;
+  const core::pipeline::pulled what = pipeline_->pull(way, bytes, fin);
+  most_used = std::max(most_used, pool_.used_bytes() + pool_.kept_bytes());
+  if (what != core::pipeline::pulled::piece) return false;
   into.bytes.append(as_text(bytes));
   return true;
 }
@@ -144,8 +152,8 @@ line::line(std::vector<core::agreed_extension> client, std::vector<core::agreed_
            std::uint64_t seed)
     : random(seed),
       how_(how),
-      client_(std::move(client), role::client, how_, pool_, random),
-      server_(std::move(server), role::server, how_, pool_, random),
+      client_(std::move(client), role::client, how_, random),
+      server_(std::move(server), role::server, how_, random),
       now_(std::chrono::hours(1)) {
   client_.open(now_);
   server_.open(now_);
@@ -158,8 +166,11 @@ void line::send(role from, std::uint8_t opcode, std::string_view text) {
 }
 
 void line::carry() {
-  while (!failed() && (carry_one(client_, server_, sent[0]) || carry_one(server_, client_, sent[1]))) {
-  }
+  for (int i = 0; i < most_items; ++i)
+    if (failed() || !(carry_one(client_, server_, sent[0]) || carry_one(server_, client_, sent[1]))) return;
+  restless = true;
+  client_.wire.clear();
+  server_.wire.clear();
 }
 
 bool line::carry_one(party& from, party& to, std::vector<wire_item>& log) {
@@ -181,16 +192,24 @@ bool line::carry_one(party& from, party& to, std::vector<wire_item>& log) {
 
 void line::finish() {
   carry();
-  for (int i = 0; i < most_timeouts && !failed(); ++i) {
+  const tick from = now_;
+  for (std::size_t wakes = 1; !failed(); ++wakes) {
     const tick next = std::min(client_.stages().deadline(), server_.stages().deadline());
-    if (next == no_deadline) break;
+    if (next == no_deadline || next - from > long_enough) break;
     now_ = std::max(now_, next);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now_ - from).count();
+    timers_storm = wakes > most_wakes + most_wakes_a_second * static_cast<std::size_t>(seconds);
+    if (timers_storm) break;
     client_.timeout(now_);
     server_.timeout(now_);
     carry();
   }
-  if (failed()) return;
+  if (!failed()) flush();
+}
+
+void line::flush() {
   client_.flush();
+  carry();
   server_.flush();
   carry();
 }

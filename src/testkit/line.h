@@ -32,8 +32,7 @@ struct handling {
 /// One end of a line: a pipeline, what arrived at its application, what it put on the wire.
 class party {
  public:
-  party(std::vector<core::agreed_extension> stages, role side, const handling& how, buffer_pool& pool,
-        seeded_random& random);
+  party(std::vector<core::agreed_extension> stages, role side, const handling& how, seeded_random& random);
 
   void open(tick now);
   void send(std::uint8_t opcode, std::string_view text);
@@ -48,6 +47,7 @@ class party {
   std::vector<wire_item> arrived;
   bool foreign_bits = false;  ///< A message came to the application's end with RSV bits still set (F-01).
   bool over_limit = false;    ///< A message that no stage wanted was longer than a connection takes.
+  std::size_t most_used = 0;  ///< The most bytes of buffers that were in use at this end: what went back is kept.
   std::size_t delivered = 0;  ///< The most bytes of one message that came to the application's end, whole or not.
   [[nodiscard]] const core::pipeline& stages() const noexcept { return *pipeline_; }
 
@@ -58,6 +58,7 @@ class party {
   void drain();
   void control(const wire_item& item);
 
+  buffer_pool pool_;
   std::unique_ptr<core::pipeline> pipeline_;
   const handling& how_;
   seeded_random& random_;
@@ -78,6 +79,8 @@ class line {
   void carry();
   /// Lets time pass until no stage waits for it, then lets both flush.
   void finish();
+  /// Lets both flush, at once, as before a close.
+  void flush();
   /// Tells both ends that it is over. Afterwards every account is zero.
   void close(close_code code = close_code::normal);
   /// False and why, when a stage broke the contract; memory left on an account counts.
@@ -89,12 +92,13 @@ class line {
   /// Every message and control frame that was on the wire.
   std::vector<wire_item> sent[2];
   seeded_random random;
+  bool restless = false;      ///< Control frames went to and fro without end.
+  bool timers_storm = false;  ///< Timers woke it more often than time passed.
 
  private:
   bool carry_one(party& from, party& to, std::vector<wire_item>& log);
 
   handling how_;
-  buffer_pool pool_;
   party client_;
   party server_;
   tick now_{};

@@ -40,6 +40,8 @@ void checker::negotiate() {
     const std::optional<terms> made = agree(offer);
     altered(offer, made->server.response);
   }
+  preference();
+  random_offers();
   whole_negotiation();
   own_rows();
 }
@@ -105,6 +107,49 @@ void checker::altered(const params& offer, const params& answer) {
   out_.add("no offer is declined", !accept({}, threw) && !threw, "accept() took an empty list of offers");
   out_.add("the same offer twice is no problem", accept({offer, offer}, threw).has_value(),
            "accept() declined " + written(f_, offer) + " when it came twice");
+}
+
+// N-10: the order of offers is the client's preference, and the first that is acceptable is answered.
+void checker::preference() {
+  const std::vector<params> good = agreeable();
+  for (const params& a : good) {
+    for (const params& b : good) {
+      bool threw = false;
+      const std::optional<core::agreement> alone = accept({a}, threw);
+      const std::optional<core::agreement> both = accept({a, b}, threw);
+      out_.add("the first acceptable offer wins", both && both->response == alone->response,
+               written(f_, a) + ", " + written(f_, b) + " was answered otherwise than " + written(f_, a));
+    }
+  }
+}
+
+// Offers that nobody thought of: made of its own words and of others, in any number.
+void checker::random_offers() {
+  seeded_random random(how_.seed);
+  std::vector<param> words = {{"x", std::nullopt}, {"x", "0"}, {std::string(unknown), "1"}};
+  for (const params& offer : agreeable())
+    words.insert(words.end(), offer.begin(), offer.end());
+  constexpr const char* values[] = {"0", "1", "8", "15", "16", "010", "-1", "99999999999999999999", "a", "A*~", "true"};
+  for (int i = 0; i < 400; ++i) {
+    params offer;
+    for (std::size_t n = random.below(5); n > 0; --n) {
+      param p = words[random.below(words.size())];
+      if (random.one_in(2)) p.value = values[random.below(std::size(values))];
+      if (random.one_in(4)) p.value = std::nullopt;
+      offer.push_back(std::move(p));
+    }
+    bool threw = false;
+    const std::optional<core::agreement> server = accept({offer}, threw);
+    out_.add("no offer makes it throw", !threw, written(f_, offer));
+    bool threw_too = false;
+    const std::optional<core::agreement> client = confirm(server ? server->response : offer, threw_too);
+    out_.add("no answer makes it throw", !threw_too, written(f_, server ? server->response : offer));
+    if (!server || threw) continue;
+    const bool agree = client && all_tokens(server->response) && client->uses.rsv == server->uses.rsv &&
+                       client->uses.opcodes == server->uses.opcodes && client->uses.at == server->uses.at;
+    out_.add("what it answers to any offer it confirms", agree,
+             written(f_, offer) + " was answered with " + written(f_, server->response));
+  }
 }
 
 // The factory behind the functions that read and write headers, alone in its list.

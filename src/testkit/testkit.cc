@@ -1,6 +1,9 @@
 #include "testkit/checks.h"
 
 #include <hawser/core/utf8.h>
+#include <hawser/ext/checksum.h>
+#include <hawser/ext/no_masking.h>
+#include <hawser/ext/trace.h>
 
 #include <algorithm>
 #include <utility>
@@ -129,13 +132,23 @@ std::string checker::seeded(std::uint64_t seed, const std::string& what) const {
   return what + " (seed " + std::to_string(seed) + ")";
 }
 
+std::vector<any_factory> shipped() { return {ext::checksum(), ext::no_masking(), ext::trace()}; }
+
+std::size_t report::failures() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(checks_.begin(), checks_.end(), [](const check& c) { return !c.passed; }));
+}
+
 report run(const any_factory& extension, const options& how) {
   report out;
   checker all(extension, how, out);
   constexpr std::pair<const char*, void (checker::*)()> groups[] = {{"negotiation", &checker::negotiate},
                                                                     {"traffic", &checker::traffic},
                                                                     {"damage", &checker::damage},
-                                                                    {"company", &checker::company}};
+                                                                    {"bounds", &checker::bounds},
+                                                                    {"company", &checker::company},
+                                                                    {"connections", &checker::connections},
+                                                                    {"beside what is shipped", &checker::pairs}};
   for (const auto& [name, run_group] : groups) {
     const std::size_t before = out.all().size();
     out.begin(name);

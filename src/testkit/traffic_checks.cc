@@ -13,7 +13,7 @@ handling drawn_handling(seeded_random& random, std::size_t longest) {
   handling how;
   how.cut = !random.one_in(3);
   how.sized = !random.one_in(3);
-  how.limits.step = random.one_in(3) ? 16 * 1024 : 1 + random.below(64);
+  how.limits.step = random.one_in(3) ? 16 * 1024 : random.one_in(3) ? 1 : 1 + random.below(64);
   how.limits.max_message_in = std::max<std::uint64_t>(std::uint64_t{1} << 20, longest);
   return how;
 }
@@ -44,6 +44,7 @@ void checker::traffic() {
     limits(offer);
     without_memory(offer);
     without_room(offer);
+    closed_at_once(offer);
   }
   const std::vector<params> good = agreeable();
   if (!good.empty()) golden(good.front());
@@ -55,6 +56,7 @@ void checker::end_of(line& on, const char* name, std::uint64_t seed) {
   std::string why;
   const bool clean = on.clean(why);
   out_.add("the contract is kept", clean, seeded(seed, why + ", in: " + name));
+  out_.add("it comes to rest", !on.restless, seeded(seed, std::string("control frames go on and on, in: ") + name));
 }
 
 void checker::round_trips(const params& offer, std::size_t round) {
@@ -197,6 +199,26 @@ void checker::without_room(const params& offer) {
   const std::string wrong = on->failed() ? std::string() : difference(sent, on->at(role::server).arrived);
   out_.add("a refused forward is not lost in silence", wrong.empty(), wrong);
   end_of(*on, "no room for actions", how_.seed);
+}
+
+// A close does not overtake what was sent before it: what a stage holds back leaves in `flush`.
+void checker::closed_at_once(const params& offer) {
+  const std::unique_ptr<line> on = connect(offer, {}, how_.seed);
+  const bool reorders = agree(offer)->server.uses.reorders;
+  std::vector<wire_item> sent;
+  for (int i = 0; i < 5 && !on->failed(); ++i) {
+    sent.push_back({2, 0, content(on->random) + std::to_string(i)});
+    on->send(role::client, 2, sent.back().bytes);
+  }
+  on->flush();
+  std::vector<wire_item> got = on->at(role::server).arrived;
+  if (reorders) {
+    sort(sent);
+    sort(got);
+  }
+  const std::string wrong = on->failed() ? std::string() : difference(sent, got);
+  out_.add("a close does not overtake messages", wrong.empty(), wrong + ": what is held must leave in flush()");
+  end_of(*on, "a close at once", how_.seed);
 }
 
 }  // namespace testkit

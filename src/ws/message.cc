@@ -17,6 +17,7 @@ message message::take() const {
     owned.owner_ = pool_->take(payload_.size());
     std::memcpy(owned.owner_.data(), payload_.data(), payload_.size());
   }
+  if (notes_ && notes_.use_count() == 0) owned.notes_ = std::make_shared<const core::notes>(*notes_);
   owned.pool_ = nullptr;
   if (owned.owner_) {
     owned.owner_.share();

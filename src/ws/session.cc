@@ -99,7 +99,7 @@ void session::established(route_handlers& handlers, std::string_view response,
   begin_turn();
   // Without memory for these the handshake has failed, and nobody has heard of a connection.
   if (!response.empty()) core_.send_raw(as_bytes(response));
-  core_.attach(std::move(stages), worker_->loop().now());
+  core_.attach(std::move(stages), worker_->loop().now(), handle().id());
   if (timed_) note_handshake_made(response.size());
   open(handlers, agreed);
   core_.receive(rest, worker_->loop().now());
@@ -150,7 +150,7 @@ void session::established_inband(route_handlers& handlers, std::string_view answ
   if (phase_ != phase::opening) return;
   core_.obey(obey);
   if (!answer.empty()) static_cast<void>(core_.send(opcode::binary, as_bytes(answer)));
-  core_.attach_inband(std::move(stages), worker_->loop().now());
+  core_.attach_inband(std::move(stages), worker_->loop().now(), handle().id());
   open(handlers, agreed);
 }
 
@@ -393,6 +393,7 @@ void session::deliver_message(const core::event& e) {
   m.op_ = e.op;
   m.first_ = e.first;
   m.last_ = e.fin;
+  m.borrow_notes(core_.noted());
   call(handlers_->message, handle(), std::as_const(m));
 }
 

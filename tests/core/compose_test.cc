@@ -107,8 +107,7 @@ TEST(compose_test, only_free_bits_and_opcodes_may_be_claimed) {
     const std::string why = refused([op](claims& c) { c.opcodes = static_cast<std::uint16_t>(1U << op); });
     const bool free_control = op >= 11;
     const bool free_data = op >= 3 && op <= 7;
-    EXPECT_EQ(why.empty(), free_control) << op;
-    EXPECT_EQ(why.find("does not carry") != std::string::npos, free_data) << why;
+    EXPECT_EQ(why.empty(), free_control || free_data) << op;
   }
 }
 

@@ -330,24 +330,6 @@ TEST(connection_stage, only_claimed_bits_and_opcodes_where_they_belong) {
   }
 }
 
-// F-04: an opcode for data that a stage claimed may be fragmented and is delivered, and may be sent.
-TEST(connection_stage, own_data_opcodes) {
-  for (const role side : both_roles) {
-    diary log;
-    core_end end(side);
-    claims uses;
-    uses.opcodes = 1U << 3;
-    end->attach(stage_list().add("x-own", uses, keeper{&log}).take(), end.now);
-    end.receive(frame_writer(other(side)).fragments(3, {content(20), "\xFF"}).bytes());
-    EXPECT_EQ(end.events, std::vector{seen_message(content(20) + "\xFF", static_cast<opcode>(3))});
-    end.turn([](core::connection& c) {
-      EXPECT_EQ(c.send(static_cast<opcode>(3), as_bytes("x")), errc::ok);
-      EXPECT_EQ(c.send(static_cast<opcode>(4), as_bytes("x")), errc::invalid_argument);
-    });
-    EXPECT_EQ(end.sent().frames, std::vector({raw_frame{0x83, "x"}}));
-  }
-}
-
 // F-03, F-06: own control frames, also between fragments; they set held messages free, in both directions.
 TEST(connection_stage, own_control_frames_and_forwards) {
   for (const role side : both_roles) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <hawser/ext/message_extension.h>
 
+#include <algorithm>
 #include <set>
 
 namespace hawser_tool {
@@ -44,6 +45,16 @@ TEST(tool_extensions_test, every_row_of_the_table_is_whole) {
     ASSERT_TRUE(made) << why;
     EXPECT_EQ(made->name(), k.name);
     EXPECT_EQ(find_extension(k.name), &k);
+  }
+}
+
+// The kit puts an extension beside those that are shipped: it must know them all.
+TEST(tool_extensions_test, what_is_shipped_is_in_the_company_of_the_kit) {
+  const std::vector<hawser::any_factory> company = hawser::testkit::shipped();
+  for (const known_extension& k : known_extensions()) {
+    if (k.page.empty()) continue;
+    EXPECT_TRUE(std::any_of(company.begin(), company.end(), [&](const auto& f) { return f.name() == k.name; }))
+        << k.name << " is missing in hawser::testkit::shipped()";
   }
 }
 

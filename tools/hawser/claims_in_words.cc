@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 
 namespace hawser_tool {
 
@@ -56,7 +57,10 @@ std::vector<std::string> claims_in_words(const hawser::claims& uses) {
   if (uses.opcodes_of_interest != (1U << 1 | 1U << 2))
     lines.push_back(uses.opcodes_of_interest == 0 ? "messages do not concern it"
                                                   : "only opcodes " + opcodes_in_words(uses.opcodes_of_interest));
-  if (uses.out_min_size != 0) lines.push_back("leaves out what is under " + counted(uses.out_min_size, "byte"));
+  if (uses.out_min_size == std::numeric_limits<std::uint64_t>::max())
+    lines.emplace_back("leaves out what goes out");
+  else if (uses.out_min_size != 0)
+    lines.push_back("leaves out what is under " + counted(uses.out_min_size, "byte"));
   if (!uses.idle_state) lines.emplace_back("keeps no memory between messages");
   return lines;
 }

@@ -4,6 +4,7 @@
 
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/no_masking.h>
+#include <hawser/ext/trace.h>
 
 #include <algorithm>
 
@@ -17,7 +18,10 @@ made make_rot13(given_parameters&) { return hawser::demo::rot13(); }
 void suit_rot13(hawser::testkit::options& how) { how.wire = {{"Hello", "Uryyb", 2}, {"", "", 2}}; }
 
 made make_checksum(given_parameters&) { return hawser::demo::checksum(); }
-void suit_checksum(hawser::testkit::options& how) { how.wire = {{"abc", "abc5$A\xC2", 1}}; }
+void suit_checksum(hawser::testkit::options& how) {
+  how.wire = {{"abc", "abc5$A\xC2", 1}};
+  how.detects_damage = true;
+}
 
 made make_shipped_checksum(given_parameters&) { return hawser::ext::checksum(); }
 void suit_shipped_checksum(hawser::testkit::options& how) {
@@ -26,6 +30,17 @@ void suit_shipped_checksum(hawser::testkit::options& how) {
 
 made make_no_masking(given_parameters&) { return hawser::ext::no_masking(); }
 void suit_no_masking(hawser::testkit::options& how) { how.wire = {{"abc", "abc", 0}}; }
+made make_trace(given_parameters& given) {
+  hawser::ext::trace speaks;
+  const std::optional<std::string> text = given.text("traceparent");
+  if (!text) return speaks;
+  const auto context = hawser::ext::trace_context::parse(*text);
+  if (!context) given.refuse("traceparent wants a W3C traceparent such as 00-(32 digits)-(16 digits)-01");
+  return speaks.sent_with([context](std::uint64_t) { return context; });
+}
+constexpr known_parameter trace_parameters[] = {
+    {"traceparent=00-...", "the context to send with every message (default: none is sent)"},
+};
 
 constexpr known_extension all[] = {
     {"x-rot13", "letters turned by 13 places: two functions on whole messages", "", {}, make_rot13, suit_rot13},
@@ -47,6 +62,8 @@ constexpr known_extension all[] = {
      {},
      make_no_masking,
      suit_no_masking},
+    {"x-hawser-trace", "a W3C trace context with each message, beside its payload", "docs/ext/trace.md",
+     trace_parameters, make_trace, nullptr},
 };
 
 bool add_one(const std::string& spec, hawser::extension_list& list, std::string& why) {

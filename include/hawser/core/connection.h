@@ -97,11 +97,11 @@ class HAWSER_API connection {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  /// Sets the agreed stages to work. Before the first byte, once.
-  void attach(std::vector<agreed_extension> stages, tick now);
+  /// Sets the agreed stages to work. Before the first byte, once. `id` is what `context::connection_id` tells them.
+  void attach(std::vector<agreed_extension> stages, tick now, std::uint64_t id = 0);
   /// The same in-band: from here on every message is a binary one on the wire and begins with the byte that says what
   /// it is, also when there are no stages (core/inband.h). Between messages, once, in place of `attach`.
-  void attach_inband(std::vector<agreed_extension> stages, tick now);
+  void attach_inband(std::vector<agreed_extension> stages, tick now, std::uint64_t id = 0);
   /// Other settings from here on, which must outlive the connection. Between messages, before stages are attached.
   void obey(const settings& others) noexcept { settings_ = &others; }
 
@@ -125,6 +125,11 @@ class HAWSER_API connection {
   [[nodiscard]] tick last_in() const noexcept { return last_in_; }
   /// The stages at work, or null.
   [[nodiscard]] const pipeline* stages() const noexcept { return pipeline_.get(); }
+  /// What stages noted of the message that `next` gave last, or null: valid as long as its event.
+  [[nodiscard]] const notes* noted() const noexcept {
+    const bool staged = pipeline_ && (staged_ || settle_stages_) && !pipeline_->noted().empty();
+    return staged ? &pipeline_->noted() : nullptr;
+  }
   [[nodiscard]] const settings& obeys() const noexcept { return *settings_; }
   /// The next time `on_timeout` wants to be called; `no_deadline` for never.
   [[nodiscard]] tick deadline() const noexcept;
@@ -240,6 +245,8 @@ class HAWSER_API connection {
   [[nodiscard]] byte_span& input() const noexcept { return res_->turn_ == this ? res_->in_ : res_->nothing_; }
 
   // receive.cc
+  /// True while the message in hand has an opcode of 3 to 7, which a stage claimed.
+  [[nodiscard]] bool is_own() const noexcept { return message_op_ > 2 && message_op_ < 8; }
   bool read_header();
   bool accept_header(const frame_header& h);
   bool accept_control(const frame_header& h);
@@ -292,7 +299,7 @@ class HAWSER_API connection {
   kind forward_in(pipeline::work& w);
 
   // inband.cc
-  void set_to_work(std::vector<agreed_extension> stages, tick now);
+  void set_to_work(std::vector<agreed_extension> stages, tick now, std::uint64_t id);
   bool begin_inband();
   kind store_inband_control(byte_span piece, bool fin);
   void put_inband(std::uint8_t first, buffer payload, bool fin);

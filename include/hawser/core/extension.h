@@ -10,6 +10,7 @@
 #include <hawser/base/clock.h>
 #include <hawser/core/close_code.h>
 #include <hawser/core/extension_header.h>
+#include <hawser/core/notes.h>
 #include <hawser/core/opcode.h>
 
 #include <concepts>
@@ -32,8 +33,10 @@ enum class layer : std::uint8_t { message, frame };
 /// What an agreed configuration uses and how it behaves. Made after the parameters are known; `compose` refuses
 /// conflicts.
 struct claims {
-  std::uint8_t rsv = 0;       ///< RSV bits as in `rsv`: 4, 2, 1.
-  std::uint16_t opcodes = 0;  ///< Bit n: opcode n is mine. Only 3-7 (data) and 11-15 (control).
+  std::uint8_t rsv = 0;  ///< RSV bits as in `rsv`: 4, 2, 1.
+  /// Bit n: opcode n is mine. Only 3-7 (data) and 11-15 (control). Messages of an own data opcode come in to this stage
+  /// and no further, whatever its verdict; outwards it makes them by `forward`.
+  std::uint16_t opcodes = 0;
   layer at = layer::message;
   std::uint8_t ext_data_max = 0;  ///< Frame stages: the most extension data a frame carries, at most 16 bytes.
   std::uint8_t trim_max = 0;      ///< The most bytes `step::trim` ever takes back at the end of a message, at most 8.
@@ -144,6 +147,8 @@ class HAWSER_API context {
   context(core::pipeline& owner, std::uint32_t stage) noexcept : owner_(&owner), stage_(stage) {}
 
   [[nodiscard]] role side() const noexcept;
+  /// The number that `connection::id` gives for this connection; 0 where the owner gave none.
+  [[nodiscard]] std::uint64_t connection_id() const noexcept;
   /// The time of the event that caused this hook.
   [[nodiscard]] tick now() const noexcept;
   /// The most bytes that a message may have behind this stage. Outwards the same for all stages. Inwards the limit of
@@ -162,10 +167,14 @@ class HAWSER_API context {
 
   /// Lets a message go on behind this stage: one that was held, a retransmission, or one of its own. It leaves when no
   /// other message is half-way in that direction. `h` is the head that `whole` or `retained` gave, or one of its own:
-  /// opcode 1 or 2, and no RSV bits but this stage's own and, outwards, those of stages nearer to the application. Its
-  /// size is taken from `body`. False: not open, closing (outwards), or too many actions wait; the message was not
-  /// taken. A body over `limit(way)` fails with 1009.
+  /// opcode 1 or 2, outwards also a claimed one of 3 to 7, and no RSV bits but this stage's own and, outwards, those of
+  /// stages nearer to the application. Its size is taken from `body`. False: not open, closing (outwards), or too many
+  /// actions wait; the message was not taken. A body over `limit(way)` fails with 1009.
   [[nodiscard]] bool forward(direction way, const head& h, buffer body) noexcept;
+
+  /// Leaves a note with the incoming message in hand: the application finds it by `message::note` and the name of this
+  /// extension, for as long as it has the message. At most `max_note` bytes; another note takes the place of the first.
+  void note(byte_view bytes) noexcept;
 
   /// Fails the connection (RFC 6455, 7.1.7) with `code`; the first call wins. `why` is for people and goes into the
   /// close reason, cut to 123 bytes. No hook runs afterwards but, at the end, `done` of messages given up and `closed`.
@@ -517,8 +526,10 @@ concept factory = requires(const F& f) {
 /// Any factory, erased. Copies share it.
 class any_factory {
  public:
-  template <factory F>
-  any_factory(F from) : self_(std::make_shared<model<F>>(std::move(from))) {}
+  // A copy is no factory to be erased; to ask whether it is one would ask whether it can be copied, without end.
+  template <class F>
+  requires(!std::same_as<F, any_factory> && factory<F>) any_factory(F from)
+      : self_(std::make_shared<model<F>>(std::move(from))) {}
 
   [[nodiscard]] std::string_view name() const noexcept { return self_->name(); }
   [[nodiscard]] std::vector<params> offers() const { return self_->offers(); }

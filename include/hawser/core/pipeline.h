@@ -9,6 +9,7 @@
 #include <hawser/base/buffer.h>
 #include <hawser/core/extension.h>
 #include <hawser/core/negotiate.h>
+#include <hawser/core/notes.h>
 
 #include <array>
 #include <cstddef>
@@ -46,8 +47,10 @@ struct interest {
 
 class HAWSER_API pipeline {
  public:
-  /// `stages` in response order (N-11), proved by `compose`. `pool` must outlive the pipeline.
-  pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits);
+  /// `stages` in response order (N-11), proved by `compose`. `pool` must outlive the pipeline. `id` is what
+  /// `context::connection_id` says.
+  pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits,
+           std::uint64_t id = 0);
   ~pipeline();
   pipeline(const pipeline&) = delete;
   pipeline& operator=(const pipeline&) = delete;
@@ -106,6 +109,10 @@ class HAWSER_API pipeline {
   /// Copies what was pushed and not yet worked in, because its memory is about to go.
   void stash(direction way);
 
+  /// What stages noted of the incoming message in hand, until it is over and was settled by `pull` or the next begin.
+  [[nodiscard]] const notes& noted() const& noexcept HAWSER_LIFETIME_BOUND;
+  const notes& noted() const&& = delete;
+
   // ---- own frames and time
   /// A control frame of a claimed opcode arrived.
   void control(std::uint8_t opcode, byte_view payload, tick now);
@@ -123,6 +130,7 @@ class HAWSER_API pipeline {
     std::size_t stage;    ///< forward: continue with `begin_behind(stage, ...)`
     head message;         ///< forward
     buffer body;          ///< The payload of either.
+    notes noted;          ///< forward, inwards: what `begin_behind` takes for the message's.
   };
   /// Takes the oldest action that can be carried out now. A forward waits while a message is half-way in its direction;
   /// among forwards the stage nearest to their end goes first, so that what was held there is not overtaken. False:

@@ -3,8 +3,8 @@
 //   const hawser::testkit::report r = hawser::testkit::run(my_extension());
 //   EXPECT_TRUE(r.passed()) << r.text();
 //
-// It needs no test framework, opens no socket and reads no clock: two pipelines face each other in memory, with seeded
-// cuts, rooms and faults. docs/extensions.md says what the checks mean.
+// It needs no test framework, opens no socket and reads no clock: two pipelines, and two whole connections, face each
+// other in memory, with seeded cuts, rooms and faults. docs/extensions.md says what the checks mean.
 #pragma once
 
 #include <hawser/core/extension.h>
@@ -31,6 +31,8 @@ struct check {
 class HAWSER_API report {
  public:
   [[nodiscard]] bool passed() const noexcept;
+  /// How many did not pass.
+  [[nodiscard]] std::size_t failures() const noexcept;
   [[nodiscard]] const std::vector<check>& all() const& noexcept HAWSER_LIFETIME_BOUND { return checks_; }
   /// The check of this name, or null when it did not apply. Of several groups that have it, the first that failed.
   [[nodiscard]] const check* find(std::string_view name) const& noexcept HAWSER_LIFETIME_BOUND;
@@ -65,6 +67,9 @@ struct wire_row {
   std::uint8_t opcode = 2;
 };
 
+/// The extensions that come with the library, as they are by default.
+HAWSER_API std::vector<any_factory> shipped();
+
 /// What a run looks at. The defaults suit every extension that gives messages back as they were.
 struct options {
   options() = default;
@@ -79,6 +84,11 @@ struct options {
   std::function<std::string(std::uint64_t random)> message;
   /// The longest message that the default makes.
   std::size_t longest = 20000;
+  /// It must work beside each of these, in either order, or be declined with a reason.
+  std::vector<any_factory> company = shipped();
+  /// Damage does not get past it: what arrives marked with its bit is what was sent, or the connection fails. For
+  /// checksums and encryption.
+  bool detects_damage = false;
   /// Called with each check once its outcome is certain, which is when its group is through. May be empty.
   std::function<void(const check&)> on_check;
 };

@@ -4,8 +4,10 @@
 #include <hawser/base/buffer.h>
 #include <hawser/base/bytes.h>
 #include <hawser/base/clock.h>
+#include <hawser/core/notes.h>
 #include <hawser/core/opcode.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -34,6 +36,13 @@ class HAWSER_API message {
   [[nodiscard]] tick first_byte() const noexcept { return first_byte_; }
   [[nodiscard]] tick last_byte() const noexcept { return last_byte_; }
 
+  /// What an agreed extension found with this message, by the extension's name; empty for nothing. Its page says what
+  /// it means: `ext::trace::of`, for example, reads it. Valid as long as the message's views.
+  [[nodiscard]] byte_view note(std::string_view extension) const& noexcept HAWSER_LIFETIME_BOUND {
+    return notes_ ? notes_->find(extension) : byte_view();
+  }
+  byte_view note(std::string_view extension) const&& = delete;
+
   /// The message as an owned one. Free when it owns its bytes already (large messages do), a copy otherwise. Loop
   /// thread.
   [[nodiscard]] message take() const;
@@ -47,6 +56,8 @@ class HAWSER_API message {
   [[nodiscard]] bool may_be_sent() const noexcept { return op_ != opcode::text || (first_ && last_) || is_utf8(); }
   [[nodiscard]] bool is_utf8() const noexcept;
 
+  void borrow_notes(const core::notes* from) noexcept { notes_ = {std::shared_ptr<const core::notes>(), from}; }
+
   byte_view payload_;
   mutable buffer owner_;          // Not empty: the payload lies in it.
   buffer* lent_owner_ = nullptr;  // A borrowed message's buffer, which `take` shares.
@@ -56,6 +67,8 @@ class HAWSER_API message {
   opcode op_ = opcode::text;
   bool first_ = true;
   bool last_ = true;
+  // Shared by the copies of an owned message; without a count, and the connection's, for a borrowed one.
+  std::shared_ptr<const core::notes> notes_;
 };
 
 HAWSER_END

@@ -1,6 +1,7 @@
 // A user's program: only the public headers, only the targets that the package exports. A server and a client of its
-// own exchange one message through an extension of its own.
+// own exchange one message through an extension of its own, which has passed the kit.
 #include <hawser/hawser.h>
+#include <hawser/testkit/testkit.h>
 
 #include <iostream>
 #include <string>
@@ -35,6 +36,11 @@ std::string echo_of(std::string_view text, const std::string& url, std::string& 
 }  // namespace
 
 int main() {
+  const hawser::testkit::report kit = hawser::testkit::run(inverted());
+  if (!kit.passed()) {
+    std::cerr << kit.text();
+    return 1;
+  }
   hawser::server server;
   server.extensions().add(inverted());
   server.route("*").on_message([](hawser::connection c, const hawser::message& m) { c.send(m); });

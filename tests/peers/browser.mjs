@@ -5,6 +5,7 @@
 // Prints the script's result as one line of JSON. Whether it is true, the test judges by the bytes on the wire.
 
 import WebSocket from 'ws';
+import { scenes as inbandScenes } from './kit/inband_scenes.mjs';
 import { Inbox } from './kit/talk.mjs';
 
 const [devtools, pageUrl, scene, argument] = process.argv.slice(2);
@@ -59,6 +60,12 @@ const scenes = {
     return { codes: await Promise.all(Array.from({ length: 50 }, (_, index) => talk(index))) };
   },
 
+  // The echo server's own page: its button for extensions inside the messages.
+  async press() {
+    document.getElementById('inband').click();
+    return {};
+  },
+
   // A page of another origin must not get in.
   async stranger(target) {
     return new Promise((resolve) => {
@@ -68,6 +75,19 @@ const scenes = {
     });
   },
 };
+
+// The page gets the module from the server, as any page would.
+async function inband(name) {
+  const module = await import('/hawser-inband.mjs');
+  return PLAY(module, `ws://${location.host}/`, {});
+}
+
+// What is sent: the function of that name, as an expression that is called with the argument.
+function source(name) {
+  if (!name.startsWith('inband-')) return `({ ${scenes[name].toString()} }).${name}`;
+  const own = name.slice('inband-'.length);
+  return `(${inband.toString().replace('PLAY', `({ ${inbandScenes[own].toString()} }).${own}`)})`;
+}
 
 class DevTools {
   #ids = 0;
@@ -111,7 +131,7 @@ const { sessionId } = await tools.call('Target.attachToTarget', { targetId: page
 await tools.call('Page.enable', {}, sessionId);
 await tools.call('Page.navigate', { url: pageUrl }, sessionId);
 await tools.event('Page.loadEventFired');
-const expression = `({ ${scenes[scene].toString()} }).${scene}(${JSON.stringify(argument ?? null)})`;
+const expression = `${source(scene)}(${JSON.stringify(argument ?? null)})`;
 const { result, exceptionDetails } = await tools.call('Runtime.evaluate',
   { expression, awaitPromise: true, returnByValue: true }, sessionId);
 console.log(JSON.stringify(exceptionDetails ? { failed: exceptionDetails.exception?.description } : result.value));

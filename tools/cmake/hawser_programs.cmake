@@ -68,6 +68,19 @@ function(hawser_test_program name)
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 120)
 endfunction()
 
+# A file's text as a C++ string literal, to be included where one is expected; made anew when the file changes.
+function(hawser_embed from to)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${from})
+  file(READ ${from} text)
+  set(literal "R\"embedded(${text})embedded\"\n")
+  if(EXISTS ${to})
+    file(READ ${to} before)
+  endif()
+  if(NOT "${before}" STREQUAL "${literal}")
+    file(WRITE ${to} "${literal}")
+  endif()
+endfunction()
+
 # tools/hawser/*.cc -> the command `hawser`. All but main.cc is a library, so that tests/tool can link it.
 function(hawser_tool)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/hawser/*.cc)
@@ -81,7 +94,9 @@ function(hawser_tool)
   if(sources)
     add_library(hawser_tool STATIC ${sources})
     hawser_flags(hawser_tool)
-    target_include_directories(hawser_tool PUBLIC ${PROJECT_SOURCE_DIR}/tools/hawser)
+    hawser_embed(${PROJECT_SOURCE_DIR}/js/hawser-inband.mjs ${PROJECT_BINARY_DIR}/embedded/inband_module.inc)
+    target_include_directories(hawser_tool PUBLIC ${PROJECT_SOURCE_DIR}/tools/hawser
+      PRIVATE ${PROJECT_BINARY_DIR}/embedded)
     target_link_libraries(hawser_tool PUBLIC ${libs})
     list(PREPEND libs hawser_tool)
     if(HAWSER_BUILD_TESTS)
@@ -93,6 +108,7 @@ function(hawser_tool)
   hawser_program(hawser SOURCES ${main} LIBS ${libs})
   set_target_properties(hawser PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   install(TARGETS hawser RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${PROJECT_SOURCE_DIR}/js/hawser-inband.mjs DESTINATION ${CMAKE_INSTALL_DATADIR}/hawser)
 endfunction()
 
 # DIRECTORY/*.cc -> one program each, in build/PRESET/DIRECTORY/.

@@ -26,6 +26,11 @@ constexpr std::string_view page =
 #include "echo_page.inc"
     ;
 
+// js/hawser-inband.mjs, for that page and for every other.
+constexpr std::string_view inband_module =
+#include "inband_module.inc"
+    ;
+
 hawser::server_options options_of(const echo_args& args) {
   hawser::server_options o;
   o.threads = args.threads;
@@ -37,6 +42,7 @@ hawser::server_options options_of(const echo_args& args) {
   o.max_per_host_on_loopback = args.max_per_ip.has_value();
   o.accept_rate_on_loopback = args.accept_rate.has_value();
   o.timings = args.metrics;
+  o.inband_extensions = true;  // Only who offers that subprotocol by its name meets it.
   if (args.driver == "epoll") o.io = hawser::driver::epoll;
   if (args.busy_poll) o.busy_poll = std::chrono::microseconds(*args.busy_poll);
   return o;
@@ -139,6 +145,7 @@ int echo_server(const echo_args& args) {
     server.on_error([](const hawser::failure& f) { say("refused: " + f.what()); });
   }
   server.page("/", "text/html; charset=utf-8", page);
+  server.page("/hawser-inband.mjs", "text/javascript; charset=utf-8", inband_module);
   if (args.metrics) server.metrics_page();
   if (args.listen.find("://") != std::string::npos)
     return refuse(args.listen, "write HOST:PORT, such as 127.0.0.1:9001, without ws://", usage);

@@ -1,0 +1,521 @@
+// Extensions for WebSockets in browsers and in Node, inside the messages: the subprotocol ext1.hawser.
+//
+//   import { connect, checksum, messageExtension } from './hawser-inband.mjs';
+//
+//   const rot13 = messageExtension('x-rot13', 2, { encode: rotate, decode: rotate });
+//   const ws = connect('wss://example.com/chat', { extensions: [checksum(), rot13], protocols: ['chat'] });
+//   ws.onmessage = ({ data }) => console.log(data);
+//   await ws.opened;
+//   ws.send('hello');
+//
+// What comes back looks like a WebSocket. docs/wire/inband.md is the format, docs/extensions.md says what the mode cannot do.
+// No dependencies; where there is no global WebSocket (Node before 22) give one: { WebSocket } of the package "ws".
+
+export const subprotocol = 'ext1.hawser';
+
+const maxAgreement = 4096;
+const maxElements = 8;
+const maxParameters = 16;
+const maxReason = 123;
+const opcodes = { text: 1, binary: 2 };
+const utf8 = new TextEncoder();
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/// Ends the connection when a stage throws it: `code` is one of RFC 6455, 7.4 (1007 for what cannot be decoded), the
+/// message is for people.
+export class ExtensionError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.name = 'ExtensionError';
+    this.code = code;
+  }
+}
+
+// ---- Sec-WebSocket-Extensions, RFC 6455, 9.1 ------------------------------------------------------------------------
+
+const isToken = (text) => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+
+class Reader {
+  constructor(text) {
+    this.text = text;
+    this.at = 0;
+  }
+  fail(what) {
+    throw new ExtensionError(1002, `byte ${this.at + 1} of the list of extensions: ${what}`);
+  }
+  blanks() {
+    while (this.text[this.at] === ' ' || this.text[this.at] === '\t') ++this.at;
+  }
+  takes(character) {
+    this.blanks();
+    if (this.text[this.at] !== character) return false;
+    ++this.at;
+    this.blanks();
+    return true;
+  }
+  token(what) {
+    const from = this.at;
+    while (this.at < this.text.length && isToken(this.text[this.at])) ++this.at;
+    if (this.at === from) this.fail(`${what} is missing`);
+    return this.text.slice(from, this.at);
+  }
+  value() {
+    if (this.text[this.at] !== '"') return this.token('a value');
+    let value = '';
+    for (++this.at; this.at < this.text.length && this.text[this.at] !== '"'; ++this.at) {
+      if (this.text[this.at] === '\\') ++this.at;
+      value += this.text[this.at] ?? '';
+    }
+    if (this.at >= this.text.length || !isToken(value)) this.fail('a quoted value that is no token');
+    ++this.at;
+    return value;
+  }
+}
+
+/// Reads a list: [{ name, params: [{ name, value }] }], with a value of null where there is none. Order and doubles are
+/// kept. Throws an ExtensionError with 1002.
+export function parseExtensions(text, most = maxElements) {
+  const in_ = new Reader(text);
+  const list = [];
+  for (in_.blanks(); in_.at < text.length;) {
+    if (in_.takes(',')) continue;
+    const element = { name: in_.token('a name'), params: [] };
+    while (in_.takes(';')) {
+      const param = { name: in_.token('the name of a parameter'), value: null };
+      if (in_.takes('=')) param.value = in_.value();
+      if (element.params.push(param) > maxParameters) in_.fail('too many parameters');
+    }
+    in_.blanks();
+    if (in_.at < text.length && text[in_.at] !== ',') in_.fail('neither a comma nor a semicolon');
+    if (list.push(element) > most) in_.fail('too many elements');
+  }
+  if (list.length === 0) in_.fail('there is nothing in it');
+  return list;
+}
+
+/// Writes a list. Throws a TypeError for what is no token.
+export function formatExtensions(list) {
+  return list.map(({ name, params = [] }) => [name, ...params.map(({ name: key, value }) => {
+    if (!isToken(key) || !((value ?? null) === null || isToken(String(value)))) throw new TypeError(`${name}: no token`);
+    return (value ?? null) === null ? key : `${key}=${value}`;
+  })].join('; ')).join(', ');
+}
+
+// ---- the agreement --------------------------------------------------------------------------------------------------
+
+const offersOf = (extension) => (extension.offers ? extension.offers() : [[]]);
+
+/// What a client with these extensions offers, as text.
+export function offer(extensions) {
+  for (const { name } of extensions) if (!isToken(name)) throw new TypeError(`${name}: no token`);
+  const list = extensions.flatMap((one) => offersOf(one).map((params) => ({ name: one.name, params })));
+  if (list.length === 0 || list.length > maxElements) throw new TypeError(`1 to ${maxElements} offers, not ${list.length}`);
+  const text = formatExtensions(list);
+  if (text.length > maxAgreement) throw new TypeError(`the offer is longer than ${maxAgreement} bytes`);
+  return text;
+}
+
+/// Reads a server's answer: { protocol, extensions }, the latter as `parseExtensions` gives them.
+export function parseAnswer(text) {
+  const [own, ...extensions] = parseExtensions(text, maxElements + 1);
+  const named = own.params.length === 1 && own.params[0].name === 'protocol' && own.params[0].value !== null;
+  if (own.name !== subprotocol || (own.params.length > 0 && !named)) {
+    throw new ExtensionError(1002, 'an in-band answer begins with ext1.hawser, alone or with protocol=NAME');
+  }
+  return { protocol: named ? own.params[0].value : '', extensions };
+}
+
+/// Confirms what was answered: the list of agreed extensions with their stages, in the order of the answer. Throws an
+/// ExtensionError: 1002, or 1010 when a required one is missing.
+export function agree(extensions, answered) {
+  const agreed = [];
+  for (const { name, params } of answered) {
+    if (agreed.some((one) => one.name === name)) throw new ExtensionError(1002, `the server answered ${name} twice`);
+    const candidates = extensions.filter((one) => one.name === name);
+    if (candidates.length === 0) throw new ExtensionError(1002, `the server answered ${name}, which was not offered`);
+    let stage = null;
+    const extension = candidates.find((one) => (stage = confirm(one, params)));
+    if (!extension) throw new ExtensionError(1002, `the server's parameters for ${name} are not acceptable`);
+    const claims = { rsv: extension.rsv ?? 0, opcodes: extension.opcodes ?? [] };
+    for (const other of agreed) {
+      if ((other.rsv & claims.rsv) !== 0) throw new ExtensionError(1002, `${other.name} and ${name} claim the same bit`);
+      const both = claims.opcodes.find((op) => other.opcodes.includes(op));
+      if (both) throw new ExtensionError(1002, `${other.name} and ${name} both claim opcode ${both}`);
+    }
+    agreed.push({ name, params, stage, adds: extension.adds ?? 0, ...claims });
+  }
+  const missing = extensions.find((one) => one.required && !agreed.some(({ name }) => name === one.name));
+  if (missing) throw new ExtensionError(1010, `the extension ${missing.name} is required and was not agreed on`);
+  return agreed;
+}
+
+// An extension without `confirm` has no parameters and no state: it is its own stage.
+function confirm(extension, params) {
+  if (extension.confirm) return extension.confirm(params);
+  return params.length === 0 ? extension : null;
+}
+
+// ---- messages -------------------------------------------------------------------------------------------------------
+
+/// The agreed stages at work, without a socket. `output(wire)` gets what is to be sent, `input(message)` what is for the
+/// application; both may be called from within `send`, `receive` and later, when a stage forwards something.
+export class Pipeline {
+  #agreed;
+  #maxMessage;
+  #claimed = 0;
+  #owner = new Map();
+
+  constructor(agreed, { output, input, maxMessage = 16 << 20 }) {
+    this.#agreed = agreed;
+    this.#maxMessage = maxMessage;
+    this.output = output;
+    this.input = input;
+    agreed.forEach((one, index) => {
+      this.#claimed |= one.rsv;
+      for (const op of one.opcodes) this.#owner.set(op, index);
+    });
+    agreed.forEach((one, index) => one.stage.open?.(this.#context(index)));
+  }
+
+  /// An application's message goes out.
+  send(opcode, payload) {
+    this.#out(0, { opcode, rsv: 0, payload });
+  }
+
+  /// A binary message came.
+  receive(wire) {
+    if (wire.length === 0) throw new ExtensionError(1002, 'a message without the byte that says what it is');
+    const [opcode, rsv] = [wire[0] & 15, wire[0] >> 4];
+    const payload = wire.subarray(1);
+    if (opcode !== opcodes.text && opcode !== opcodes.binary && !this.#owner.has(opcode)) {
+      throw new ExtensionError(1002, `opcode ${opcode} has no meaning here`);
+    }
+    if ((rsv & ~(opcode < 8 ? this.#claimed : 0)) !== 0) throw new ExtensionError(1002, 'a bit has no meaning here');
+    if (opcode >= 8 && payload.length > 125) throw new ExtensionError(1002, 'a control message over 125 bytes');
+    if (opcode < 8) return this.#in(this.#agreed.length - 1, { opcode, rsv, payload });
+    const index = this.#owner.get(opcode);
+    return this.#guard(index, ({ stage }, context) => stage.control?.(opcode, payload, context));
+  }
+
+  /// The connection is over.
+  closed(code) {
+    for (const { stage } of this.#agreed) stage.closed?.(code);
+  }
+
+  #out(from, message) {
+    let now = message;
+    for (let i = from; i < this.#agreed.length; ++i) {
+      const before = { opcode: now.opcode, rsv: now.rsv };
+      now = this.#guard(i, ({ stage }, context) => (stage.encode ? stage.encode(now, context) : now));
+      if (!now) return;
+      this.#check(i, before, now, this.#agreed[i].rsv);
+    }
+    const wire = new Uint8Array(1 + now.payload.length);
+    wire[0] = (now.rsv << 4) | now.opcode;
+    wire.set(now.payload, 1);
+    this.output(wire);
+  }
+
+  #in(from, message) {
+    let now = message;
+    this.#bound(from, now);
+    for (let i = from; i >= 0; --i) {
+      const before = { opcode: now.opcode, rsv: now.rsv };
+      now = this.#guard(i, ({ stage }, context) => (stage.decode ? stage.decode(now, context) : now));
+      if (!now) return;
+      this.#check(i, before, now, this.#agreed[i].rsv & before.rsv);
+      this.#bound(i - 1, now);
+    }
+    if (now.rsv !== 0) throw new ExtensionError(1002, 'a bit that no extension took off');
+    this.input(now);
+  }
+
+  // Behind each stage: a message of exactly the limit still has what the stages to come take off it.
+  #bound(last, { payload }) {
+    let most = this.#maxMessage;
+    for (let i = 0; i <= last; ++i) most += this.#agreed[i].adds;
+    if (payload.length > most) throw new ExtensionError(1009, `a message over ${this.#maxMessage} bytes (maxMessage)`);
+  }
+
+  #check(index, before, after, may) {
+    const honest = after.payload instanceof Uint8Array && after.opcode === before.opcode;
+    if (honest && ((after.rsv ^ before.rsv) & ~may) === 0) return;
+    throw new ExtensionError(1011, `${this.#agreed[index].name} changed the opcode or a bit that is not its own`);
+  }
+
+  #guard(index, call) {
+    try {
+      return call(this.#agreed[index], this.#context(index));
+    } catch (error) {
+      if (error instanceof ExtensionError) throw error;
+      throw new ExtensionError(1011, `${this.#agreed[index].name} threw: ${error?.message ?? error}`);
+    }
+  }
+
+  #context(index) {
+    const { name, opcodes: own } = this.#agreed[index];
+    return {
+      /// Sends a message of an own control opcode: 11 to 15, at most 125 bytes.
+      sendControl: (opcode, payload = new Uint8Array()) => {
+        const fits = opcode >= 8 && own.includes(opcode) && payload.length <= 125;
+        if (!fits) throw new ExtensionError(1011, `${name} sent a control message that it must not send`);
+        const wire = new Uint8Array(1 + payload.length);
+        wire[0] = opcode;
+        wire.set(payload, 1);
+        this.output(wire);
+      },
+      /// Lets a message go on behind this stage: one that `encode` or `decode` took away by returning nothing.
+      forward: (direction, message) => {
+        if (direction === 'out') this.#out(index + 1, message);
+        else this.#in(index - 1, message);
+      },
+    };
+  }
+}
+
+// ---- the socket -----------------------------------------------------------------------------------------------------
+
+// At most 123 bytes of UTF-8, no half characters.
+function cutReason(text) {
+  let cut = String(text ?? '');
+  while (utf8.encode(cut).length > maxReason) cut = [...cut].slice(0, -1).join('');
+  return cut;
+}
+
+const event = (type, fields) => Object.assign(new Event(type), fields);
+
+/// A WebSocket with extensions. Events, properties and methods are those of WebSocket, but: `binaryType` is 'arraybuffer'
+/// unless set, `send` takes no Blob, `close` events have the code of RFC 6455 that an extension or this module failed
+/// with, `error` events have a `message`, and `opened` is a promise.
+export class InbandSocket extends EventTarget {
+  static CONNECTING = 0;
+  static OPEN = 1;
+  static CLOSING = 2;
+  static CLOSED = 3;
+
+  #raw;
+  #extensions;
+  #pipeline = null;
+  #agreed = [];
+  #state = 0;
+  #protocols;
+  #maxMessage;
+  #timer;
+  #settle;
+  protocol = '';
+  binaryType = 'arraybuffer';
+  onopen = null;
+  onmessage = null;
+  onerror = null;
+  onclose = null;
+
+  constructor(url, { extensions = [], protocols = [], maxMessage, timeout = 10000, WebSocket: Raw = globalThis.WebSocket } = {}) {
+    super();
+    if (!Raw) throw new TypeError('there is no global WebSocket: give one, such as { WebSocket } of the package "ws"');
+    this.#extensions = extensions;
+    this.#protocols = [protocols].flat();
+    this.#maxMessage = maxMessage;
+    this.opened = new Promise((resolve, reject) => { this.#settle = { resolve, reject }; });
+    this.opened.catch(() => {});  // Who does not wait for it is told by `close`.
+    const text = extensions.length > 0 ? offer(extensions) : null;
+    this.#raw = new Raw(url, text === null ? this.#protocols : [subprotocol, ...this.#protocols]);
+    this.#raw.binaryType = 'arraybuffer';
+    this.#raw.onopen = () => this.#guard(() => (this.#raw.protocol === subprotocol ? this.#raw.send(utf8.encode(text)) : this.#openPlain()));
+    this.#raw.onmessage = ({ data }) => this.#guard(() => this.#take(data));
+    this.#raw.onerror = () => {};  // `close` follows, and says no less.
+    this.#raw.onclose = ({ code, reason, wasClean }) => this.#over(code, reason, wasClean);
+    this.#timer = setTimeout(() => this.#fail(1008, 'the server did not answer in time'), timeout);
+  }
+
+  get url() { return this.#raw.url; }
+  get readyState() { return this.#state; }
+  get bufferedAmount() { return this.#raw.bufferedAmount; }
+  /// The agreed extensions, as in Sec-WebSocket-Extensions.
+  get extensions() { return formatExtensions(this.#agreed); }
+  /// False when the server did not know ext1.hawser: then this is a plain WebSocket.
+  get inband() { return this.#pipeline !== null; }
+
+  /// Sends a string as text, or an ArrayBuffer or a view of one as binary.
+  send(data) {
+    if (this.#state === InbandSocket.CONNECTING) throw new DOMException('still connecting', 'InvalidStateError');
+    if (typeof data !== 'string' && !(data instanceof ArrayBuffer) && !ArrayBuffer.isView(data)) {
+      throw new TypeError('send takes a string, an ArrayBuffer or a view; await blob.arrayBuffer() first');
+    }
+    if (this.#state !== InbandSocket.OPEN) return;
+    if (!this.#pipeline) return void this.#raw.send(data);
+    const text = typeof data === 'string';
+    const bytes = ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data;
+    // A copy: stages may change what they get.
+    const payload = text ? utf8.encode(data) : new Uint8Array(bytes).slice();
+    this.#guard(() => this.#pipeline.send(text ? opcodes.text : opcodes.binary, payload));
+  }
+
+  /// Closes with 1000 or a code from 3000 to 4999, as a script may.
+  close(code, reason) {
+    if (this.#state >= InbandSocket.CLOSING) return;
+    if (code === undefined) this.#raw.close();
+    else this.#raw.close(code, reason);
+    this.#state = InbandSocket.CLOSING;
+  }
+
+  #openPlain() {
+    const missing = this.#extensions.find(({ required }) => required);
+    if (missing) throw new ExtensionError(1010, `the server does not speak ext1.hawser, and ${missing.name} is required`);
+    this.protocol = this.#raw.protocol;
+    this.#open();
+  }
+
+  #open() {
+    clearTimeout(this.#timer);
+    this.#state = InbandSocket.OPEN;
+    this.#settle.resolve(this);
+    this.#tell(event('open'));
+  }
+
+  #take(data) {
+    if (this.#state === InbandSocket.CLOSED) return;
+    if (this.#raw.protocol !== subprotocol || this.#extensions.length === 0) return void this.#deliver(data);
+    if (typeof data === 'string') throw new ExtensionError(1003, 'a text message, where all messages are binary');
+    const bytes = new Uint8Array(data);
+    if (this.#pipeline) return void this.#pipeline.receive(bytes);
+    if (bytes.length > maxAgreement) throw new ExtensionError(1009, `an answer over ${maxAgreement} bytes`);
+    const answer = parseAnswer(String.fromCharCode(...bytes));
+    if (answer.protocol !== '' && !this.#protocols.includes(answer.protocol)) {
+      throw new ExtensionError(1002, `the server chose the subprotocol ${answer.protocol}, which was not offered`);
+    }
+    this.#agreed = agree(this.#extensions, answer.extensions);
+    this.protocol = answer.protocol;
+    this.#pipeline = new Pipeline(this.#agreed, {
+      output: (wire) => this.#raw.send(wire),
+      input: (message) => this.#deliverMessage(message),
+      maxMessage: this.#maxMessage,
+    });
+    if (this.#state === InbandSocket.CONNECTING) this.#open();
+  }
+
+  #deliverMessage({ opcode, payload }) {
+    if (opcode !== opcodes.text) return this.#deliver(payload.slice().buffer);
+    let text;
+    try {
+      text = strictUtf8.decode(payload);
+    } catch {
+      throw new ExtensionError(1007, 'text that is not UTF-8');
+    }
+    return this.#deliver(text);
+  }
+
+  #deliver(data) {
+    const binary = typeof data !== 'string';
+    this.#tell(event('message', { data: binary && this.binaryType === 'blob' ? new Blob([data]) : data }));
+  }
+
+  #guard(call) {
+    try {
+      call();
+    } catch (error) {
+      this.#fail(error instanceof ExtensionError ? error.code : 1011, error?.message ?? String(error));
+    }
+  }
+
+  // A script cannot close with 1002 to 1011: the code goes out plus 3000.
+  #fail(code, reason) {
+    if (this.#state === InbandSocket.CLOSED) return;
+    const words = cutReason(reason);
+    try {
+      this.#raw.close(code + 3000, words);
+    } catch {
+      // It was not open yet, or is closed already.
+    }
+    this.#over(code, words, false);
+  }
+
+  #over(code, reason, wasClean) {
+    if (this.#state === InbandSocket.CLOSED) return;
+    clearTimeout(this.#timer);
+    const opened = this.#pipeline !== null || this.#state !== InbandSocket.CONNECTING;
+    this.#state = InbandSocket.CLOSED;
+    this.#pipeline?.closed(code);
+    const words = `${code}${reason ? ` ${reason}` : ''}`;
+    this.#settle.reject(new Error(`not opened: ${words}`));
+    if (!wasClean || !opened) this.#tell(event('error', { message: words }));
+    this.#tell(event('close', { code, reason, wasClean }));
+  }
+
+  // What a handler throws is its own: it must neither end the connection nor keep later events from coming.
+  #tell(what) {
+    try {
+      this[`on${what.type}`]?.(what);
+    } catch (error) {
+      if (globalThis.reportError) reportError(error);
+      else console.error(error);
+    }
+    this.dispatchEvent(what);
+  }
+}
+
+/// Connects. `options`:
+///   extensions  in order of preference: see the shipped ones below for what an extension is
+///   protocols   the application's subprotocols, in order of preference
+///   maxMessage  the longest message that is received, behind all extensions; 16 MiB
+///   timeout     how long the opening may take, in milliseconds; 10,000
+///   WebSocket   the class to connect with, where there is no global one
+export const connect = (url, options) => new InbandSocket(url, options);
+
+// ---- extensions -----------------------------------------------------------------------------------------------------
+//
+// An extension is an object: `name`; `rsv`, the bits that it claims (4, 2, 1 for RSV1, RSV2, RSV3); `opcodes`, the control
+// opcodes that it claims (11 to 15); `adds`, the most bytes that it makes a message longer by; `required`; `offers()`, lists of
+// parameters [{ name, value }], best first; `confirm(params)`, which gives the stage for the server's answer, or null.
+//
+// A stage may have: `encode(message, context)` and `decode(message, context)`, which give back the message { opcode, rsv,
+// payload } or nothing, when they took it away; `control(opcode, payload, context)`; `open(context)`; `closed(code)`. It may
+// change the payload and its own bits (inwards take them off), and must do so at once: nothing here waits for a promise.
+
+/// An extension of two functions from bytes to bytes. The bit marks what was encoded.
+export const messageExtension = (name, rsv, { encode, decode, adds = 0, required = false }) => ({
+  name,
+  rsv,
+  adds,
+  required,
+  encode: (message) => ({ ...message, rsv: message.rsv | rsv, payload: encode(message.payload) }),
+  decode(message) {
+    if ((message.rsv & rsv) === 0) return message;
+    return { ...message, rsv: message.rsv & ~rsv, payload: decode(message.payload) };
+  },
+});
+
+const crcTable = Uint32Array.from({ length: 256 }, (_, i) => {
+  let sum = i;
+  for (let bit = 0; bit < 8; ++bit) sum = (sum >>> 1) ^ (sum & 1 ? 0x82f63b78 : 0);
+  return sum;
+});
+
+/// CRC-32C of bytes (RFC 3720, 12.1).
+export function crc32c(bytes) {
+  let sum = 0xffffffff;
+  for (const byte of bytes) sum = crcTable[(sum ^ byte) & 255] ^ (sum >>> 8);
+  return (sum ^ 0xffffffff) >>> 0;
+}
+
+/// x-hawser-checksum: each message ends in the CRC-32C of what comes before; another sum is 1007. docs/wire/checksum.md
+export const checksum = ({ required = false } = {}) => ({
+  name: 'x-hawser-checksum',
+  rsv: 1,
+  adds: 4,
+  required,
+  encode(message) {
+    const payload = new Uint8Array(message.payload.length + 4);
+    payload.set(message.payload);
+    new DataView(payload.buffer).setUint32(message.payload.length, crc32c(message.payload));
+    return { ...message, rsv: message.rsv | 1, payload };
+  },
+  decode(message) {
+    if ((message.rsv & 1) === 0) return message;
+    const size = message.payload.length - 4;
+    if (size < 0) throw new ExtensionError(1002, 'a message shorter than its checksum');
+    const payload = message.payload.subarray(0, size);
+    const sum = new DataView(message.payload.buffer, message.payload.byteOffset + size).getUint32(0);
+    if (sum !== crc32c(payload)) throw new ExtensionError(1007, 'checksum mismatch');
+    return { ...message, rsv: message.rsv & ~1, payload };
+  },
+});

@@ -37,7 +37,7 @@ def verdict(build):
 
 def listings(build):
     """Each example is short enough to be read, and the ones without a place in the demonstration work."""
-    for source in sorted((ROOT / "examples").glob("*")):
+    for source in sorted((ROOT / "examples").glob("*.*")):
         length = len(source.read_text(encoding="utf-8").splitlines())
         assert length <= 60, f"{source.name} has {length} lines; an example has at most 60"
     server = EchoServer(f"{build}/hawser")
@@ -45,6 +45,10 @@ def listings(build):
     blocking.expect_success()
     assert blocking.lines() == ["received: hello"], blocking.lines()
     server.stop()
+    runs = Program([f"{build}/examples/runs"])
+    runs.expect_success()
+    assert runs.lines()[:2] == ["agreed: x-runs; byte=0, x-hawser-checksum", "the same came back: yes"], runs.lines()
+    assert int(runs.lines()[2].rsplit(" ", 1)[1]) < 1000, runs.lines()
     chat = Program([f"{build}/examples/chat_server", "127.0.0.1:0"])
     url = chat.find(r"ws://\S+").group(0)
     listener = Program([f"{build}/hawser", "connect", "-v", url])

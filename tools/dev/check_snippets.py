@@ -9,7 +9,7 @@ import re
 import sys
 
 BLOCK = re.compile(r"^```cpp\n(.*?)^```", re.MULTILINE | re.DOTALL)
-COMPILED = ("examples/*.cc", "examples/*.h", "tests/**/*.cc", "tools/hawser/*.h")
+COMPILED = ("examples/**/*.cc", "examples/**/*.h", "tests/**/*.cc", "fuzz/*.cc", "tools/hawser/*.h")
 
 
 def bare(text):

@@ -2,7 +2,8 @@
 //
 // A factory negotiates and makes a stage; a stage sees the messages of one connection. At the start of each message it
 // gives a verdict, and pays only for what it asked. The library owns every buffer, so limits, memory and back-pressure
-// are kept in one place, after each stage. docs/extensions.md is the tutorial.
+// are kept in one place, after each stage. docs/extensions.md is the
+// overview, docs/tutorial.md writes one from nothing.
 #pragma once
 
 #include <hawser/base/buffer.h>

@@ -216,10 +216,12 @@ export class Pipeline {
     this.output(wire);
   }
 
+  // A message of an own data opcode (3 to 7) comes no further than to its owner.
   #in(from, message) {
+    const last = message.opcode > 2 ? this.#owner.get(message.opcode) : 0;
     let now = message;
     this.#bound(from, now);
-    for (let i = from; i >= 0; --i) {
+    for (let i = from; i >= last; --i) {
       const before = { opcode: now.opcode, rsv: now.rsv };
       now = this.#guard(i, ({ stage }, context) => (stage.decode ? stage.decode(now, context) : now));
       if (!now) return;
@@ -227,7 +229,7 @@ export class Pipeline {
       this.#bound(i - 1, now);
     }
     if (now.rsv !== 0) throw new ExtensionError(1002, 'a bit that no extension took off');
-    this.input(now);
+    if (now.opcode <= 2) this.input(now);
   }
 
   // Behind each stage: a message of exactly the limit still has what the stages to come take off it.
@@ -463,8 +465,8 @@ export const connect = (url, options) => new InbandSocket(url, options);
 
 // ---- extensions -----------------------------------------------------------------------------------------------------
 //
-// An extension is an object: `name`; `rsv`, the bits that it claims (4, 2, 1 for RSV1, RSV2, RSV3); `opcodes`, the control
-// opcodes that it claims (11 to 15); `adds`, the most bytes that it makes a message longer by; `required`; `offers()`, lists of
+// An extension is an object: `name`; `rsv`, the bits that it claims (4, 2, 1 for RSV1, RSV2, RSV3); `opcodes`, the opcodes
+// that it claims (3 to 7 for data, which it sends by `forward`, 11 to 15 for control); `adds`, the most bytes that it makes a message longer by; `required`; `offers()`, lists of
 // parameters [{ name, value }], best first; `confirm(params)`, which gives the stage for the server's answer, or null.
 //
 // A stage may have: `encode(message, context)` and `decode(message, context)`, which give back the message { opcode, rsv,

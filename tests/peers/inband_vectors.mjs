@@ -189,9 +189,28 @@ const checks = {
       const one = new Pipeline(agree([{ name: 'x-wrong', rsv: 2, opcodes: [12], ...stage }], parseExtensions('x-wrong')), { output() {}, input() {} });
       assert.equal(failure(() => one.send(1, utf8.encode('x'))), 1011, stage.encode.toString());
     }
+    // An own data opcode ends at its owner; the stages behind it work on it.
+    const records = [];
+    const owner = {
+      name: 'x-owner',
+      opcodes: [5],
+      encode(message, context) {
+        context.forward('out', { opcode: 5, rsv: 0, payload: utf8.encode('own') });
+        return message;
+      },
+      decode: (message) => (records.push([message.opcode, latin(message.payload)]), message),
+    };
+    const tap = { name: 'x-tap', decode: (message) => (records.push('tap'), message) };
+    const data = new Pipeline(agree([tap, owner, checksum()], parseExtensions('x-tap, x-owner, x-hawser-checksum')),
+      { output: (wire) => got.push(wire), input: (message) => records.push(latin(message.payload)) });
+    data.send(1, utf8.encode('text'));
+    data.receive(got.at(-2));
+    assert.deepEqual(records, [[5, 'own']]);
+    data.receive(got.at(-1));
+    assert.deepEqual(records, [[5, 'own'], [1, 'text'], 'tap', 'text']);
     const left = new Pipeline(agree([{ name: 'x-left', rsv: 2 }], parseExtensions('x-left')), { output() {}, input() {} });
     assert.equal(failure(() => left.receive(utf8.encode('\x21x'))), 1002);
-    return 3 + wrong.length;
+    return 5 + wrong.length;
   },
 };
 

@@ -34,6 +34,7 @@ struct connect_args {
   std::vector<std::string> headers;
   std::vector<std::string> subprotocols;
   std::vector<std::string> extensions;
+  bool inband = false;
   bool verbose = false;
   bool timings = false;
 };

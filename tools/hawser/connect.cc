@@ -286,6 +286,7 @@ int connect(const connect_args& args) {
   hawser::client_options options;
   options.subprotocols = args.subprotocols;
   options.timings = args.timings;
+  options.inband_extensions = args.inband;
   hawser::headers headers;
   hawser::extension_list extensions;
   std::string why;

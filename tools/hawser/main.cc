@@ -113,6 +113,8 @@ void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
   add_repeated(app, "-H,--header", args.headers, "'NAME: VALUE'", "Add a header to the request");
   add_repeated(app, "--subprotocol", args.subprotocols, "NAME", "Offer this subprotocol");
   describe_extension(app, args.extensions);
+  app.add_flag("--inband", args.inband,
+               "Carry extensions inside the messages, as a browser's script has\nto (ext1.hawser)");
   app.add_flag("-v,--verbose", args.verbose, "Say what was negotiated, on standard error");
   app.add_flag("--timings", args.timings, "Say at the end where the time went, on standard error");
   app.footer("Exit status: 0 after a clean end, 1 after a failure, 2 for a wrong call.");

@@ -105,6 +105,24 @@ def without(bench):
     expect_equal((result["inband"], result["protocol"], result["code"]), (False, "chat.v2", 1010), "what the script saw")
 
 
+@peer_test("inband/tool/hawser connect --inband")
+def tool(bench):
+    server = bench.echo(*EXTENSIONS)
+    relay = Relay(server.port)
+    program = bench.connect(f"ws://127.0.0.1:{relay.port}/", "--inband", "-v", *EXTENSIONS)
+    program.write_line("Hello")
+    expect_equal(program.next_line(), "Hello", "what the tool printed")
+    program.end_input()
+    program.expect_success()
+    seen = relay.closed()
+    expect_equal(seen.request.all("Sec-WebSocket-Extensions"), [], "what the request offers")
+    agreement = b"x-rot13, x-hawser-checksum"
+    expect_equal(messages(seen.sent), [(wire.BINARY, 0, agreement), told(1, b"Hello")], "what the tool sent")
+    expect_equal(messages(seen.received), [(wire.BINARY, 0, b"ext1.hawser, " + agreement), told(1, b"Hello")],
+                 "what came back")
+    server.stop()
+
+
 @peer_test("inband/chromium/checksum and an extension of the page's own", seconds=120)
 def chromium(bench):
     server = bench.echo(*EXTENSIONS)

@@ -12,4 +12,5 @@
 #include <hawser/ws/handshake.h>
 #include <hawser/ws/message.h>
 #include <hawser/ws/options.h>
+#include <hawser/ws/plugin.h>
 #include <hawser/ws/server.h>

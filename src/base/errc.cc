@@ -58,6 +58,8 @@ constexpr entry entries[] = {
      "The connection does not keep what was asked for. Set the option for it (keep_request, timings) before it opens."},
     {errc::invalid_extension, fault::caller_mistake,
      "The name of an extension is not a token, so it cannot be negotiated. Use letters, digits and dashes."},
+    {errc::invalid_plugin, fault::caller_mistake,
+     "The plug-in cannot be loaded or does not keep to hawser/plugin.h. Correct the path, or build it anew."},
     {errc::closed, fault::closed, "The connection is closed. Connect again if it is still needed."},
     {errc::cancelled, fault::cancelled, "The operation was cancelled by its owner before it finished."},
     {errc::name_not_found, fault::transport,

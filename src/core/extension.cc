@@ -106,6 +106,8 @@ void context::fail(close_code code, std::string_view why) noexcept {
   s.fail(stage_, code, error, why);
 }
 
+void context::breach(std::string_view what) noexcept { owner_->state_->breach(stage_, what); }
+
 bool context::charge(std::ptrdiff_t bytes) noexcept {
   core::pipeline::state& s = *owner_->state_;
   std::size_t& mine = s.slots[stage_].charged;

@@ -28,7 +28,7 @@ def consume(scratch, *options):
         options = (*options, "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
     run("cmake", "-G", "Ninja", "-S", HERE / "consumer", "-B", binary, *options)
     run("cmake", "--build", binary)
-    return run(binary / "consumer").strip(), binary
+    return run(binary / "consumer", binary / "quiet.so").strip(), binary
 
 
 def main():
@@ -45,7 +45,7 @@ def main():
             soname = re.search(r"SONAME.*\[(.+)\]", run("readelf", "-d", *binary.rglob("libhawser_base.so"))).group(1)
             if soname != f"libhawser_base.so.{'.'.join(version.split('.')[:2])}":
                 sys.exit(f"the shared library calls itself {soname}")
-    if said != f"hawser {version}, x-inverted: hello":
+    if said != f"hawser {version}, x-inverted, x-quiet: hello":
         sys.exit(f"the consumer said {said!r}")
 
 

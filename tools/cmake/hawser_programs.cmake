@@ -132,6 +132,26 @@ function(hawser_each_program directory)
   endforeach()
 endfunction()
 
+# One plug-in, DIRECTORY/NAME.so: it sees <hawser/plugin.h> and links nothing of ours.
+function(hawser_plugin target)
+  cmake_parse_arguments(arg "" "DIRECTORY;NAME" "SOURCES" ${ARGN})
+  add_library(${target} MODULE ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE hawser::plugin)
+  set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${arg_NAME} LIBRARY_OUTPUT_DIRECTORY ${arg_DIRECTORY}
+    C_STANDARD 11 C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden CXX_STANDARD 11 CXX_EXTENSIONS OFF)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+    $<$<BOOL:${HAWSER_WERROR}>:-Werror>)
+endfunction()
+
+# examples/*.c -> build/PRESET/examples/NAME.so
+function(hawser_example_plugins)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    hawser_plugin(example_${name} SOURCES ${source} NAME ${name} DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+  endforeach()
+endfunction()
+
 # bench/micro/*_bench.cc -> build/PRESET/bench/micro, where Google Benchmark is installed.
 function(hawser_micro_benchmarks)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/micro/*_bench.cc)

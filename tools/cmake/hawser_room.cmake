@@ -59,11 +59,20 @@ function(hawser_umbrella)
   endif()
 endfunction()
 
+# hawser::plugin, what a plug-in sees: the include directory for <hawser/plugin.h>, and nothing to link.
+function(hawser_plugin_boundary)
+  add_library(hawser_plugin INTERFACE)
+  add_library(hawser::plugin ALIAS hawser_plugin)
+  set_target_properties(hawser_plugin PROPERTIES EXPORT_NAME plugin)
+  target_include_directories(hawser_plugin INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endfunction()
+
 function(hawser_install)
   include(CMakePackageConfigHelpers)
   get_property(rooms GLOBAL PROPERTY HAWSER_ROOMS)
   list(TRANSFORM rooms PREPEND hawser_)
-  install(TARGETS ${rooms} hawser_hawser EXPORT hawserTargets
+  install(TARGETS ${rooms} hawser_hawser hawser_plugin EXPORT hawserTargets
     FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   set(destination ${CMAKE_INSTALL_LIBDIR}/cmake/hawser)
   install(EXPORT hawserTargets NAMESPACE hawser:: DESTINATION ${destination})

@@ -9,6 +9,7 @@
 
 #include <hawser/core/negotiate.h>
 #include <hawser/core/pipeline.h>
+#include <hawser/ws/plugin.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,13 +38,51 @@ void print_lines(std::string_view title, const std::vector<std::string>& lines) 
     print("  " + padded(&line == lines.data() ? title : "", 12) + line);
 }
 
-std::optional<hawser::any_factory> made_or_complaint(const ext_args& args) {
+/// An extension that was named, and what is known of it.
+struct chosen_extension {
+  hawser::any_factory made;
+  known_extension what;
+  std::optional<hawser::ext::plugin> from;  // Keeps the texts of a plug-in.
+  std::vector<known_parameter> parameters;
+};
+
+// A plug-in's lines of "FORM  TEXT".
+std::vector<known_parameter> parameters_of(std::string_view lines) {
+  std::vector<known_parameter> all;
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+    const std::string_view form = line.substr(0, line.find("  "));
+    const std::size_t text = line.find_first_not_of(' ', form.size());
+    all.push_back({form, text == std::string_view::npos ? std::string_view() : line.substr(text)});
+  }
+  return all;
+}
+
+std::optional<chosen_extension> load(const extension_words& words, std::string& why) {
+  hawser::result<hawser::ext::plugin> loaded = hawser::load_plugin(words.name, words.given, &why);
+  if (!loaded) return std::nullopt;
+  chosen_extension one{*loaded, {}, *loaded, parameters_of(loaded->parameters())};
+  one.what.name = one.from->name();
+  one.what.summary = one.from->summary();
+  one.what.parameters = one.parameters;
+  return one;
+}
+
+std::optional<chosen_extension> choose(const std::string& text, std::string& why) {
   extension_words words;
+  if (!read_extension(text, words, why)) return std::nullopt;
+  if (names_plugin(words.name)) return load(words, why);
+  std::optional<hawser::any_factory> made = make_extension(words, why);
+  if (!made) return std::nullopt;
+  return chosen_extension{*made, *find_extension(words.name), std::nullopt, {}};
+}
+
+std::optional<chosen_extension> chosen_or_complaint(const ext_args& args) {
   std::string why;
-  std::optional<hawser::any_factory> made;
-  if (read_extension(args.name, words, why)) made = make_extension(words, why);
-  if (!made) std::fprintf(stderr, "hawser: %s\n", why.c_str());
-  return made;
+  std::optional<chosen_extension> one = choose(args.name, why);
+  if (!one) std::fprintf(stderr, "hawser: %s\n", why.c_str());
+  return one;
 }
 
 /// Both ends of one agreement.
@@ -125,8 +164,9 @@ void explain(const known_extension& known, const ext_args& args, both_ends ends)
   print_lines("server", {in_bytes(measure(std::move(ends.server), hawser::role::server))});
   if (!known.page.empty()) print_lines("page", {std::string(known.page)});
   const std::string word = args.name.find_first_of("; \"") == std::string::npos ? args.name : "'" + args.name + "'";
-  print_lines("try it", {"hawser echo --extension " + word,
-                         "hawser connect -v --extension " + word + " ws://127.0.0.1:9001", "hawser ext test " + word});
+  const std::string option = names_plugin(args.name.substr(0, args.name.find(';'))) ? "--plugin " : "--extension ";
+  print_lines("try it", {"hawser echo " + option + word, "hawser connect -v " + option + word + " ws://127.0.0.1:9001",
+                         "hawser ext test " + word});
 }
 
 /// Prints checks as they come, under the names of their groups.
@@ -165,15 +205,15 @@ int ext_list() {
 }
 
 int ext_info(const ext_args& args) {
-  const std::optional<hawser::any_factory> made = made_or_complaint(args);
-  if (!made) return usage;
+  const std::optional<chosen_extension> one = chosen_or_complaint(args);
+  if (!one) return usage;
   both_ends ends;
   std::string why;
-  if (!agree(*made, ends, why)) {
+  if (!agree(one->made, ends, why)) {
     std::fprintf(stderr, "hawser: %s cannot be agreed on: %s\n", args.name.c_str(), why.c_str());
     return failed;
   }
-  explain(*find_extension(made->name()), args, std::move(ends));
+  explain(one->what, args, std::move(ends));
   return flush_output() ? done : failed;
 }
 
@@ -192,14 +232,13 @@ int test_extension(const hawser::any_factory& one, const std::string& called, ha
 }
 
 int ext_test(const ext_args& args) {
-  const std::optional<hawser::any_factory> made = made_or_complaint(args);
-  if (!made) return usage;
+  const std::optional<chosen_extension> one = chosen_or_complaint(args);
+  if (!one) return usage;
   hawser::testkit::options how;
   how.seed = args.seed;
   how.rounds = args.rounds;
-  const known_extension* known = find_extension(made->name());
-  if (known->suit != nullptr) known->suit(how);
-  return test_extension(*made, args.name, std::move(how));
+  if (one->what.suit != nullptr) one->what.suit(how);
+  return test_extension(one->made, args.name, std::move(how));
 }
 
 }  // namespace hawser_tool

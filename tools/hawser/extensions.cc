@@ -5,6 +5,7 @@
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/no_masking.h>
 #include <hawser/ext/trace.h>
+#include <hawser/ws/plugin.h>
 
 #include <algorithm>
 
@@ -101,6 +102,10 @@ std::string no_such_extension(std::string_view name) {
 }
 
 std::optional<hawser::any_factory> make_extension(const extension_words& words, std::string& why) {
+  if (names_plugin(words.name)) {
+    hawser::result<hawser::ext::plugin> loaded = hawser::load_plugin(words.name, words.given, &why);
+    return loaded ? made(std::move(*loaded)) : std::nullopt;
+  }
   const known_extension* known = find_extension(words.name);
   if (known == nullptr) {
     why = no_such_extension(words.name);

@@ -1,4 +1,4 @@
-// The extensions that the tool knows by name, and the words that make one: NAME[;parameter[=value]]...
+// The extensions that the tool knows by name, those in files, and the words that make one: NAME[;parameter[=value]]...
 #pragma once
 
 #include <hawser/core/extension.h>
@@ -20,8 +20,11 @@ struct extension_words {
   hawser::params given;
 };
 
-/// Reads "NAME[;parameter[=value]]..."; a value with ';', '"' or blanks at its ends stands in quotes. False: `why` gets
-/// a sentence.
+/// True when `name` is that of a plug-in's file: it has a '/' in it or ends in ".so".
+bool names_plugin(std::string_view name);
+
+/// Reads "NAME[;parameter[=value]]...", where NAME may be a plug-in's file; a value with ';', '"' or blanks at its ends
+/// stands in quotes. False: `why` gets a sentence.
 bool read_extension(std::string_view text, extension_words& to, std::string& why);
 
 /// The parameters that a person gave. What makes an extension reads those that it knows; the first that is wrong, and

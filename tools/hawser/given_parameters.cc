@@ -47,11 +47,13 @@ bool read_parameter(std::string_view part, hawser::params& to) {
 
 }  // namespace
 
+bool names_plugin(std::string_view name) { return name.find('/') != std::string_view::npos || name.ends_with(".so"); }
+
 bool read_extension(std::string_view text, extension_words& to, std::string& why) {
   std::string_view rest = text;
   bool more = false;
   to.name = take_part(rest, more);
-  bool good = hawser::is_token(to.name);
+  bool good = hawser::is_token(to.name) || names_plugin(to.name);
   while (good && more)
     good = read_parameter(take_part(rest, more), to.given);
   if (!good) why = "'" + std::string(text) + "' is not NAME[;parameter[=value]]...";

@@ -47,7 +47,7 @@ void add_repeated(CLI::App& app, const std::string& name, std::vector<std::strin
 }
 
 void describe_extension(CLI::App& app, std::vector<std::string>& to) {
-  add_repeated(app, "--extension", to, "NAME[;...]", "Speak it (hawser ext list)");
+  add_repeated(app, "--extension,--plugin", to, "NAME[;...]", "Speak it (hawser ext list), or the plug-in in\nFILE.so");
 }
 
 void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* client) {
@@ -133,7 +133,7 @@ ext_commands describe_ext(CLI::App& app, hawser_tool::ext_args& args) {
   made.info = app.add_subcommand("info", "Say what one is for, what it takes, claims and costs");
   made.test = app.add_subcommand("test", "Run the test kit on one");
   for (CLI::App* with_name : {made.info, made.test})
-    with_name->add_option("NAME[;...]", args.name, "Its name, and parameters: 'NAME;parameter=value;flag'")
+    with_name->add_option("NAME[;...]", args.name, "Its name or FILE.so, and parameters: 'NAME;parameter=value;flag'")
         ->option_text(" ")
         ->required();
   takes(made.test->add_option("--seed", args.seed, "Where the random numbers begin (6455)"), "N");

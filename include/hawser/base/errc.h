@@ -33,6 +33,7 @@ enum class errc : std::uint8_t {
   too_many_subscriptions = 14,  ///< The connection has `limits.max_subscriptions` topics already; it did not join.
   not_kept = 15,                ///< Not kept by this connection; set the option that the call names.
   invalid_extension = 16,       ///< The name of an extension is not a token (RFC 6455, 9.1).
+  invalid_plugin = 17,          ///< A plug-in cannot be loaded, or breaks the rules of plugin.h; the text says which.
 
   // The connection is over.
   closed = 20,     ///< Already closed, or never was: normal life, for every call, for ever.

@@ -182,6 +182,10 @@ class HAWSER_API context {
   /// `code` is one that may be sent, and not 1010: that is for the handshake (N-24, N-25).
   void fail(close_code code, std::string_view why) noexcept;
 
+  /// Fails the connection with 1011 because the stage broke its contract, with `what` for its author: "x-name: `what`".
+  /// For stages that run what others wrote, such as a plug-in.
+  void breach(std::string_view what) noexcept;
+
   /// Changes this stage's memory account by `bytes`. False when it would pass the connection's budget: nothing was
   /// charged. To give back more than was charged breaks the contract; so does an account that is not zero after
   /// `closed`.

@@ -16,10 +16,11 @@ void invert(hawser::byte_span message) {
 
 auto inverted() { return hawser::ext::message_extension("x-inverted", hawser::rsv::two).encode(invert).decode(invert); }
 
-std::string echo_of(std::string_view text, const std::string& url, std::string& agreed) {
+std::string echo_of(std::string_view text, const std::string& url, const hawser::any_factory& loaded,
+                    std::string& agreed) {
   std::string answer;
   hawser::client ws(url);
-  ws.extensions().add(inverted());
+  ws.extensions().add(inverted()).add(loaded);
   ws.on_connect([&](hawser::connection c, const hawser::handshake& h) {
     agreed = h.extensions_header;
     c.send(text);
@@ -51,7 +52,7 @@ int main() {
   }
   std::thread loop([&server] { (void)server.run(); });
   std::string agreed;
-  const std::string answer = echo_of("hello", "ws://" + at->text() + "/", agreed);
+  const std::string answer = echo_of("hello", "ws://" + at->text() + "/", loaded, agreed);
   server.stop();
   loop.join();
   std::cout << "hawser " << hawser::version() << ", " << agreed << ": " << answer << '\n';

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hawser/core/extension.h>
+#include <hawser/ext/ack.h>
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/message_extension.h>
 #include <hawser/ext/no_masking.h>

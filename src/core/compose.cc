@@ -72,6 +72,8 @@ std::string conflict(const claims& app, const claims& net) {
     return "the first must see messages in order and the second lets them out in another";
   if (app.ordered && net.replays)
     return "the second sends messages again that the first has encoded for this connection only";
+  if (app.rsv != 0 && net.replays)
+    return "the second keeps messages to have them sent again, and must get them before the first changes them";
   if (app.interleaves && net.interleaves) return "both let the fragments of several messages mix";
   if ((app.ordered && net.interleaves) || (app.interleaves && net.ordered))
     return "one must see messages in order and the other lets their fragments mix";

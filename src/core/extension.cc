@@ -76,6 +76,19 @@ bool context::forward(direction way, const head& h, buffer body) noexcept {
   });
 }
 
+void context::hold_sending(bool held) noexcept {
+  core::pipeline::state& s = *owner_->state_;
+  if (s.over || s.slots[stage_].holds == held) return;
+  s.slots[stage_].holds = held;
+  s.holding += held ? 1 : std::uint32_t{0} - 1;
+  s.released = s.holding == 0;
+}
+
+void context::receipts(std::uint64_t sent, std::uint64_t proved) noexcept {
+  owner_->state_->sent_on = sent;
+  owner_->state_->proved = proved;
+}
+
 void context::note(byte_view bytes) noexcept {
   core::pipeline::state& s = *owner_->state_;
   if (s.over || s.failed) return;

@@ -91,10 +91,10 @@ struct fast_path {
   }
 
   /// True while nothing is half-way that could want a time or a place of its own: neither `deadline` nor
-  /// `receive_buffer` has changed since they were asked last.
+  /// `receive_buffer` has changed since they were asked last, and no stage has let go of what it held.
   static bool settled(const connection& c) noexcept {
     return c.in_hot_state_ && c.state_ == connection::state::open &&
-           (!c.pipeline_ || c.pipeline_->deadline() == no_deadline);
+           (!c.pipeline_ || (c.pipeline_->deadline() == no_deadline && !c.pipeline_->sending_released()));
   }
 
  private:

@@ -318,6 +318,11 @@ bool pipeline::state::join(direction way, std::size_t stage, const verdict& v, h
   return !failed;
 }
 
+bool pipeline::sending_held() const noexcept { return state_->holding != 0; }
+bool pipeline::sending_released() const noexcept { return state_->released; }
+bool pipeline::take_released() noexcept { return std::exchange(state_->released, false); }
+std::uint64_t pipeline::sent_on() const noexcept { return state_->sent_on; }
+std::uint64_t pipeline::proved() const noexcept { return state_->proved; }
 const notes& pipeline::noted() const& noexcept { return state_->noted; }
 bool pipeline::bypassed(direction way) const noexcept { return state_->at(way).count == 0; }
 bool pipeline::writes(direction way) const noexcept { return state_->at(way).writes; }

@@ -31,6 +31,7 @@ struct slot {
   std::uint64_t slack;  // Inwards: the most that the stages nearer to the application may take off.
   tick deadline = no_deadline;
   std::size_t charged = 0;
+  bool holds = false;  // Lets the application send nothing.
 };
 
 /// Bytes at the edges of a message that belong to a stage: gathered or kept back, and let out.
@@ -155,6 +156,10 @@ struct pipeline::state {
   std::string reason;
   tick earliest = no_deadline;
   std::uint64_t id = 0;
+  std::uint32_t holding = 0;  // Stages that hold.
+  bool released = false;      // The last one has let go, and nobody has asked since.
+  std::uint64_t sent_on = 0;
+  std::uint64_t proved = 0;
   notes noted;    // Of the message that comes in.
   notes carried;  // Of the one that a stage forwarded and that begins next.
   std::array<std::size_t, 2> queue_room;

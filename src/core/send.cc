@@ -40,6 +40,7 @@ head head_of(opcode op, std::size_t size, send_options how) noexcept {
 // A message is always taken when nothing waits; otherwise the backlog decides.
 errc connection::admit(std::size_t size) const noexcept {
   if (state_ != state::open) return errc::closed;
+  if (sending_held()) return errc::would_block;
   const std::size_t waiting = out_.backlog();
   if (waiting == 0 || !out_.blocked()) return errc::ok;
   const limits& l = settings_->bounds;
@@ -79,7 +80,7 @@ errc connection::send(opcode op, byte_view payload, send_options how) {
 }
 
 errc connection::send_slow(opcode op, byte_view payload, send_options how) {
-  if (pipeline_ && in_hot_state_) {
+  if (pipeline_ && in_hot_state_ && !pipeline_->sending_held()) {
     std::byte* to = fast_path::room_for(*this, static_cast<std::uint8_t>(op), payload.size());
     if (to != nullptr) {
       head h = head_of(op, payload.size(), how);

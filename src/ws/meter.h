@@ -24,6 +24,9 @@ struct connection_times {
   tick write_began = no_deadline;
   /// That flush is in the kernel once the connection has sent so many bytes.
   std::uint64_t write_until = 0;
+  /// Which message the peer is to prove, and since when it is in the kernel; `no_deadline`: none is waited for.
+  std::uint64_t proof_of = 0;
+  tick proof_from = no_deadline;
   /// How long that flush was prepared before.
   ticks preparing{};
 };

@@ -53,6 +53,7 @@ void timing_histograms::merge(const timing_histograms& other) noexcept {
   receive.confirm.merge(other.receive.confirm);
   send.prepare.merge(other.send.prepare);
   send.send.merge(other.send.send);
+  send.confirm.merge(other.send.confirm);
   error.detect.merge(other.error.detect);
   error.handle.merge(other.error.handle);
   error.recover.merge(other.error.recover);
@@ -162,9 +163,10 @@ void expose_times(const timing_histograms& t, exposition& to) {
   to.part("receive", t.receive.receive);
   to.part("prepare", t.receive.prepare);
   to.part("confirm", t.receive.confirm);
-  to.family("send_seconds", "histogram", "Sending, until the last byte is in the kernel.");
+  to.family("send_seconds", "histogram", "Sending, until the last byte is in the kernel, then until proved.");
   to.part("prepare", t.send.prepare);
   to.part("send", t.send.send);
+  to.part("confirm", t.send.confirm);
   to.family("error_seconds", "histogram", "An error, from the last sign of life until connected again.");
   to.part("detect", t.error.detect);
   to.part("handle", t.error.handle);

@@ -362,6 +362,7 @@ void session::time_came(tick now) {
 void session::settle_turn() {
   if (phase_ != phase::open) return after_flush();
   if (write_error_ != errc::ok && scheduled()) return;  // `write_failed` has set the deadline.
+  if (core_.take_released() && (full_ || drain_wanted_)) worker_mark();
   net::loop& loop = worker_->loop();
   std::size_t offset = 0;
   std::size_t room = 0;
@@ -617,14 +618,14 @@ void session::after_flush() {
 // cases at once when it is much, so that the peer's pace is felt.
 void session::touch() {
   if (core_.pending() >= core::turn_block::flush_at) flush();
-  if (write_pending_) note_backlog();
+  if (write_pending_ || core_.sending_held()) note_backlog();
   if (!in_turn_) worker_mark();
 }
 
 std::size_t session::waiting() const noexcept { return core_.backlog() + (extras_ ? extras_->behind_bytes : 0); }
 
 void session::note_backlog() noexcept {
-  if (full_ || waiting() < core_.obeys().bounds.write_soft) return;
+  if (full_ || (waiting() < core_.obeys().bounds.write_soft && !core_.sending_held())) return;
   full_ = true;
   find_slot(slot_)->full.store(true, std::memory_order_relaxed);
 }
@@ -634,7 +635,7 @@ void session::shut() noexcept { find_slot(slot_)->shut.store(true, std::memory_o
 
 void session::tell_drained() {
   const std::size_t most = core_.obeys().bounds.write_resume;
-  if (phase_ != phase::open || core_.backlog() > most) return;
+  if (phase_ != phase::open || core_.backlog() > most || core_.sending_held()) return;
   const bool for_all = waiting() <= most;
   if (for_all) {
     if (full_) find_slot(slot_)->full.store(false, std::memory_order_relaxed);

@@ -335,6 +335,8 @@ class session final : public net::stream {
   void begin_write(tick asked, tick ready) noexcept;
   void begin_frames(std::size_t size) noexcept;
   void end_write() noexcept;
+  void await_proof(tick sent) noexcept;
+  void note_proof() noexcept;
   void note_error() noexcept;
   void note_error_told() noexcept;
   void threw(std::string_view what);

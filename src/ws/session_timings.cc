@@ -110,6 +110,7 @@ void session::flush_piece_measured(byte_view piece) {
 }
 
 void session::begin_flush() noexcept {
+  if (extras_->times->proof_from != no_deadline) note_proof();
   meter& m = *worker_->measures();
   const tick ready = std::exchange(m.all_done, no_deadline);
   tick asked = m.handler_began;
@@ -148,6 +149,7 @@ void session::end_write() noexcept {
   if (sent) {
     measure(t.so_far.send.prepare, m.all.send.prepare, t.preparing);
     measure(t.so_far.send.send, m.all.send.send, span_of(std::exchange(t.write_began, no_deadline), now));
+    await_proof(now);
   }
   if (shaken) {
     timings::connecting& c = t.so_far.connect;
@@ -158,6 +160,22 @@ void session::end_write() noexcept {
       measure(c.response, m.all.connect.response, took);
     t.handshake_until = 0;
   }
+}
+
+// Where a stage gives proofs, of one flush at a time: the next one is measured when this one was proved.
+void session::await_proof(tick sent) noexcept {
+  connection_times& t = *extras_->times;
+  const core::pipeline* stages = core_.stages();
+  if (stages == nullptr || stages->sent_on() == stages->proved() || t.proof_from != no_deadline) return;
+  t.proof_of = stages->sent_on();
+  t.proof_from = sent;
+}
+
+void session::note_proof() noexcept {
+  connection_times& t = *extras_->times;
+  if (core_.stages()->proved() < t.proof_of) return;
+  measure(t.so_far.send.confirm, worker_->measures()->all.send.confirm,
+          span_of(std::exchange(t.proof_from, no_deadline), worker_->loop().now()));
 }
 
 // ---- t_error

@@ -159,6 +159,11 @@ TEST(compose_test, what_is_sent_again_has_not_been_encoded_for_one_connection) {
   EXPECT_EQ(refused(ordered, replays),
             "x-a and x-b: the second sends messages again that the first has encoded for this connection only");
   EXPECT_EQ(refused(replays, ordered), "");
+  EXPECT_EQ(
+      refused([](claims& c) { c.rsv = 1; }, replays),
+      "x-a and x-b: the second keeps messages to have them sent again, and must get them before the first changes "
+      "them");
+  EXPECT_EQ(refused(replays, [](claims& c) { c.rsv = 1; }), "");
 }
 
 TEST(compose_test, fragments_are_mixed_by_one_stage_and_not_beside_an_ordered_one_F_05) {

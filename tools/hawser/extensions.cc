@@ -2,6 +2,7 @@
 
 #include "demo_extensions.h"
 
+#include <hawser/ext/ack.h>
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/no_masking.h>
 #include <hawser/ext/trace.h>
@@ -43,6 +44,22 @@ constexpr known_parameter trace_parameters[] = {
     {"traceparent=00-...", "the context to send with every message (default: none is sent)"},
 };
 
+made make_ack(given_parameters& given) {
+  hawser::ext::ack speaks;
+  if (const auto every = given.number("every", 1, hawser::ext::ack::most_every))
+    speaks = speaks.every(static_cast<std::uint32_t>(*every));
+  if (const auto within = given.number("within", 1, hawser::ext::ack::most_within_ms))
+    speaks = speaks.within(std::chrono::milliseconds(*within));
+  if (const auto keep = given.number("keep", 64, std::uint64_t{1} << 30))
+    speaks = speaks.keep(static_cast<std::size_t>(*keep));
+  return speaks;
+}
+constexpr known_parameter ack_parameters[] = {
+    {"every=1..1024", "acknowledge at the latest after so many messages (16)"},
+    {"within=1..60000", "... or so many milliseconds after the first of them (25)"},
+    {"keep=BYTES", "how much may wait for an acknowledgement before sends are refused (1048576)"},
+};
+
 constexpr known_extension all[] = {
     {"x-rot13", "letters turned by 13 places: two functions on whole messages", "", {}, make_rot13, suit_rot13},
     {"x-checksum",
@@ -63,6 +80,8 @@ constexpr known_extension all[] = {
      {},
      make_no_masking,
      suit_no_masking},
+    {"x-hawser-ack", "acknowledged messages: what is lost with a connection is handed back", "docs/ext/ack.md",
+     ack_parameters, make_ack, nullptr},
     {"x-hawser-trace", "a W3C trace context with each message, beside its payload", "docs/ext/trace.md",
      trace_parameters, make_trace, nullptr},
 };

@@ -125,6 +125,9 @@ class HAWSER_API connection {
   [[nodiscard]] tick last_in() const noexcept { return last_in_; }
   /// The stages at work, or null.
   [[nodiscard]] const pipeline* stages() const noexcept { return pipeline_.get(); }
+  /// True while a stage lets nothing be sent: then `would_block`. `take_released` says, once, that this is over.
+  [[nodiscard]] bool sending_held() const noexcept { return pipeline_ && pipeline_->sending_held(); }
+  bool take_released() noexcept { return pipeline_ && pipeline_->take_released(); }
   /// What stages noted of the message that `next` gave last, or null: valid as long as its event.
   [[nodiscard]] const notes* noted() const noexcept {
     const bool staged = pipeline_ && (staged_ || settle_stages_) && !pipeline_->noted().empty();

@@ -48,10 +48,12 @@ struct claims {
       false;  ///< Needs frame boundaries kept, or uses extension data per frame: never before a compressor (P-06).
   bool reorders = false;  ///< May let messages out in another order than they came in.
   bool restores_order =
-      false;              ///< Undoes its own reordering at the other end, so `ordered` stages may stand app-side of it.
-  bool ordered = false;   ///< State spans messages: must see them in order.
-  bool replays = false;   ///< May send a message again on another connection: stands app-side of every `ordered` stage.
-  bool unmasked = false;  ///< Takes masking away: allowed on TLS and loopback only.
+      false;             ///< Undoes its own reordering at the other end, so `ordered` stages may stand app-side of it.
+  bool ordered = false;  ///< State spans messages: must see them in order.
+  /// Keeps messages to have them sent again on another connection: stands app-side of every stage that is `ordered` or
+  /// marks messages by a bit, so that it keeps what the application sent.
+  bool replays = false;
+  bool unmasked = false;     ///< Takes masking away: allowed on TLS and loopback only.
   bool interleaves = false;  ///< Lets fragments of several messages mix.
 
   // Interest: what never concerns this stage costs it nothing, not even its `begin`.
@@ -193,6 +195,15 @@ class HAWSER_API context {
 
   /// Bytes that may still be queued in this direction. 0: stop forwarding.
   [[nodiscard]] std::size_t room(direction way) const noexcept;
+
+  /// While `held`, the application's messages are refused with `would_block`: back-pressure by a stage that has as much
+  /// as it may keep. What was promised already, such as what other threads have queued, still comes. `on_drain` follows
+  /// when no stage holds any more.
+  void hold_sending(bool held) noexcept;
+
+  /// Says how many messages of this connection passed this stage outwards, and of how many of these, in order, the peer
+  /// has proved receipt: that is the confirm part of `timings`. Nothing else depends on it.
+  void receipts(std::uint64_t sent, std::uint64_t proved) noexcept;
 
   /// A buffer from the loop's pool with `size` bytes, not initialised.
   [[nodiscard]] buffer take_buffer(std::size_t size);

@@ -143,6 +143,15 @@ class HAWSER_API pipeline {
   /// forwarded since. Unlimited until it is set.
   void set_room(direction way, std::size_t bytes) noexcept;
 
+  /// True while a stage lets the application send nothing (`context::hold_sending`).
+  [[nodiscard]] bool sending_held() const noexcept;
+  /// True once the last stage that held has let go, until `take_released` was asked.
+  [[nodiscard]] bool sending_released() const noexcept;
+  bool take_released() noexcept;
+  /// What a stage said by `context::receipts`; 0 where none did.
+  [[nodiscard]] std::uint64_t sent_on() const noexcept;
+  [[nodiscard]] std::uint64_t proved() const noexcept;
+
   // ---- failure: the first one wins; afterwards nothing runs but `closed`
   [[nodiscard]] bool failed() const noexcept;
   [[nodiscard]] close_code fail_code() const noexcept;

@@ -68,7 +68,7 @@ struct HAWSER_API timing_histograms {
     histogram receive, prepare, confirm;
   } receive;
   struct {
-    histogram prepare, send;
+    histogram prepare, send, confirm;
   } send;
   struct {
     histogram detect, handle, recover;

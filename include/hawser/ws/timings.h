@@ -75,8 +75,10 @@ struct timings {
     /// sent, until it is given to the system: what the handler does before, stages, framing, masking, and waiting for
     /// what leaves together with it.
     repeated prepare;
-    repeated send;     ///< From then until its last byte is in the kernel.
-    repeated confirm;  ///< Until the peer's proof of receipt. Absent: no extension of this version gives one.
+    repeated send;  ///< From then until its last byte is in the kernel.
+    /// From then until the peer's proof of receipt came, where an extension gives one (`ext::ack`); otherwise absent.
+    /// Of one flush at a time: what leaves while a proof is waited for is not measured.
+    repeated confirm;
 
     /// The sum for what was sent last.
     [[nodiscard]] span last() const noexcept {

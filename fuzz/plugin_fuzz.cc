@@ -360,7 +360,7 @@ std::optional<core::agreed_extension> agreed(const any_factory& f) {
   extension_list list;
   list.add(f);
   std::string why;
-  const std::string offered = core::offer_extensions(list);
+  const std::string offered = core::offer_extensions(list, {role::client, true});
   if (offered.empty()) return std::nullopt;
   auto answered = core::answer_extensions(offered, list, {role::server, true}, why);
   require(answered.has_value(), "what was offered can be read");

@@ -149,4 +149,15 @@ std::size_t context::room(direction way) const noexcept {
 
 buffer context::take_buffer(std::size_t size) { return owner_->state_->pool->take(size); }
 
+void* context::take_from_shelf(const void* tag, std::uint64_t key) noexcept {
+  core::shelf* lent = owner_->state_->lent;
+  return lent != nullptr ? lent->take(tag, key) : nullptr;
+}
+
+void context::put_on_shelf(const core::shelf::object& o) noexcept {
+  core::shelf* lent = owner_->state_->lent;
+  if (lent != nullptr) return lent->put(o);
+  o.destroy(o.what);
+}
+
 HAWSER_END

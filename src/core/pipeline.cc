@@ -97,8 +97,8 @@ void set_close_reason(std::string& text, std::string_view why) noexcept {
 }  // namespace
 
 pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, role at, buffer_pool& from,
-                       const pipeline_limits& bounds)
-    : owner(&self), limits(bounds), pool(&from), side(at), agreed(std::move(stages)) {
+                       const pipeline_limits& bounds, shelf* lends)
+    : owner(&self), limits(bounds), pool(&from), lent(lends), side(at), agreed(std::move(stages)) {
   slots.reserve(agreed.size());
   for (const agreed_extension& e : agreed)
     slots.push_back(slot_of(e));
@@ -113,8 +113,8 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
 }
 
 pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits,
-                   std::uint64_t id)
-    : state_(std::make_unique<state>(*this, std::move(stages), side, pool, limits)) {
+                   std::uint64_t id, shelf* lent)
+    : state_(std::make_unique<state>(*this, std::move(stages), side, pool, limits, lent)) {
   state_->id = id;
 }
 pipeline::~pipeline() = default;

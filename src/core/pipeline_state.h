@@ -83,8 +83,8 @@ struct lane {
 };
 
 struct pipeline::state {
-  state(pipeline& self, std::vector<agreed_extension> stages, role at, buffer_pool& from,
-        const pipeline_limits& bounds);
+  state(pipeline& self, std::vector<agreed_extension> stages, role at, buffer_pool& from, const pipeline_limits& bounds,
+        shelf* lends);
 
   // ---- pipeline.cc
   template <direction Way>
@@ -145,6 +145,7 @@ struct pipeline::state {
   tick now{};
   pipeline_limits limits;
   buffer_pool* pool;
+  shelf* lent;
   role side;
   bool opened = false;
   bool closing = false;  // `flush` is over: nothing more goes out.

@@ -45,6 +45,8 @@ class HAWSER_API resources {
 
   [[nodiscard]] buffer_pool& pool() noexcept { return pool_; }
   [[nodiscard]] turn_block& block() noexcept { return block_; }
+  /// What the stages of all its connections lend each other.
+  [[nodiscard]] shelf& lent() noexcept { return lent_state_; }
 
  private:
   friend class connection;
@@ -74,6 +76,7 @@ class HAWSER_API resources {
   std::array<std::byte, 125> control_{};  // The last control frame that came in pieces.
   std::size_t unproven_ = 0;              // Bytes reserved for declared lengths that have not arrived (A11).
   std::vector<std::unique_ptr<assembly>> spare_;
+  shelf lent_state_;
 };
 
 /// One WebSocket connection. Four groups of calls, and an order to drain in:

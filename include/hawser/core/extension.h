@@ -13,6 +13,7 @@
 #include <hawser/core/extension_header.h>
 #include <hawser/core/notes.h>
 #include <hawser/core/opcode.h>
+#include <hawser/core/shelf.h>
 
 #include <concepts>
 #include <cstddef>
@@ -208,7 +209,31 @@ class HAWSER_API context {
   /// A buffer from the loop's pool with `size` bytes, not initialised.
   [[nodiscard]] buffer take_buffer(std::size_t size);
 
+  /// An object that a stage of this loop gave back under the same key, whichever connection it worked for; null when
+  /// there is none, and the stage makes one. For state that is large and needed only while a message is on its way:
+  /// borrowed in `begin`, given back in `done`, so that a connection that waits has none (`claims::idle_state`). It
+  /// comes as it was given back. `key` tells configurations apart that one type can have.
+  template <class T>
+  [[nodiscard]] std::unique_ptr<T> borrow(std::uint64_t key) noexcept {
+    return std::unique_ptr<T>(static_cast<T*>(take_from_shelf(type_tag<T>(), key)));
+  }
+  /// Lends an object to whoever borrows next. `bytes` is what it occupies; the loop keeps a few megabytes of such
+  /// objects and destroys what is more.
+  template <class T>
+  void give_back(std::uint64_t key, std::unique_ptr<T> object, std::size_t bytes) noexcept {
+    if (object == nullptr) return;
+    put_on_shelf({type_tag<T>(), key, object.release(), [](void* p) noexcept { delete static_cast<T*>(p); }, bytes});
+  }
+
  private:
+  template <class T>
+  static const void* type_tag() noexcept {
+    static constexpr char tag = 0;
+    return &tag;
+  }
+  void* take_from_shelf(const void* tag, std::uint64_t key) noexcept;
+  void put_on_shelf(const core::shelf::object& o) noexcept;
+
   core::pipeline* owner_;
   std::uint32_t stage_;
 };

@@ -47,10 +47,11 @@ struct interest {
 
 class HAWSER_API pipeline {
  public:
-  /// `stages` in response order (N-11), proved by `compose`. `pool` must outlive the pipeline. `id` is what
+  /// `stages` in response order (N-11), proved by `compose`. `pool`, and `lent`, where stages find what others gave
+  /// back, must outlive the pipeline; without the latter nothing is kept for the next. `id` is what
   /// `context::connection_id` says.
   pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits,
-           std::uint64_t id = 0);
+           std::uint64_t id = 0, shelf* lent = nullptr);
   ~pipeline();
   pipeline(const pipeline&) = delete;
   pipeline& operator=(const pipeline&) = delete;

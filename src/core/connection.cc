@@ -44,8 +44,7 @@ void connection::set_to_work(std::vector<agreed_extension> stages, tick now, std
   pipeline_limits bounds;
   bounds.max_message_in = l.max_message;
   bounds.memory = l.extension_memory;
-  pipeline_ =
-      std::make_unique<pipeline>(std::move(stages), side_, res_->pool_, bounds, id, &res_->lent_state_);
+  pipeline_ = std::make_unique<pipeline>(std::move(stages), side_, res_->pool_, bounds, id, &res_->lent_state_);
   in_opcodes_ = pipeline_->wants().in_opcodes;
   out_opcodes_ = pipeline_->wants().out_opcodes;
   if (pipeline_->wants().unmasked) masked_in_ = masked_out_ = false;

@@ -53,7 +53,7 @@ struct shelf_test : ::testing::Test {
   std::unique_ptr<core::pipeline> made(shelf* lent) {
     test::stage_list stages;
     stages.add("x-borrows", {}, borrower{&alive, &seen});
-    auto p = std::make_unique<core::pipeline>(stages.take(), role::server, pool, core::pipeline_limits{}, lent);
+    auto p = std::make_unique<core::pipeline>(stages.take(), role::server, pool, core::pipeline_limits{}, 0, lent);
     p->open(test::at_time(0));
     return p;
   }

@@ -15,12 +15,13 @@ set(hawser_poison_os
 # Libraries that a pure room without a dependency of that name must not meet either.
 set(hawser_poison_OpenSSL openssl/bio.h openssl/crypto.h openssl/err.h openssl/evp.h openssl/sha.h)
 set(hawser_poison_ZLIB zlib.h)
+set(hawser_poison_ISAL isa-l.h isa-l/igzip_lib.h)
 set(hawser_poison_simdjson simdjson.h)
 
 # poison_directories(OUT LIBS...): the directories to put first on the include path of a pure room that may use LIBS.
 function(hawser_poison_directories out)
   set(directories)
-  foreach(kind os OpenSSL ZLIB simdjson)
+  foreach(kind os OpenSSL ZLIB ISAL simdjson)
     if("${ARGN}" MATCHES "${kind}::")
       continue()
     endif()

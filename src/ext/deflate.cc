@@ -1,0 +1,239 @@
+// What is offered, accepted and confirmed. RFC 7692, 5 and 7.1.
+#include "ext/deflate_codec.h"
+
+#include <hawser/ext/deflate.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+HAWSER_BEGIN
+namespace ext {
+
+namespace {
+
+constexpr int least_bits = 8;
+constexpr int most_bits = 15;
+// zlib compresses in no smaller window, and reads in no smaller one what others of its kind have compressed "in 8".
+constexpr int least_zlib_bits = 9;
+constexpr std::uint8_t compressed_bit = static_cast<std::uint8_t>(rsv::one);
+// How much longer a message can become: DEFLATE stores what does not compress, a few bytes for each block more.
+constexpr std::uint16_t most_added = 0xFFFF;
+
+constexpr std::string_view server_alone = "server_no_context_takeover";
+constexpr std::string_view client_alone = "client_no_context_takeover";
+constexpr std::string_view server_bits = "server_max_window_bits";
+constexpr std::string_view client_bits = "client_max_window_bits";
+
+/// The parameters of an offer or an answer.
+struct wire_terms {
+  bool server_alone = false;
+  bool client_alone = false;
+  std::optional<int> server_bits;
+  bool client_bits_named = false;
+  std::optional<int> client_bits;
+};
+
+/// 8 to 15, in decimal without a leading zero (P-15).
+std::optional<int> bits_of(const std::optional<std::string>& value) {
+  for (int bits = least_bits; bits <= most_bits; ++bits)
+    if (value == std::to_string(bits)) return bits;
+  return std::nullopt;
+}
+
+/// Null for an unknown parameter, a value that is missing, superfluous or invalid, or one given twice (P-11, P-12).
+std::optional<wire_terms> read_terms(const params& all, bool answer) {
+  wire_terms t;
+  for (const param& p : all) {
+    bool good = false;
+    if (p.name == server_alone) {
+      good = !p.value && !std::exchange(t.server_alone, true);
+    } else if (p.name == client_alone) {
+      good = !p.value && !std::exchange(t.client_alone, true);
+    } else if (p.name == server_bits) {
+      good = !t.server_bits && (t.server_bits = bits_of(p.value));
+    } else if (p.name == client_bits) {
+      good = !std::exchange(t.client_bits_named, true) && ((t.client_bits = bits_of(p.value)) || (!p.value && !answer));
+    }
+    if (!good) return std::nullopt;
+  }
+  return t;
+}
+
+params written(const wire_terms& t) {
+  params all;
+  const auto flag = [&all](std::string_view name) { all.push_back({std::string(name), std::nullopt}); };
+  const auto number = [&all](std::string_view name, int bits) {
+    all.push_back({std::string(name), std::to_string(bits)});
+  };
+  if (t.server_alone) flag(server_alone);
+  if (t.client_alone) flag(client_alone);
+  if (t.server_bits) number(server_bits, *t.server_bits);
+  if (t.client_bits)
+    number(client_bits, *t.client_bits);
+  else if (t.client_bits_named)
+    flag(client_bits);
+  return all;
+}
+
+/// What this end compresses with: in `wanted` bits, and never in more than the peer's `limit`. P-20: what zlib cannot
+/// do in 8 bits, ISA-L can; without it `out_bits` is 0.
+void choose_compressor(detail::deflate_terms& t, const deflate_options& o, int wanted, int limit) {
+  int bits = std::min(wanted, limit);
+  if (t.out_engine == deflate_engine::zlib && bits < least_zlib_bits) {
+    if (limit >= least_zlib_bits) {
+      bits = least_zlib_bits;
+    } else if (detail::has_engine(deflate_engine::isal)) {
+      t.out_engine = deflate_engine::isal;
+    } else {
+      bits = 0;
+    }
+  }
+  t.out_bits = static_cast<std::uint8_t>(bits);
+  t.level = static_cast<std::uint8_t>(t.out_engine == deflate_engine::isal ? std::min(o.level, 3) : o.level);
+  t.memory_level = static_cast<std::uint8_t>(t.out_engine == deflate_engine::isal ? 0 : o.memory_level);
+}
+
+detail::deflate_terms engines_of(const deflate_options& o) {
+  detail::deflate_terms t;
+  t.out_engine = t.in_engine = detail::has_engine(o.engine) ? o.engine : deflate_engine::zlib;
+  return t;
+}
+
+std::uint8_t reading_bits(int agreed) noexcept { return static_cast<std::uint8_t>(std::max(agreed, least_zlib_bits)); }
+
+/// This end is the server: nothing when it cannot do what an offer asks.
+std::optional<detail::deflate_terms> answer_to(const wire_terms& offer, const deflate_options& o, wire_terms& answer) {
+  detail::deflate_terms t = engines_of(o);
+  choose_compressor(t, o, o.server_max_window_bits, offer.server_bits.value_or(most_bits));
+  if (t.out_bits == 0) return std::nullopt;
+  answer.server_alone = offer.server_alone || o.server_no_context_takeover;
+  answer.client_alone = offer.client_alone || o.client_no_context_takeover;
+  if (offer.server_bits || t.out_bits < most_bits) answer.server_bits = t.out_bits;
+  const int asked = std::min(o.client_max_window_bits, offer.client_bits.value_or(most_bits));
+  if (offer.client_bits_named && asked < most_bits) answer.client_bits = asked;
+  t.in_bits = reading_bits(answer.client_bits.value_or(most_bits));
+  t.out_takeover = !answer.server_alone;
+  t.in_takeover = !answer.client_alone;
+  return t;
+}
+
+/// This end is the client: nothing when the answer does not keep to the offer.
+std::optional<detail::deflate_terms> terms_of(const wire_terms& answer, const deflate_options& o) {
+  if (o.server_no_context_takeover && !answer.server_alone) return std::nullopt;
+  const int reading = answer.server_bits.value_or(most_bits);
+  if (reading > o.server_max_window_bits) return std::nullopt;
+  if (answer.client_bits_named && !o.offer_client_max_window_bits) return std::nullopt;
+  detail::deflate_terms t = engines_of(o);
+  choose_compressor(t, o, o.client_max_window_bits, answer.client_bits.value_or(most_bits));
+  t.in_bits = reading_bits(reading);
+  t.out_takeover = !(answer.client_alone || o.client_no_context_takeover);
+  t.in_takeover = !answer.server_alone;
+  return t;
+}
+
+claims claims_of(const detail::deflate_terms& t, const deflate_options& o) {
+  claims c;
+  c.rsv = compressed_bit;
+  c.trim_max = 4;
+  c.adds_max = most_added;
+  c.in_needs_rsv = true;
+  c.ordered = c.idle_state = t.out_takeover || t.in_takeover;
+  c.out_min_size = t.out_bits == 0 ? ~std::uint64_t{0} : std::max<std::uint64_t>(o.threshold, 1);
+  return c;
+}
+
+struct row {
+  deflate_engine engine;
+  int level;
+  int memory_level;
+  int window_bits;
+  bool takeover;
+  std::size_t threshold;
+};
+
+// By deflate_preset. docs/ext/deflate.md shows it, and a test compares the two.
+constexpr std::array<row, 4> presets{{
+    {deflate_engine::isal, 1, 8, 15, true, 64},
+    {deflate_engine::zlib, 6, 5, 12, true, 64},
+    {deflate_engine::zlib, 9, 9, 15, true, 32},
+    {deflate_engine::zlib, 6, 5, 12, false, 1024},
+}};
+
+}  // namespace
+
+deflate_options::deflate_options(deflate_preset p) noexcept {
+  const row& r = presets[static_cast<std::size_t>(p) % presets.size()];
+  engine = r.engine;
+  level = r.level;
+  memory_level = r.memory_level;
+  server_max_window_bits = client_max_window_bits = r.window_bits;
+  server_no_context_takeover = client_no_context_takeover = !r.takeover;
+  threshold = r.threshold;
+}
+
+const char* deflate_options::fault() const noexcept {
+  if (engine == deflate_engine::isal && (level < 1 || level > 3)) return "the level of isal is 1 to 3";
+  if (level < 1 || level > 9) return "the level is 1 to 9";
+  if (memory_level < 1 || memory_level > 9) return "the memory level is 1 to 9";
+  for (const int bits : {server_max_window_bits, client_max_window_bits})
+    if (bits < least_bits || bits > most_bits) return "window bits are 8 to 15";
+  return nullptr;
+}
+
+deflate::deflate(const deflate_options& o) noexcept : options_(o) {
+  // What this end asks for is what it can do itself: two of a kind then agree.
+  const bool zlib = !detail::has_engine(o.engine) || o.engine == deflate_engine::zlib;
+  const int least = zlib ? least_zlib_bits : least_bits;
+  options_.level = std::clamp(o.level, 1, o.engine == deflate_engine::isal ? 3 : 9);
+  options_.memory_level = std::clamp(o.memory_level, 1, 9);
+  options_.server_max_window_bits = std::clamp(o.server_max_window_bits, least, most_bits);
+  options_.client_max_window_bits = std::clamp(o.client_max_window_bits, least, most_bits);
+}
+
+std::vector<params> deflate::offers() const {
+  wire_terms t;
+  t.server_alone = options_.server_no_context_takeover;
+  t.client_alone = options_.client_no_context_takeover;
+  if (options_.server_max_window_bits < most_bits) t.server_bits = options_.server_max_window_bits;
+  t.client_bits_named = options_.offer_client_max_window_bits;
+  if (t.client_bits_named && options_.client_max_window_bits < most_bits)
+    t.client_bits = options_.client_max_window_bits;
+  return {written(t)};
+}
+
+// The first offer that can be done as it is asked for; one that cannot is passed over (P-10, P-11).
+std::optional<accepted<detail::deflate_stage>> deflate::accept(const std::vector<params>& all) const {
+  for (const params& one : all) {
+    const std::optional<wire_terms> offer = read_terms(one, false);
+    if (!offer) continue;
+    wire_terms answer;
+    if (const auto t = answer_to(*offer, options_, answer))
+      return accepted<detail::deflate_stage>{written(answer), claims_of(*t, options_), detail::deflate_stage(*t)};
+  }
+  return std::nullopt;
+}
+
+std::optional<accepted<detail::deflate_stage>> deflate::confirm(const params& answer) const {
+  const std::optional<wire_terms> said = read_terms(answer, true);
+  if (!said) return std::nullopt;
+  const auto t = terms_of(*said, options_);
+  if (!t) return std::nullopt;
+  return accepted<detail::deflate_stage>{answer, claims_of(*t, options_), detail::deflate_stage(*t)};
+}
+
+deflate_memory deflate::memory(role side) const noexcept {
+  wire_terms both;
+  both.server_alone = options_.server_no_context_takeover;
+  both.client_alone = options_.client_no_context_takeover;
+  both.server_bits = options_.server_max_window_bits;
+  both.client_bits_named = true;
+  both.client_bits = options_.client_max_window_bits;
+  wire_terms answer;
+  const auto t = side == role::server ? answer_to(both, options_, answer) : terms_of(both, options_);
+  return t ? detail::kept_by(*t) : deflate_memory{};
+}
+
+}  // namespace ext
+HAWSER_END

@@ -1,0 +1,144 @@
+// Messages through the codecs. State that spans no messages comes from the loop and goes back to it.
+#include "ext/deflate_codec.h"
+
+#include <cstddef>
+#include <utility>
+
+HAWSER_BEGIN
+namespace ext::detail {
+
+namespace {
+
+constexpr std::uint8_t compressed_bit = static_cast<std::uint8_t>(rsv::one);
+constexpr std::uint8_t tail_size = 4;
+
+codec_config out_config(const deflate_terms& t) noexcept { return {t.out_engine, t.level, t.memory_level, t.out_bits}; }
+codec_config in_config(const deflate_terms& t) noexcept { return {t.in_engine, 0, 0, t.in_bits}; }
+
+// One that others have used, or a new one. Null: over the connection's budget, or no memory.
+template <class Codec>
+std::unique_ptr<Codec> obtain(const codec_config& how, std::size_t bytes, context& c,
+                              std::unique_ptr<Codec> (*make)(const codec_config&) noexcept) {
+  if (!c.charge(static_cast<std::ptrdiff_t>(bytes))) return nullptr;
+  std::unique_ptr<Codec> codec = c.borrow<Codec>(how.key());
+  if (codec != nullptr)
+    codec->restart();
+  else
+    codec = make(how);
+  if (codec == nullptr) c.charge(-static_cast<std::ptrdiff_t>(bytes));
+  return codec;
+}
+
+template <class Codec>
+void release(std::unique_ptr<Codec>& codec, const codec_config& how, std::size_t bytes, context& c) noexcept {
+  if (codec == nullptr) return;
+  c.give_back(how.key(), std::move(codec), bytes);
+  c.charge(-static_cast<std::ptrdiff_t>(bytes));
+}
+
+flow flow_of(codec_status s) noexcept {
+  return s == codec_status::done ? flow::done : s == codec_status::full ? flow::full : flow::more;
+}
+
+}  // namespace
+
+deflate_stage::deflate_stage(const deflate_terms& agreed) noexcept : agreed_(agreed) {}
+deflate_stage::deflate_stage(deflate_stage&&) noexcept = default;
+deflate_stage& deflate_stage::operator=(deflate_stage&&) noexcept = default;
+deflate_stage::~deflate_stage() = default;
+
+verdict deflate_stage::begin(direction way, head& h, context& c) {
+  return way == direction::out ? begin_out(h, c) : begin_in(h, c);
+}
+
+// A message can always go as it is: so does the empty one, and whatever there is no memory for.
+verdict deflate_stage::begin_out(head& h, context& c) {
+  if ((h.flags & head_flag::no_compression) != 0 || (h.sized != 0 && h.size == 0)) return verdict::bypass;
+  const codec_config how = out_config(agreed_);
+  if (out_ == nullptr) out_ = obtain(how, compressor_bytes(how), c, make_compressor);
+  if (out_ == nullptr) return verdict::bypass;
+  h.rsv |= compressed_bit;
+  made_something_ = false;
+  return verdict::transform;
+}
+
+// Only messages with the bit come here (`claims::in_needs_rsv`).
+verdict deflate_stage::begin_in(head& h, context& c) {
+  h.rsv = static_cast<std::uint8_t>(h.rsv & ~compressed_bit);
+  const codec_config how = in_config(agreed_);
+  if (in_ == nullptr) in_ = obtain(how, decompressor_bytes(how), c, make_decompressor);
+  if (in_ != nullptr) return verdict::transform;
+  c.fail(close_code::policy_violation, "no memory for decompressing");
+  return verdict::reject;
+}
+
+step deflate_stage::transform(direction way, byte_view in, byte_span out, bool fin, context& c) {
+  return way == direction::out ? compress(in, out, fin) : decompress(in, out, fin, c);
+}
+
+step deflate_stage::compress(byte_view in, byte_span out, bool fin) {
+  const codec_step did = out_->run(in, out, fin);
+  step s{did.consumed, did.produced, flow_of(did.status), 0};
+  made_something_ = made_something_ || did.produced != 0;
+  if (s.next != flow::done) return s;
+  if (made_something_) {
+    s.trim = tail_size;
+    return s;
+  }
+  // Nothing was given, and the engine made nothing of it: the header of an empty block (RFC 7692, 7.2.3.6).
+  out[0] = std::byte{0};
+  s.produced = 1;
+  return s;
+}
+
+step deflate_stage::decompress(byte_view in, byte_span out, bool fin, context& c) {
+  const codec_step did = in_->run(in, out, fin);
+  step s{did.consumed, did.produced, flow_of(did.status), 0};
+  switch (did.status) {
+    case codec_status::more:
+    case codec_status::full:
+    case codec_status::done:
+      return s;
+    case codec_status::corrupt:
+      c.fail(close_code::invalid_payload, "corrupt compressed data");
+      break;
+    case codec_status::cut_off:
+      c.fail(close_code::protocol_error, "compressed data ends too early");
+      break;
+    case codec_status::no_memory:
+      c.fail(close_code::policy_violation, "no memory for decompressing");
+      break;
+  }
+  s.next = flow::error;
+  return s;
+}
+
+void deflate_stage::done(direction way, context& c) {
+  if (way == direction::out && !agreed_.out_takeover) release_out(c);
+  if (way == direction::in && !agreed_.in_takeover) release_in(c);
+}
+
+void deflate_stage::closed(close_code, context& c) {
+  release_out(c);
+  release_in(c);
+}
+
+void deflate_stage::release_out(context& c) noexcept {
+  const codec_config how = out_config(agreed_);
+  release(out_, how, compressor_bytes(how), c);
+}
+
+void deflate_stage::release_in(context& c) noexcept {
+  const codec_config how = in_config(agreed_);
+  release(in_, how, decompressor_bytes(how), c);
+}
+
+deflate_memory kept_by(const deflate_terms& t) noexcept {
+  deflate_memory m;
+  if (t.out_takeover && t.out_bits != 0) m.compressing = compressor_bytes(out_config(t));
+  if (t.in_takeover) m.decompressing = decompressor_bytes(in_config(t));
+  return m;
+}
+
+}  // namespace ext::detail
+HAWSER_END

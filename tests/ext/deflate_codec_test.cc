@@ -1,0 +1,205 @@
+// The two engines behind permessage-deflate, alone: what one writes the other reads, in any cuts and rooms.
+#include "ext/deflate_codec.h"
+
+#include "ext/deflate_kit.h"
+#include "support/seeded_random.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace hawser::ext::detail {
+namespace {
+
+using test::as_hex;
+using test::compressed_by;
+using test::decompressed_by;
+using test::engines_here;
+using test::from_hex;
+using test::in_pieces;
+using test::inflated;
+
+const std::string tail = from_hex("0000ffff");
+
+std::vector<codec_config> all_configs() {
+  std::vector<codec_config> all;
+  for (const engine e : engines_here())
+    for (const int bits : {8, 9, 11, 15})
+      for (const int level : {1, 3, 6, 9})
+        if (e == engine::isal ? level <= 3 : bits > 8)
+          all.push_back({e, static_cast<std::uint8_t>(level), static_cast<std::uint8_t>(level == 1 ? 1 : 8),
+                         static_cast<std::uint8_t>(bits)});
+  return all;
+}
+
+std::string name_of(const codec_config& c) {
+  return std::string(c.with == engine::zlib ? "zlib" : "isal") + " level " + std::to_string(c.level) + " window " +
+         std::to_string(c.window_bits);
+}
+
+// P-17, P-18, P-20: a conversation with and without takeover, in the least window that its writer promised.
+TEST(deflate_codec, each_engine_reads_what_each_writes_in_any_cuts) {
+  for (const codec_config& writer : all_configs()) {
+    for (const engine reader_engine : engines_here()) {
+      const codec_config reader{reader_engine, 0, 0, std::max<std::uint8_t>(writer.window_bits, 9)};
+      for (const bool takeover : {false, true}) {
+        SCOPED_TRACE(name_of(writer) + (takeover ? " takeover" : ""));
+        test::seeded_random random(7692 + writer.key());
+        const auto out = make_compressor(writer);
+        const auto in = make_decompressor(reader);
+        ASSERT_TRUE(out && in);
+        for (int i = 0; i < 25; ++i) {
+          const std::string text = test::some_text(random, 3000U << (i % 5));
+          if (!takeover) {
+            out->restart();
+            in->restart();
+          }
+          const std::string wire = compressed_by(*out, text, in_pieces(random));
+          ASSERT_GE(wire.size(), tail.size());
+          ASSERT_EQ(wire.substr(wire.size() - tail.size()), tail);
+          const inflated got = decompressed_by(*in, wire.substr(0, wire.size() - tail.size()), in_pieces(random));
+          ASSERT_EQ(got.status, codec_status::done) << i;
+          ASSERT_TRUE(got.text == text) << i;
+        }
+      }
+    }
+  }
+}
+
+// RFC 7692, 7.2.3: the examples, by both engines, byte by byte and at once.
+TEST(deflate_codec, rfc_vectors_P_19) {
+  struct row {
+    const char* what;
+    std::vector<std::string> messages;
+    std::vector<std::string> texts;
+  };
+  const row rows[] = {
+      {"7.2.3.1, one block", {"f248cdc9c90700"}, {"Hello"}},
+      {"7.2.3.2, sharing the window", {"f248cdc9c90700", "f200110000"}, {"Hello", "Hello"}},
+      {"7.2.3.3, a stored block", {"000500faff48656c6c6f00"}, {"Hello"}},
+      {"7.2.3.4, BFINAL", {"f348cdc9c9070000"}, {"Hello"}},
+      {"7.2.3.5, two blocks", {"f248050000 00ffffcac9c90700"}, {"Hello"}},
+      {"7.2.3.6, an empty message", {"00"}, {""}},
+      {"an empty block of fixed codes", {"0200"}, {""}},
+      {"an empty last block", {"0300"}, {""}},
+      {"an empty stored last block, its end left out", {"01"}, {""}},
+      {"BFINAL and nothing behind it", {"f348cdc9c90700"}, {"Hello"}},
+      {"a block behind BFINAL", {"f348cdc9c90700 f248cdc9c90700"}, {"HelloHello"}},
+      {"the window lives through BFINAL", {"f348cdc9c9070000", "f200110000"}, {"Hello", "Hello"}},
+      {"the window lives through BFINAL within a message", {"f348cdc9c90700 f200110000"}, {"HelloHello"}},
+      {"a stored last block, then a copy of it", {"010500faff48656c6c6f", "f200110000"}, {"Hello", "Hello"}},
+  };
+  for (const row& r : rows) {
+    for (const engine e : engines_here()) {
+      for (const std::size_t room : {1U, 2U, 3U, 5U, 10U, 100U}) {
+        for (const std::size_t chunk : {0U, 1U, 2U}) {
+          SCOPED_TRACE(std::string(r.what) + (e == engine::zlib ? ", zlib" : ", isal"));
+          const auto in = make_decompressor({e, 0, 0, 15});
+          for (std::size_t i = 0; i < r.messages.size(); ++i) {
+            const inflated got = decompressed_by(*in, from_hex(r.messages[i]), {room, chunk, nullptr});
+            EXPECT_EQ(got.status, codec_status::done);
+            EXPECT_EQ(got.text, r.texts[i]);
+          }
+        }
+      }
+    }
+  }
+}
+
+// P-21: what cannot be DEFLATE data is corrupt, what stops too early is cut off, by both engines alike.
+TEST(deflate_codec, damage_P_21) {
+  struct row {
+    const char* what;
+    const char* message;
+    codec_status status;
+  };
+  const row rows[] = {
+      {"block type 3", "06", codec_status::corrupt},
+      {"lengths of a stored block that do not fit", "000500f0ff48656c6c6f00", codec_status::corrupt},
+      {"a distance before the beginning", "f200110000", codec_status::corrupt},
+      {"junk behind BFINAL", "f348cdc9c90700 ff", codec_status::corrupt},
+      {"nothing at all", "", codec_status::cut_off},
+      {"the end of the block is missing", "f248cdc9c9", codec_status::cut_off},
+      {"half a stored block", "000900f6ff4865", codec_status::cut_off},
+      {"another block where the rest of an empty one is due", "0200 0200", codec_status::corrupt},
+      {"half a header of dynamic codes", "04c0", codec_status::corrupt},
+  };
+  for (const row& r : rows) {
+    for (const engine e : engines_here()) {
+      for (const std::size_t chunk : {0U, 1U, 3U}) {
+        SCOPED_TRACE(std::string(r.what) + (e == engine::zlib ? ", zlib" : ", isal"));
+        const auto in = make_decompressor({e, 0, 0, 15});
+        EXPECT_EQ(decompressed_by(*in, from_hex(r.message), {50, chunk, nullptr}).status, r.status);
+      }
+    }
+  }
+}
+
+// BFINAL does not lose the window wherever it falls: what was written past an engine's own buffer counts as well.
+TEST(deflate_codec, the_window_is_whole_behind_every_last_block) {
+  for (const engine e : engines_here()) {
+    for (const std::size_t before : {0U, 10U, 40'000U, 65'530U, 70'000U, 200'000U}) {
+      test::seeded_random random(before + 1);
+      std::string text = test::some_noise(random, before);
+      const std::string first = test::stored_blocks(text, true);
+      const std::string second = test::some_noise(random, 20'000);
+      const auto in = make_decompressor({e, 0, 0, 15});
+      const inflated one = decompressed_by(*in, first, {16'384, 0, nullptr});
+      ASSERT_EQ(one.status, codec_status::done);
+      ASSERT_TRUE(one.text == text);
+      SCOPED_TRACE(std::to_string(before) + (e == engine::zlib ? ", zlib" : ", isal"));
+      ASSERT_TRUE(decompressed_by(*in, test::stored_blocks(second, true), {500, 0, nullptr}).text == second);
+      text += second;
+      for (const std::size_t distance : {1U, 258U, 19'999U, 20'000U, 20'001U, 32'000U, 32'768U}) {
+        if (distance > text.size()) continue;
+        const inflated copy = decompressed_by(*in, test::copy_of_three(distance), {100, 0, nullptr});
+        ASSERT_EQ(copy.status, codec_status::done) << distance;
+        const std::size_t size = text.size();
+        for (int i = 0; i < 3; ++i)
+          text += text[text.size() - distance];
+        EXPECT_EQ(as_hex(copy.text), as_hex(text.substr(size))) << distance;
+      }
+    }
+  }
+}
+
+// Two million empty last blocks in one message cost no more than reading them.
+TEST(deflate_codec, many_last_blocks_are_cheap) {
+  std::string wire;
+  for (int i = 0; i < 500'000; ++i)
+    wire.append("\x03\x00", 2);
+  for (const engine e : engines_here()) {
+    const auto in = make_decompressor({e, 0, 0, 15});
+    ASSERT_EQ(decompressed_by(*in, test::stored_blocks(std::string(40'000, 'x'), false), {}).status,
+              codec_status::done);
+    EXPECT_EQ(decompressed_by(*in, wire, {}).status, codec_status::done);
+  }
+}
+
+// Streams longer than an engine can count go on: see most_counted in deflate_isal.cc.
+TEST(deflate_codec, a_stream_may_be_longer_than_four_gigabytes) {
+  if (!has_engine(engine::isal)) GTEST_SKIP() << "built without ISA-L: zlib counts nothing that could wrap";
+  const auto out = make_compressor({engine::isal, 1, 0, 15});
+  const auto in = make_decompressor({engine::isal, 0, 0, 15});
+  const std::string text(std::size_t{1} << 24, 'z');
+  std::string made(text.size() / 8, '\0');
+  std::string got(16'384, '\0');
+  for (std::uint64_t total = 0; total < (std::uint64_t{9} << 29); total += text.size()) {
+    const codec_step c = out->run(as_bytes(text), test::span_of(made), true);
+    ASSERT_EQ(c.status, codec_status::done);
+    byte_view left = as_bytes(made).first(c.produced - 4);
+    std::uint64_t size = 0;
+    codec_step d;
+    do {
+      d = in->run(left, test::span_of(got), true);
+      left = left.subspan(d.consumed);
+      size += d.produced;
+    } while (d.status == codec_status::full);
+    ASSERT_EQ(d.status, codec_status::done);
+    ASSERT_EQ(size, text.size());
+  }
+}
+
+}  // namespace
+}  // namespace hawser::ext::detail

@@ -15,3 +15,4 @@
 #include <hawser/ws/options.h>
 #include <hawser/ws/plugin.h>
 #include <hawser/ws/server.h>
+#include <hawser/ws/watch.h>

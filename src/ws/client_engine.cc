@@ -102,6 +102,7 @@ client_engine::client_engine(client_plan plan, client_handlers* handlers, url to
   settings_ = {o.bounds, o.alive, o.close_timeout, o.in_parts};
   inband_settings_ = core::settings_of_agreement(settings_);
   if (o.timings) work_->measure();
+  work_->watch(o.watch);
   route_events();
 }
 

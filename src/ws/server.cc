@@ -209,6 +209,7 @@ errc server::state::make_each() {
     u.work = std::make_unique<worker>(*u.loop);
     u.work->set_door(shared.door.get());
     if (shared.options.timings) u.work->measure();
+    u.work->watch(shared.options.watch);
     u.silenced = [this, &u] {
       const std::lock_guard guard(lock);
       u.quiet = true;

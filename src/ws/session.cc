@@ -52,8 +52,8 @@ inline void session::begin_turn() {
 inline void session::flush_turn() {
   const byte_view* piece = core::fast_path::one_piece(core_);
   if (piece == nullptr || write_pending_ || torn_ || phase_ == phase::dead) return flush();
-  if (timed_) [[unlikely]]
-    return flush_piece_measured(*piece);
+  if (timed_ || watched_) [[unlikely]]
+    return flush_piece_looked_at(*piece);
   const net::write_result r = worker_->loop().io().write(*this, {piece, 1});
   if (r.done == piece->size()) return core::fast_path::one_piece_sent(core_, r.done);
   note_sent(r.done);
@@ -99,6 +99,8 @@ void session::established(route_handlers& handlers, std::string_view response,
   begin_turn();
   // Without memory for these the handshake has failed, and nobody has heard of a connection.
   if (!response.empty()) core_.send_raw(as_bytes(response));
+  begin_watch();
+  watch_stages(stages);
   core_.attach(std::move(stages), worker_->loop().now(), handle().id());
   if (timed_) note_handshake_made(response.size());
   open(handlers, agreed);
@@ -123,9 +125,10 @@ void session::speak_frames(std::string_view response, std::string_view offer, co
   if (phase_ != phase::opening) return;
   begin_turn();
   if (!response.empty()) core_.send_raw(as_bytes(response));
+  begin_watch();
   if (timed_) note_handshake_made(response.size());
   core_.obey(obey);
-  framed_ = true;
+  extras_->framed = true;
   if (!offer.empty()) static_cast<void>(core_.send(opcode::binary, as_bytes(offer)));
   core_.receive(rest, worker_->loop().now());
   read_opening();
@@ -135,6 +138,7 @@ void session::speak_frames(std::string_view response, std::string_view offer, co
 // Within a turn. Pings are answered as always; behind the agreement all goes on as on any connection.
 void session::read_opening() {
   const speaking mine(*this);
+  if (watched_) watch_input();
   for (core::kind k; phase_ == phase::opening && (k = core_.next()) != core::kind::none;) {
     const core::event& e = core_.current();
     if (k == core::kind::message) extras_->how->on_message(*this, e.op, e.payload);
@@ -150,6 +154,7 @@ void session::established_inband(route_handlers& handlers, std::string_view answ
   if (phase_ != phase::opening) return;
   core_.obey(obey);
   if (!answer.empty()) static_cast<void>(core_.send(opcode::binary, as_bytes(answer)));
+  watch_stages(stages);
   core_.attach_inband(std::move(stages), worker_->loop().now(), handle().id());
   open(handlers, agreed);
 }
@@ -194,52 +199,8 @@ void session::fail_opening(errc why) {
 void session::forget_opening() {
   extras_->how.reset();
   if (extras_->data == nullptr && extras_->subscriptions.empty() && extras_->behind.empty() && !extras_->stash &&
-      extras_->thrown.empty() && !extras_->sending_text && !extras_->agreed && !extras_->times)
+      extras_->thrown.empty() && !extras_->sending_text && !extras_->agreed && !extras_->times && !extras_->watched)
     extras_.reset();
-}
-
-// ---- without memory
-
-// With 1011 where what went out is whole. What is lost cannot be followed by anything: then the transport goes.
-void session::fail_without_memory() noexcept {
-  const tick now = worker_->loop().now();
-  if (!torn_) {
-    try {
-      core_.fail(close_code::internal_error, errc::out_of_resources, {}, now);
-    } catch (...) {
-      torn_ = true;
-    }
-  }
-  if (torn_) core_.transport_failed(errc::out_of_resources, now);
-  if (!in_turn_) worker_mark();
-}
-
-// Ends a turn that was left half-way. What ended is told at the end of the batch, from a clean stack.
-void session::no_memory() noexcept {
-  if (phase_ == phase::dead) return;
-  if (phase_ == phase::opening && extras_ && extras_->how) {
-    try {
-      return fail_opening(errc::out_of_resources);
-    } catch (...) {
-      // Then without a word.
-    }
-  }
-  if (phase_ != phase::open) return die(true);
-  fail_without_memory();
-  if (in_turn_) {
-    try {
-      flush();
-      core_.end_turn();
-    } catch (...) {
-      torn_ = true;
-    }
-  }
-  in_turn_ = false;
-  if (torn_) {
-    core_.abandon_turn();
-    core_.transport_failed(errc::out_of_resources, worker_->loop().now());
-  }
-  worker_mark();
 }
 
 // ---- from the stream
@@ -286,7 +247,7 @@ void session::on_batch_end() {
 
 void session::received_before(byte_span bytes) {
   if (phase_ != phase::opening) return;  // Lingering: what still comes is of no interest.
-  if (framed_) {
+  if (extras_->framed) {
     begin_turn();
     core_.receive(bytes, worker_->loop().now());
     read_opening();
@@ -400,8 +361,8 @@ void session::deliver_message(const core::event& e) {
 
 void session::pump() {
   const speaking mine(*this);
-  if (timed_) [[unlikely]]
-    return pump_all<true>();
+  if (timed_ || watched_) [[unlikely]]
+    return pump_looked_at();
   pump_all<false>();
 }
 
@@ -435,6 +396,11 @@ inline void session::pump_all() {
     if (phase_ != phase::open) return;
   }
   if (paused_) keep_unconsumed();
+}
+
+void session::pump_looked_at() {
+  if (watched_) watch_input();
+  timed_ ? pump_all<true>() : pump_all<false>();
 }
 
 // Receiving was paused by a handler: what this turn has received and not worked in waits here.
@@ -542,19 +508,31 @@ void session::threw(std::string_view what) {
 // ---- out
 
 void session::flush() {
-  if (timed_) [[unlikely]]
-    return flush_measured();
-  write_out();
+  if (timed_ || watched_) [[unlikely]]
+    return flush_looked_at();
+  write_out<false>();
 }
 
+template <bool Watched>
 void session::write_out() {
   net::driver& io = worker_->loop().io();
   while (!write_pending_ && !torn_ && phase_ != phase::dead && core_.pending() > 0) {
+    if constexpr (Watched) watch_output();
     const net::write_result r = io.write(*this, core_.output());
     note_sent(r.done);
     note_write(r);
   }
 }
+
+template void session::write_out<false>();  // For what is measured.
+
+void session::flush_looked_at() {
+  if (timed_) begin_flush();
+  watched_ ? write_out<true>() : write_out<false>();
+  if (timed_) end_write();
+}
+
+void session::flush_piece_looked_at(byte_view piece) { return watched_ ? flush() : flush_piece_measured(piece); }
 
 void session::note_sent(std::size_t n) {
   torn_ = true;  // Unless what is left finds its place.

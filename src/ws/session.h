@@ -5,6 +5,7 @@
 #include "net/driver.h"
 #include "ws/admission.h"
 #include "ws/meter.h"
+#include "ws/watching.h"
 #include "ws/worker.h"
 
 #include <hawser/base/buffer.h>
@@ -129,7 +130,7 @@ class session final : public net::stream {
   void send_frames(const buffer& frames, std::uint32_t messages);
   /// True when nothing stands in the way of `write_frames` of so many bytes: no turn to come, nothing that waits.
   [[nodiscard]] bool takes_frames_now(std::size_t size) const noexcept {
-    return !marked_ && phase_ == phase::open && write_error_ == errc::ok && core_.takes_frames_now(size);
+    return !marked_ && !watched_ && phase_ == phase::open && write_error_ == errc::ok && core_.takes_frames_now(size);
   }
   /// Writes `frames` from `from` on, without a turn.
   void write_frames(const buffer& frames, std::size_t from, std::uint32_t messages);
@@ -206,7 +207,8 @@ class session final : public net::stream {
   static constexpr std::size_t never_asked = std::numeric_limits<std::size_t>::max();
   struct extras {
     std::unique_ptr<opening> how;
-    buffer stash;  // Input that waits while receiving is paused.
+    bool framed = false;  // The opening goes on in messages.
+    buffer stash;         // Input that waits while receiving is paused.
     void* data = nullptr;
     const void* data_tag = nullptr;
     void (*data_destroy)(void*) = nullptr;
@@ -219,6 +221,7 @@ class session final : public net::stream {
     std::shared_ptr<const handshake> agreed;  // Shared with whoever asked for it.
     std::string thrown;                       // What a handler threw, in words: for this end only.
     std::unique_ptr<connection_times> times;
+    std::unique_ptr<watching> watched;
     ~extras() {
       if (data != nullptr) data_destroy(data);
     }
@@ -271,6 +274,7 @@ class session final : public net::stream {
   void go_on_reading(buffer& kept);
   inline void flush_turn();
   void flush();
+  template <bool Watched>
   void write_out();
   void note_write(const net::write_result& r);
   void write_failed(errc why);
@@ -322,11 +326,18 @@ class session final : public net::stream {
   void tell_error(errc error, std::string_view text);
   void note_sent(std::size_t n);
   void die(bool reset);
+  // What is done only when somebody asked for timings, or watches.
+  void pump_looked_at();
+  void flush_looked_at();
+  void flush_piece_looked_at(byte_view piece);
+  void begin_watch();
+  void watch_stages(std::vector<core::agreed_extension>& stages);
+  void watch_input();
+  void watch_output();
   // session_timings.cc: what is done only when somebody asked for timings.
   void begin_times();
   void note_handshake_made(std::size_t size) noexcept;
   void note_opened() noexcept;
-  void flush_measured();
   void flush_piece_measured(byte_view piece);
   void begin_flush() noexcept;
   void begin_messages() noexcept;
@@ -357,6 +368,7 @@ class session final : public net::stream {
   bool write_pending_ : 1 = false;
   bool torn_ : 1 = false;          // Bytes that were to be sent are lost: nothing can follow them.
   bool timed_ : 1 = false;         // There are times in `extras_`.
+  bool watched_ : 1 = false;       // Somebody is told what passes.
   bool reading_held_ : 1 = false;  // The driver was told to stop reading.
   bool drain_wanted_ : 1 = false;
   bool part_refused_ : 1 = false;  // It waits for the system alone: what waits behind its message waits for it.
@@ -365,7 +377,6 @@ class session final : public net::stream {
   bool was_open_ : 1 = false;
   bool ended_here_ : 1 = false;
   bool end_now_ : 1 = false;     // Terminated while its end was being told.
-  bool framed_ : 1 = false;      // The opening goes on in messages.
   bool peer_ended_ : 1 = false;  // The peer sent its last byte while it was still to be answered.
   core::connection core_;
 };

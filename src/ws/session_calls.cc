@@ -269,7 +269,7 @@ std::vector<active_extension> session::extensions() const {
   std::vector<active_extension> active;
   if (const core::pipeline* p = core_.stages())
     for (std::size_t i = 0; i < p->size(); ++i)
-      active.push_back({p->at(i).name, p->at(i).terms.response});
+      if (!p->at(i).name.empty()) active.push_back({p->at(i).name, p->at(i).terms.response});  // Not a watcher's.
   return active;
 }
 

@@ -89,12 +89,6 @@ void session::note_delivered(measured_turn& t) noexcept {
 
 // ---- t_send
 
-void session::flush_measured() {
-  begin_flush();
-  write_out();
-  end_write();
-}
-
 // As `flush_turn`; in a place that both share the write would cost every turn some instructions more.
 void session::flush_piece_measured(byte_view piece) {
   begin_flush();
@@ -105,7 +99,7 @@ void session::flush_piece_measured(byte_view piece) {
   }
   note_sent(r.done);
   note_write(r);
-  write_out();
+  write_out<false>();
   end_write();
 }
 

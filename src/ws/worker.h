@@ -10,6 +10,7 @@
 #include <hawser/core/opcode.h>
 #include <hawser/core/statistics.h>
 #include <hawser/ws/metrics.h>
+#include <hawser/ws/watch.h>
 
 #include <array>
 #include <chrono>
@@ -125,6 +126,10 @@ class alignas(64) worker final : public net::dirty {
   /// Null when nothing is measured.
   [[nodiscard]] meter* measures() const noexcept { return meter_.get(); }
 
+  /// Tells `by` what passes, from now on, on sessions that open. Null: nobody watches.
+  void watch(watcher* by) noexcept { watcher_ = by; }
+  [[nodiscard]] watcher* watched_by() const noexcept { return watcher_; }
+
   /// What its sessions count by themselves: those that open, and those that go. The loop's thread.
   [[nodiscard]] loop_counts& counts() noexcept { return counts_; }
   /// All that was counted and measured on this loop. The loop's thread, or any one while it does not run.
@@ -199,6 +204,7 @@ class alignas(64) worker final : public net::dirty {
   core::resources resources_;
   admission* door_ = nullptr;
   std::unique_ptr<meter> meter_;
+  watcher* watcher_ = nullptr;
   loop_counts counts_;
   union session_memory {
     session_memory* next;

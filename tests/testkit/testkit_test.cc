@@ -22,6 +22,7 @@ TEST(testkit_test, the_demonstration_extensions_pass) {
   EXPECT_TRUE(rot13.passed()) << rot13.text();
 
   testkit::options sum = quick();
+  sum.company = testkit::shipped();
   sum.wire = {{"abc", "abc5$A\xC2", 1}};
   const report checksum = run(demo::checksum(), sum);
   EXPECT_TRUE(checksum.passed()) << checksum.text();
@@ -29,6 +30,7 @@ TEST(testkit_test, the_demonstration_extensions_pass) {
 
 TEST(testkit_test, what_applies_was_looked_at) {
   testkit::options o = quick();
+  o.company = testkit::shipped();
   o.wire = {{"abc", "nop", 2}};
   o.negotiation = {{role::server, "x-rot13", "x-rot13", false}};
   const report r = run(demo::rot13(), o);

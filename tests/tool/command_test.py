@@ -513,6 +513,27 @@ def ext():
 
 
 # ---- words
+def passing():
+    """-vv shows each message between the extensions, and each frame."""
+    server = EchoServer(HAWSER, "-vv", "--extension", "x-rot13")
+    tool = Program([HAWSER, "connect", "-vv", "--extension", "x-rot13", server.url])
+    tool.write_line("Hi")
+    tool.find("^Hi$")
+    tool.end_input()
+    tool.expect_success()
+    plain, turned = "text, 2 bytes: 'Hi'", "text, 2 bytes, RSV2"
+    seen = [line[len("hawser: "):] for line in tool.lines("err") if re.match(r"hawser: (in|out) ", line)]
+    expect_equal(seen, [f"{way:5}{place:24}{what}" for way, place, what in (
+        ("out", "from application", plain), ("out", "after x-rot13", turned + ": 'Uv'"),
+        ("out", "frame", turned + ", masked: 'Uv'"), ("in", "frame", turned + ": 'Uv'"),
+        ("in", "from network", turned + ": 'Uv'"), ("in", "after x-rot13", plain),
+        ("out", "frame", "close, 2 bytes, masked: 1000"), ("in", "frame", "close, 2 bytes: 1000"))], "what passes")
+    number = server.find(r": connected to /, as (#\d+)$", "err").group(1)
+    server.find(f"^hawser: {number} in   frame +{turned}, masked: 'Uv'$", "err")
+    server.find(f"^hawser: {number} out  frame +close, 2 bytes: 1000$", "err")
+    server.stop()
+
+
 def words():
     """-v says at both ends what was offered, what became of each extension and why, and who comes and goes."""
     server = EchoServer(HAWSER, "-v", "--extension", "x-checksum", "--extension", "x-rot13")
@@ -542,6 +563,7 @@ def words():
     expect_equal(asking.getresponse().status, 405, "the status for a POST")
     server.find("^hawser: refused: ", "err")
     server.stop()
+    passing()
     quiet = EchoServer(HAWSER)
     run("connect", quiet.url)
     quiet.stop()

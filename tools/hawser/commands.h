@@ -26,7 +26,7 @@ struct echo_args {
   std::optional<std::uint32_t> busy_poll;  // Microseconds.
   bool broadcast = false;
   bool metrics = false;
-  bool verbose = false;
+  int verbose = 0;  // 1: what was negotiated; 2: what passes, too.
 };
 
 struct connect_args {
@@ -35,7 +35,7 @@ struct connect_args {
   std::vector<std::string> subprotocols;
   std::vector<std::string> extensions;
   bool inband = false;
-  bool verbose = false;
+  int verbose = 0;  // As above.
   bool timings = false;
 };
 

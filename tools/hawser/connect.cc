@@ -2,6 +2,7 @@
 
 #include "commands.h"
 #include "extensions.h"
+#include "sightings.h"
 #include "target.h"
 #include "terminal.h"
 #include "times.h"
@@ -244,7 +245,7 @@ void say_times(const hawser::timings& times) {
 // Lines out, messages in, until either end has had enough. Returns the exit status.
 int converse(hawser::blocking_connection& ws, const connect_args& args) {
   const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-  if (args.verbose)
+  if (args.verbose != 0)
     describe(ws.agreed(), args.url);
   else if (terminal)
     say("connected to " + args.url + "; each line is sent, Ctrl-D closes");
@@ -274,7 +275,7 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
   out.finish();
   const hawser::result<hawser::close_code> code = ws.close();  // It is over already: this says how.
   const bool good = ended == hawser::errc::closed && code && peaceful(*code);
-  if (args.verbose || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
+  if (args.verbose != 0 || (written && (!good || why_ended == lines_end::connection))) say(ws.farewell());
   if (args.timings)
     if (const hawser::result<hawser::timings> times = ws.timings()) say_times(*times);
   return good && written && all_sent ? done : failed;
@@ -287,6 +288,8 @@ int connect(const connect_args& args) {
   options.subprotocols = args.subprotocols;
   options.timings = args.timings;
   options.inband_extensions = args.inband;
+  spoken_sightings passing(false);
+  if (args.verbose > 1) options.watch = &passing;
   hawser::headers headers;
   hawser::extension_list extensions;
   std::string why;

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "echo.h"
 #include "extensions.h"
+#include "sightings.h"
 #include "signals.h"
 #include "terminal.h"
 #include "words.h"
@@ -75,12 +76,13 @@ void set_broadcast(hawser::route all, hawser::server& server) {
 // A peer, for people: its address, and the number of its connection where several have one address.
 std::string named(hawser::connection c, const hawser::net::address& peer) {
   const std::string at = peer.text();
-  return at.empty() || peer.family() == net_address::kind::unix_path ? "#" + std::to_string(c.id()) : at;
+  return at.empty() || peer.family() == net_address::kind::unix_path ? number_of(c.id()) : at;
 }
 
-void announce(hawser::connection c, const hawser::handshake& h) {
+void announce(hawser::connection c, const hawser::handshake& h, bool with_number) {
   const std::string who = named(c, h.remote) + ": ";
-  say(who + "connected to " + shown_bytes(hawser::as_bytes(h.target)));
+  const std::string number = with_number ? ", as " + number_of(c.id()) : std::string();
+  say(who + "connected to " + shown_bytes(hawser::as_bytes(h.target)) + number);
   for (const std::string& line : negotiation_in_words(h))
     say(who + line);
 }
@@ -123,7 +125,9 @@ int echo_server(const echo_args& args) {
   allow_more_files();
   spoken_log log(hawser::log_level::warning);  // What is less is told by the handlers, who know of whom.
   hawser::server_options options = options_of(args);
-  if (args.verbose) options.log = &log;
+  spoken_sightings passing(true);
+  if (args.verbose > 0) options.log = &log;
+  if (args.verbose > 1) options.watch = &passing;
   hawser::server server(options);
   std::string why;
   if (!add_extensions(args.extensions, server.extensions(), why)) {
@@ -135,12 +139,12 @@ int echo_server(const echo_args& args) {
     set_broadcast(all, server);
   else
     all.on_message(echo).on_drain(echo_waiting);
-  if (args.broadcast || args.verbose)
+  if (args.broadcast || args.verbose > 0)
     all.on_connect([&args](hawser::connection c, const hawser::handshake& h) {
-      if (args.verbose) announce(c, h);
+      if (args.verbose > 0) announce(c, h, args.verbose > 1);
       if (args.broadcast) join_topic(c, h);
     });
-  if (args.verbose) {
+  if (args.verbose > 0) {
     set_verbose(all);
     server.on_error([](const hawser::failure& f) { say("refused: " + f.what()); });
   }

@@ -64,7 +64,9 @@ void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* c
   app.add_flag("--metrics", args.metrics, "Measure, and answer GET /metrics with text for Prometheus")
       ->option_text(" ")
       ->excludes(client);
-  app.add_flag("-v,--verbose", args.verbose, "Say who comes, what was negotiated and who goes, on standard\nerror")
+  app.add_flag(
+         "-v,--verbose", args.verbose,
+         "Say who comes, what was negotiated and who goes, on standard\nerror; -vv: and what passes, frame by frame")
       ->option_text(" ")
       ->excludes(client);
   takes(app.add_option("--max-per-ip", args.max_per_ip,
@@ -115,7 +117,10 @@ void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
   describe_extension(app, args.extensions);
   app.add_flag("--inband", args.inband,
                "Carry extensions inside the messages, as a browser's script has\nto (ext1.hawser)");
-  app.add_flag("-v,--verbose", args.verbose, "Say what was negotiated, on standard error");
+  app.add_flag("-v,--verbose", args.verbose,
+               "Say what was negotiated, on standard error; -vv: and each\n"
+               "message between extensions, and each frame")
+      ->option_text(" ");
   app.add_flag("--timings", args.timings, "Say at the end where the time went, on standard error");
   app.footer("Exit status: 0 after a clean end, 1 after a failure, 2 for a wrong call.");
 }

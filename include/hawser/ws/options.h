@@ -5,6 +5,7 @@
 #include <hawser/base/log.h>
 #include <hawser/core/http.h>
 #include <hawser/core/settings.h>
+#include <hawser/ws/watch.h>
 
 #include <chrono>
 #include <cstddef>
@@ -52,7 +53,8 @@ struct server_options {
   /// Serves the extensions to scripts in browsers too, inside the messages, to those who offer the subprotocol
   /// "ext1.hawser": docs/wire/inband.md. `on_connect` comes after that agreement, which the handshake timeout includes.
   bool inband_extensions = false;
-  log_sink* log = nullptr;  ///< Must outlive the server.
+  log_sink* log = nullptr;   ///< Must outlive the server.
+  watcher* watch = nullptr;  ///< Is told what passes: see ws/watch.h. Must outlive the server.
 };
 
 /// How a client comes back. Full jitter: the wait is random between 0 and a bound that doubles up to `cap`.
@@ -89,7 +91,8 @@ struct client_options {
   /// for ways that drop that field, and for tests. What a server does that does not know "ext1.hawser" is as if none
   /// had been offered.
   bool inband_extensions = false;
-  log_sink* log = nullptr;  ///< Must outlive the client.
+  log_sink* log = nullptr;   ///< Must outlive the client.
+  watcher* watch = nullptr;  ///< Is told what passes: see ws/watch.h. Must outlive the client.
 };
 
 HAWSER_END

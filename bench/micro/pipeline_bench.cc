@@ -1,10 +1,12 @@
-// What stages cost a message that they let be: none, three without interest in it, three that look and bypass. A turn
-// of one burst each way, without any system call; subtract the row without stages. Instructions of one turn:
+// What stages cost a message that they let be: none, three without interest in it, three that look and bypass, in C++
+// and as plug-ins. A turn of one burst each way, without any system call; subtract the row without stages. Instructions
+// of one turn:
 //   valgrind --tool=callgrind --toggle-collect='*_turn*' build/release/bench/micro --benchmark_min_time=1e-9
 //            --benchmark_filter=receive/three_that_bypass
 
 #include <benchmark/benchmark.h>
 #include <hawser/core/connection.h>
+#include <hawser/ext/plugin.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -35,7 +37,32 @@ struct onlooker {
   }
 };
 
-enum class company : std::uint8_t { nobody, uninterested, onlookers };
+// The same in C, behind the boundary of plug-ins.
+std::uint32_t plain_begin(void* stage, std::uint32_t, hawser_head* h, hawser_context*) {
+  *static_cast<std::uint64_t*>(stage) += h->size;
+  return HAWSER_BYPASS;
+}
+
+core::any_stage plugin_onlooker() {
+  static std::uint64_t seen = 0;
+  hawser_stage hooks{};
+  hooks.struct_size = sizeof hooks;
+  hooks.begin = plain_begin;
+  hawser_plugin table{};
+  table.struct_size = sizeof table;
+  table.abi = HAWSER_PLUGIN_ABI;
+  table.name = "x-plain";
+  table.stage = &hooks;
+  table.accept = [](void*, const hawser_params*, std::uint64_t, hawser_negotiation*, hawser_claims*, void** stage) {
+    *stage = &seen;
+    return 1;
+  };
+  table.confirm = [](void*, const hawser_params*, hawser_negotiation*, hawser_claims*, void**) { return 0; };
+  std::string why;
+  return std::move(ext::plugin::from(&table).value().accept({{}}, why)->work);
+}
+
+enum class company : std::uint8_t { nobody, uninterested, onlookers, plugins };
 
 std::vector<core::agreed_extension> stages_of(company who) {
   std::vector<core::agreed_extension> list;
@@ -49,7 +76,7 @@ std::vector<core::agreed_extension> stages_of(company who) {
     core::agreed_extension e;
     e.name = "x-" + std::to_string(i);
     e.terms.uses = uses;
-    e.terms.work = core::any_stage::of(onlooker{});
+    e.terms.work = who == company::plugins ? plugin_onlooker() : core::any_stage::of(onlooker{});
     list.push_back(std::move(e));
   }
   return list;
@@ -121,8 +148,10 @@ void send(benchmark::State& state, company who) {
 BENCHMARK_CAPTURE(receive, without_stages, company::nobody);
 BENCHMARK_CAPTURE(receive, three_without_interest, company::uninterested);
 BENCHMARK_CAPTURE(receive, three_that_bypass, company::onlookers);
+BENCHMARK_CAPTURE(receive, three_plugins_that_bypass, company::plugins);
 BENCHMARK_CAPTURE(send, without_stages, company::nobody);
 BENCHMARK_CAPTURE(send, three_without_interest, company::uninterested);
 BENCHMARK_CAPTURE(send, three_that_bypass, company::onlookers);
+BENCHMARK_CAPTURE(send, three_plugins_that_bypass, company::plugins);
 
 }  // namespace

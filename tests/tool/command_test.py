@@ -1,7 +1,8 @@
 """The tool as its users meet it: one line for each mistake, limits that do what their flags say, Ctrl-C, Unix sockets,
 streams that cannot be written, a terminal, where the time went.
 
-    command_test.py usage|limits|files|topics|polling|timings|interrupt|unix|simd|streams|terminal|ext|words HAWSER
+    command_test.py usage|limits|files|topics|polling|timings|interrupt|unix|simd|streams|terminal|ext|words|plugins
+        HAWSER
 """
 
 import http.client
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "peers"))
@@ -568,6 +570,65 @@ def words():
     run("connect", quiet.url)
     quiet.stop()
     expect_equal(quiet.lines("err"), [], "without -v nothing is said")
+
+
+# ---- plugins
+def plugins():
+    """--plugin at both ends, composed and in fragments; ext info and ext test of a file; one that is wrong does no harm."""
+    folder = pathlib.Path(HAWSER).parent / "tests" / "plugins"
+    xor = str(folder / "xor.so")
+    server = EchoServer(HAWSER, "-v", "--plugin", xor, "--extension", "x-checksum")
+    tool = Program([HAWSER, "connect", "-v", "--plugin", f"{xor};key=7", "--extension", "x-checksum", server.url])
+    tool.find("extension x-xor: agreed as x-xor; key=7$", "err")
+    tool.find("order of work, from the application to the wire: x-xor, x-checksum$", "err")
+    for text in ("hello", "a line of a little more", "\N{SNOWMAN}" * 1000):
+        tool.write_line(text)
+        expect_equal(tool.next_line(), text, "what comes back")
+    tool.end_input()
+    tool.expect_success()
+    # By hand, in fragments, with a ping between them: what the plug-in makes is summed by what stands behind it.
+    turned = bytes(b ^ 7 for b in b"Hello, fragments")
+    message = turned + zlib.crc32(turned).to_bytes(4, "big")
+    client = raw.RawClient(server.port, "Sec-WebSocket-Extensions: x-xor; key=7, x-checksum")
+    client.send_frames(raw.plain(0x31, message[:3]), raw.plain(0x89, b"?"), raw.plain(0x00, message[3:17]),
+                       raw.plain(0x80, message[17:]))
+    expect_equal(client.next_frame().payload, b"?", "the pong between")
+    answer = client.next_frame()
+    expect_equal((answer.plain[0], answer.payload), (0xB1, message), "the echo on the wire")
+    client.close()
+    server.stop()
+    status, out, err = run("ext", "info", f"{xor};key=9")
+    expect_equal((status, err), (0, ""), "status and complaints of ext info")
+    for word in ("x-xor: every byte mixed with a key", "key=1..255", "x-xor; key=9", "in_place", "--plugin '"):
+        expect(word in out, f"ext info should say {word!r}: {out}")
+    status, out, err = run("ext", "test", xor)
+    expect_equal((status, err), (0, ""), f"status and complaints of ext test, which printed {out}")
+    broken_plugins(folder)
+
+
+def broken_plugins(folder):
+    for file, words in (("nowhere.so", "there is no such file"), ("no_entry.so", "no function hawser_plugin_v1"),
+                        ("wrong_abi.so", "version 99"), ("bad_name.so", "no token"), ("null_hook.so", "in_place"),
+                        ("xor.so;key=256", "key is a number from 1 to 255")):
+        path = str(folder / file)
+        for command in (["echo", "--plugin", path], ["connect", "--plugin", path, "ws://127.0.0.1:1"],
+                        ["ext", "test", path], ["ext", "info", path]):
+            status, out, err = run(*command)
+            expect_equal((status, out, err.count("\n")), (2, "", 1), f"status, output and lines of {command}: {err}")
+            expect(path.split(";")[0] in err and words in err, f"{command} should say {words!r}: {err}")
+    status, out, _ = run("ext", "test", str(folder / "lying_step.so"))
+    expect(status == 1 and "its transform consumed more than it was given" in out, f"the kit on a liar prints {out}")
+    server = EchoServer(HAWSER, "--plugin", str(folder / "double_release.so"))
+    client = raw.RawClient(server.port, "Sec-WebSocket-Extensions: x-broken")
+    bystander = raw.RawClient(server.port)
+    client.send_frames(raw.plain(0xA1, b"Hello"))
+    end = client.next_frame()
+    expect_equal((end.close_code, end.payload[2:]),
+                 (1011, b"x-broken: used a body that it gave away, gave back or never had"), "the close")
+    bystander.send_frames(raw.plain(0x81, b"still there"))
+    expect_equal(bystander.next_frame().payload, b"still there", "what a bystander gets")
+    bystander.close()
+    server.stop()
 
 
 if __name__ == "__main__":

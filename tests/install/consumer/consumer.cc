@@ -1,5 +1,6 @@
 // A user's program: only the public headers, only the targets that the package exports. A server and a client of its
-// own exchange one message through an extension of its own, which has passed the kit.
+// own exchange one message through an extension of its own, which has passed the kit, and one out of a plug-in, whose
+// file it is called with.
 #include <hawser/hawser.h>
 #include <hawser/testkit/testkit.h>
 
@@ -36,14 +37,15 @@ std::string echo_of(std::string_view text, const std::string& url, const hawser:
 
 }  // namespace
 
-int main() {
+int main(int, char** argv) {
+  const hawser::any_factory loaded = hawser::load_plugin(argv[1]).value();
   const hawser::testkit::report kit = hawser::testkit::run(inverted());
   if (!kit.passed()) {
     std::cerr << kit.text();
     return 1;
   }
   hawser::server server;
-  server.extensions().add(inverted());
+  server.extensions().add(inverted()).add(loaded);
   server.route("*").on_message([](hawser::connection c, const hawser::message& m) { c.send(m); });
   const auto at = server.listen("127.0.0.1", 0);
   if (!at) {

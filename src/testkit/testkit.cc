@@ -1,7 +1,9 @@
 #include "testkit/checks.h"
 
 #include <hawser/core/utf8.h>
+#include <hawser/ext/ack.h>
 #include <hawser/ext/checksum.h>
+#include <hawser/ext/deflate.h>
 #include <hawser/ext/no_masking.h>
 #include <hawser/ext/trace.h>
 
@@ -132,7 +134,11 @@ std::string checker::seeded(std::uint64_t seed, const std::string& what) const {
   return what + " (seed " + std::to_string(seed) + ")";
 }
 
-std::vector<any_factory> shipped() { return {ext::checksum(), ext::no_masking(), ext::trace()}; }
+std::vector<any_factory> shipped() {
+  // Compression with and without memory of earlier messages: the first must see them in order.
+  return {ext::checksum(), ext::no_masking(), ext::trace(),
+          ext::ack(),      ext::deflate(),    ext::deflate(ext::deflate_preset::balanced)};
+}
 
 std::size_t report::failures() const noexcept {
   return static_cast<std::size_t>(

@@ -42,6 +42,7 @@ TEST(tool_extensions_test, every_row_of_the_table_is_whole) {
     EXPECT_NE(k.summary.back(), '.');
     std::string why;
     const std::optional<hawser::any_factory> made = make_extension({std::string(k.name), {}}, why);
+    if (why.find("this build has no") != std::string::npos) continue;
     ASSERT_TRUE(made) << why;
     EXPECT_EQ(made->name(), k.name);
     EXPECT_EQ(find_extension(k.name), &k);

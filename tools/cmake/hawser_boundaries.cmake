@@ -16,12 +16,13 @@ set(hawser_poison_os
 set(hawser_poison_OpenSSL openssl/bio.h openssl/crypto.h openssl/err.h openssl/evp.h openssl/sha.h)
 set(hawser_poison_ZLIB zlib.h)
 set(hawser_poison_ISAL isa-l.h isa-l/igzip_lib.h)
+set(hawser_poison_ZSTD zstd.h zdict.h)
 set(hawser_poison_simdjson simdjson.h)
 
 # poison_directories(OUT LIBS...): the directories to put first on the include path of a pure room that may use LIBS.
 function(hawser_poison_directories out)
   set(directories)
-  foreach(kind os OpenSSL ZLIB ISAL simdjson)
+  foreach(kind os OpenSSL ZLIB ISAL ZSTD simdjson)
     if("${ARGN}" MATCHES "${kind}::")
       continue()
     endif()

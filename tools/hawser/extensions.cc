@@ -6,9 +6,12 @@
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/no_masking.h>
 #include <hawser/ext/trace.h>
+#include <hawser/ext/zstd.h>
 #include <hawser/ws/plugin.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 namespace hawser_tool {
 
@@ -60,6 +63,28 @@ constexpr known_parameter ack_parameters[] = {
     {"keep=BYTES", "how much may wait for an acknowledgement before sends are refused (1048576)"},
 };
 
+made make_zstd(given_parameters& given) {
+  hawser::ext::zstd_options how;
+  if (const auto level = given.number("level", 1, 19)) how.level = static_cast<int>(*level);
+  if (const auto window = given.number("window", 10, 23)) how.window = static_cast<int>(*window);
+  if (const auto least = given.number("least", 0, std::uint64_t{1} << 30)) how.least = static_cast<std::size_t>(*least);
+  hawser::ext::zstd speaks(how);
+  const std::optional<std::string> file = given.text("dictionary");
+  if (!hawser::ext::zstd::available()) given.refuse("this build has no libzstd");
+  if (!file) return speaks;
+  std::ifstream in(*file, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  speaks = speaks.dictionary(hawser::as_bytes(bytes));
+  if (speaks.dictionary_id() == 0) given.refuse("'" + *file + "' cannot be read or is no dictionary");
+  return speaks;
+}
+constexpr known_parameter zstd_parameters[] = {
+    {"level=1..19", "how hard to compress (3)"},
+    {"window=10..23", "the largest window, as a power of two (18)"},
+    {"least=BYTES", "shorter messages go as they are (64)"},
+    {"dictionary=FILE", "bytes that both ends have and that messages look like (none)"},
+};
+
 constexpr known_extension all[] = {
     {"x-rot13", "letters turned by 13 places: two functions on whole messages", "", {}, make_rot13, suit_rot13},
     {"x-checksum",
@@ -80,6 +105,8 @@ constexpr known_extension all[] = {
      {},
      make_no_masking,
      suit_no_masking},
+    {"x-hawser-zstd", "messages compressed with Zstandard, each by itself, with a dictionary", "docs/ext/zstd.md",
+     zstd_parameters, make_zstd, nullptr},
     {"x-hawser-ack", "acknowledged messages: what is lost with a connection is handed back", "docs/ext/ack.md",
      ack_parameters, make_ack, nullptr},
     {"x-hawser-trace", "a W3C trace context with each message, beside its payload", "docs/ext/trace.md",

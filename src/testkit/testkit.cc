@@ -6,6 +6,7 @@
 #include <hawser/ext/deflate.h>
 #include <hawser/ext/no_masking.h>
 #include <hawser/ext/trace.h>
+#include <hawser/ext/zstd.h>
 
 #include <algorithm>
 #include <utility>
@@ -136,8 +137,10 @@ std::string checker::seeded(std::uint64_t seed, const std::string& what) const {
 
 std::vector<any_factory> shipped() {
   // Compression with and without memory of earlier messages: the first must see them in order.
-  return {ext::checksum(), ext::no_masking(), ext::trace(),
-          ext::ack(),      ext::deflate(),    ext::deflate(ext::deflate_preset::balanced)};
+  std::vector<any_factory> all = {ext::checksum(), ext::no_masking(), ext::trace(),
+                                  ext::ack(),      ext::deflate(),    ext::deflate(ext::deflate_preset::balanced)};
+  if (ext::zstd::available()) all.emplace_back(ext::zstd());
+  return all;
 }
 
 std::size_t report::failures() const noexcept {

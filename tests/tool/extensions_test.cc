@@ -53,7 +53,9 @@ TEST(tool_extensions_test, every_row_of_the_table_is_whole) {
 TEST(tool_extensions_test, what_is_shipped_is_in_the_company_of_the_kit) {
   const std::vector<hawser::any_factory> company = hawser::testkit::shipped();
   for (const known_extension& k : known_extensions()) {
-    if (k.page.empty()) continue;
+    std::string why;
+    make_extension({std::string(k.name), {}}, why);
+    if (k.page.empty() || why.find("this build has no") != std::string::npos) continue;
     EXPECT_TRUE(std::any_of(company.begin(), company.end(), [&](const auto& f) { return f.name() == k.name; }))
         << k.name << " is missing in hawser::testkit::shipped()";
   }

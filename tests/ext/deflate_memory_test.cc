@@ -29,13 +29,13 @@ const std::map<std::string, deflate_preset> by_name{{"fast", deflate_preset::fas
                                                     {"small", deflate_preset::small},
                                                     {"low_memory", deflate_preset::low_memory}};
 
-/// The cells of the rows below "| preset |", by the preset's name.
+/// The cells of the rows below "| preset | engine |", by the preset's name.
 std::map<std::string, std::vector<std::string>> table_of_presets() {
   std::ifstream page("docs/ext/deflate.md");
   std::map<std::string, std::vector<std::string>> rows;
   bool inside = false;
   for (std::string line; std::getline(page, line);) {
-    if (line.rfind("| preset |", 0) == 0) inside = true;
+    if (line.rfind("| preset | engine |", 0) == 0) inside = true;
     if (line.empty()) inside = false;
     if (!inside || line.rfind("| `", 0) != 0) continue;
     std::vector<std::string> cells;

@@ -4,12 +4,14 @@
 
 #include <hawser/ext/ack.h>
 #include <hawser/ext/checksum.h>
+#include <hawser/ext/deflate.h>
 #include <hawser/ext/no_masking.h>
 #include <hawser/ext/trace.h>
 #include <hawser/ext/zstd.h>
 #include <hawser/ws/plugin.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 
@@ -85,7 +87,63 @@ constexpr known_parameter zstd_parameters[] = {
     {"dictionary=FILE", "bytes that both ends have and that messages look like (none)"},
 };
 
+using hawser::ext::deflate_engine;
+using hawser::ext::deflate_options;
+using hawser::ext::deflate_preset;
+
+deflate_options preset_of(given_parameters& given) {
+  constexpr std::array<std::pair<std::string_view, deflate_preset>, 4> presets{
+      {{"fast", deflate_preset::fast},
+       {"balanced", deflate_preset::balanced},
+       {"small", deflate_preset::small},
+       {"low_memory", deflate_preset::low_memory}}};
+  const std::optional<std::string> named = given.word("preset", {"fast", "balanced", "small", "low_memory"});
+  const auto* found = std::find_if(presets.begin(), presets.end(), [&](const auto& p) { return named == p.first; });
+  return deflate_options(found == presets.end() ? deflate_preset::low_memory : found->second);
+}
+
+made make_deflate(given_parameters& given) {
+  deflate_options o = preset_of(given);
+  const auto number = [&given](std::string_view name, std::uint64_t least, std::uint64_t most, int& to) {
+    if (const auto n = given.number(name, least, most)) to = static_cast<int>(*n);
+  };
+  if (const auto engine = given.word("engine", {"zlib", "isal"})) {
+    o.engine = *engine == "isal" ? deflate_engine::isal : deflate_engine::zlib;
+    if (o.fault() != nullptr) o.level = 1;  // What suits the preset's own engine.
+  }
+  number("level", 1, 9, o.level);
+  number("memory_level", 1, 9, o.memory_level);
+  number("server_max_window_bits", 8, 15, o.server_max_window_bits);
+  number("client_max_window_bits", 8, 15, o.client_max_window_bits);
+  const bool takeover = given.flag("context_takeover");
+  const bool server_alone = given.flag("server_no_context_takeover");
+  const bool client_alone = given.flag("client_no_context_takeover");
+  if (takeover && (server_alone || client_alone)) given.refuse("takeover and no takeover contradict each other");
+  o.server_no_context_takeover = server_alone || (o.server_no_context_takeover && !takeover);
+  o.client_no_context_takeover = client_alone || (o.client_no_context_takeover && !takeover);
+  if (const auto least = given.number("threshold", 0, std::uint64_t{1} << 32)) o.threshold = *least;
+  if (const char* wrong = o.fault()) given.refuse(wrong);
+  return hawser::ext::deflate(o);
+}
+void suit_deflate(hawser::testkit::options& how) {
+  how.free_values = {"server_max_window_bits", "client_max_window_bits"};
+}
+constexpr known_parameter deflate_parameters[] = {
+    {"preset=NAME", "fast, balanced, small or low_memory (low_memory); what follows changes it"},
+    {"context_takeover", "both ends may refer to earlier messages"},
+    {"server_no_context_takeover", "the server compresses each message alone"},
+    {"client_no_context_takeover", "the client compresses each message alone"},
+    {"server_max_window_bits=8..15", "the window of what the server sends"},
+    {"client_max_window_bits=8..15", "the window of what the client sends"},
+    {"level=1..9", "1 is fast, 9 is small; with isal 1 to 3"},
+    {"memory_level=1..9", "of zlib"},
+    {"threshold=BYTES", "shorter messages are sent as they are"},
+    {"engine=NAME", "zlib or isal"},
+};
+
 constexpr known_extension all[] = {
+    {"permessage-deflate", "messages compressed on their way (RFC 7692)", "docs/ext/deflate.md", deflate_parameters,
+     make_deflate, suit_deflate},
     {"x-rot13", "letters turned by 13 places: two functions on whole messages", "", {}, make_rot13, suit_rot13},
     {"x-checksum",
      "a CRC-32 behind each message: a stage that looks at the bytes on their way",

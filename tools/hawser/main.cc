@@ -48,6 +48,11 @@ void add_repeated(CLI::App& app, const std::string& name, std::vector<std::strin
 
 void describe_extension(CLI::App& app, std::vector<std::string>& to) {
   add_repeated(app, "--extension,--plugin", to, "NAME[;...]", "Speak it (hawser ext list), or the plug-in in\nFILE.so");
+  takes(app.add_option_function<std::string>(
+            "--deflate", [&to](const std::string& preset) { to.push_back("permessage-deflate; preset=" + preset); },
+            "Compress: fast, balanced, small or low_memory; in full it is\n--extension 'permessage-deflate; ...'"),
+        "PRESET")
+      ->check(CLI::IsMember({"fast", "balanced", "small", "low_memory"}));
 }
 
 void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* client) {

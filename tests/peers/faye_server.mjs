@@ -1,19 +1,21 @@
-// A server made of faye's driver for the client role: node faye_server.mjs EXTENSIONS
+// A server made of faye's driver for the client role: node faye_server.mjs ORDERS
 //
-// EXTENSIONS is a JSON list (see kit/extensions.mjs); faye answers in that order, whatever the order of the offers. Each
-// message comes back as it went in; each event is printed as one line of JSON.
+// ORDERS is a JSON list of lists of extensions (see kit/extensions.mjs); the path /2 gets the third. faye answers in that
+// order, whatever the order of the offers. Each message comes back as it went in; each event is printed as a line of JSON.
 
 import net from 'node:net';
 import websocket from 'websocket-driver';
 import { addExtensions } from './kit/extensions.mjs';
 
-const extensions = JSON.parse(process.argv[2]);
+const orders = JSON.parse(process.argv[2]);
 const say = (event, details = {}) => console.log(JSON.stringify({ event, ...details }));
 
 const server = net.createServer((socket) => {
   const driver = websocket.server({ maxLength: 4 << 20 });
-  addExtensions(driver, extensions);
-  driver.on('connect', () => driver.start());
+  driver.on('connect', () => {
+    addExtensions(driver, orders[Number(new URL(driver.url, 'ws://localhost').pathname.slice(1))]);
+    driver.start();
+  });
   driver.on('message', ({ data }) => {
     if (typeof data === 'string') driver.text(data);
     else driver.binary(data);

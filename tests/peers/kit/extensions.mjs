@@ -3,6 +3,7 @@
 // x-rot13     RSV2; ASCII letters rotated by 13 places, the size unchanged.
 // x-checksum  RSV3; four bytes after the payload: its CRC-32 (zlib's polynomial), big-endian.
 
+import zlib from 'node:zlib';
 import permessageDeflate from 'permessage-deflate';
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -103,7 +104,13 @@ const CUSTOM = {
   'x-checksum': extension('x-checksum', 3, checkIn, sumOut),
 };
 
-/// Adds extensions to a driver, in order: a name, or for permessage-deflate [name, options].
+// How golden.json is compressed, each message for itself: fixed Huffman codes and no choice.
+const GOLDEN_CODES = { level: 9, strategy: zlib.constants.Z_FIXED, noContextTakeover: true };
+
+/// Adds extensions to a driver, in order: a name, or the options of permessage-deflate.
 export function addExtensions(driver, specs) {
-  for (const spec of specs) driver.addExtension(typeof spec === 'string' ? CUSTOM[spec] : permessageDeflate.configure(spec[1]));
+  for (const spec of specs) {
+    const options = spec === 'permessage-deflate' ? GOLDEN_CODES : spec;
+    driver.addExtension(CUSTOM[spec] ?? permessageDeflate.configure(options));
+  }
 }

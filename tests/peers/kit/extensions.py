@@ -12,7 +12,10 @@ import zlib
 
 from websockets.exceptions import NegotiationError
 from websockets.extensions import ClientExtensionFactory, Extension, ServerExtensionFactory
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
 from websockets.frames import OP_BINARY, OP_CONT, OP_TEXT
+
+from . import golden
 
 LETTERS = bytes(range(65, 91)) + bytes(range(97, 123))
 ROTATED = LETTERS[13:26] + LETTERS[:13] + LETTERS[39:] + LETTERS[26:39]
@@ -103,9 +106,17 @@ class ServerFactory(ServerExtensionFactory):
         return [], self._extension()
 
 
+CLASSES = {"x-rot13": Rot13, "x-checksum": Checksum}
+# How the bytes of golden.py are compressed, each message for itself: fixed Huffman codes and no choice.
+GOLDEN_CODES = {"level": 9, "strategy": zlib.Z_FIXED}
+
+
 def client_factories(*extensions):
-    return [ClientFactory(extension) for extension in extensions]
+    """Extensions by name, or by class."""
+    return [ClientPerMessageDeflateFactory(client_no_context_takeover=True, compress_settings=GOLDEN_CODES) if one == golden.DEFLATE
+            else ClientFactory(CLASSES.get(one, one)) for one in extensions]
 
 
 def server_factories(*extensions):
-    return [ServerFactory(extension) for extension in extensions]
+    return [ServerPerMessageDeflateFactory(server_no_context_takeover=True, compress_settings=GOLDEN_CODES) if one == golden.DEFLATE
+            else ServerFactory(CLASSES.get(one, one)) for one in extensions]

@@ -7,8 +7,13 @@ two messages were chosen for a CRC with letters in it: 73a74752 is "s.GR", 706d5
 
 `fragmented` is the Chinese message in `pieces`. Python `websockets` ends a fragmented message with an empty frame of its
 own, so the whole trailer of the checksum stands in that frame.
+
+permessage-deflate is written in fixed Huffman codes (RFC 1951, 3.2.6), each fragment flushed and each message without
+context takeover; "long" is eleven letters and one reference of 189 bytes to ten bytes before, where zlib puts it. Peers are
+told to compress like that (Z_FIXED). How Hawser compresses is its own affair: `expect_hawser` of agreements.py looks inside.
 """
 
+import itertools
 import json
 import os
 
@@ -22,6 +27,9 @@ PIECES = tuple(_ALL["pieces"])
 
 NONE, ROT13, CHECKSUM = (), ("x-rot13",), ("x-checksum",)
 ROT13_CHECKSUM, CHECKSUM_ROT13 = ("x-rot13", "x-checksum"), ("x-checksum", "x-rot13")
+DEFLATE = "permessage-deflate"
+WITH_DEFLATE = tuple(order for count in (1, 2, 3) for order in itertools.permutations((DEFLATE, *ROT13_CHECKSUM), count)
+                     if DEFLATE in order)
 
 
 def whole(order, name):

@@ -9,27 +9,23 @@ import asyncio
 import websockets
 
 from kit import golden, payloads, raw, wire
-from kit.agreements import ORDERS, data_bytes, expect_wire, flags
+from kit.agreements import ORDERS, data_bytes, expect_hawser, expect_wire, flags, names
 from kit.extensions import Checksum, ClientFactory, Rot13, client_factories, server_factories
 from kit.registry import expect, expect_equal, peer_test
 from kit.relay import Relay
 
-CLASSES = {"x-rot13": Rot13, "x-checksum": Checksum}
 BOTH = golden.ROT13_CHECKSUM
 
 
-def classes(order):
-    return [CLASSES[name] for name in order]
-
-
 # ---- server role ---------------------------------------------------------------------------------------------------
-def server_role(bench, order, tool_order):
+def server_role(bench, tool_order, *orders):
+    """One connection after the other, each with the extensions of one of `orders`."""
     server = bench.echo(*flags(tool_order))
     relay = Relay(server.port)
 
-    async def talk():
+    async def talk(order):
         async with websockets.connect(f"ws://127.0.0.1:{relay.port}/", compression=None, ping_interval=None,
-                                      extensions=client_factories(*classes(order))) as peer:
+                                      extensions=client_factories(*order)) as peer:
             for message in golden.MESSAGES.values():
                 await peer.send(message)
                 expect_equal(await peer.recv(), message, "the echo")
@@ -37,21 +33,24 @@ def server_role(bench, order, tool_order):
             expect_equal(await peer.recv(), golden.MESSAGES["chinese"], "the echo of the fragments")
             await (await peer.ping(b"letters"))
 
-    asyncio.run(talk())
-    seen = relay.closed()
-    expect_equal(seen.response.all("Sec-WebSocket-Extensions"), [", ".join(order)], "the agreement, in the client's order")
-    whole = [golden.whole(order, name) for name in golden.MESSAGES]
-    expect_wire(data_bytes(seen.sent, True, "client"), *whole, golden.fragmented(order), what="sent by the peer")
-    expect_wire(data_bytes(seen.received, False, "server"), *whole, golden.whole(order, "chinese"), what="sent by hawser")
-    pong = [frame.payload for frame in seen.received if frame.opcode == wire.PONG]
-    expect_equal(pong, [b"letters"], "the pong, which no message stage may touch")
+    for index, order in enumerate(orders):
+        asyncio.run(talk(order))
+        seen = relay.closed(index)
+        expect_equal(names(seen.response), order, "the agreement, in the client's order")
+        whole = [golden.whole(order, name) for name in golden.MESSAGES]
+        expect_wire(data_bytes(seen.sent, True, "client"), *whole, golden.fragmented(order), what=f"sent by the peer, {order}")
+        expect_hawser(seen, False, order, [*golden.MESSAGES, "chinese"])
+        pong = [frame.payload for frame in seen.received if frame.opcode == wire.PONG]
+        expect_equal(pong, [b"letters"], "the pong, which no message stage may touch")
     server.stop()
 
 
 for wanted in ORDERS:
     for tool in sorted({wanted, tuple(reversed(wanted))}):
         title = f"extensions/server/{' then '.join(wanted)}" + ("" if tool == wanted else ", the tool told in reverse")
-        peer_test(title, args=(wanted, tool))(server_role)
+        peer_test(title, args=(tool, wanted))(server_role)
+peer_test("extensions/server/permessage-deflate alone and with both, in every order",
+          args=(golden.WITH_DEFLATE[-1], *golden.WITH_DEFLATE))(server_role)
 
 
 @peer_test("extensions/server/only what the client offers is used")
@@ -61,7 +60,7 @@ def server_offers_less(bench):
 
     async def talk(order, index):
         async with websockets.connect(server.url, compression=None, ping_interval=None,
-                                      extensions=client_factories(*classes(order)) or None) as peer:
+                                      extensions=client_factories(*order) or None) as peer:
             expect_equal(peer.response_headers.get_all("Sec-WebSocket-Extensions"), [", ".join(order)] if order else [],
                          "the agreement")
             for turn in range(20):
@@ -84,7 +83,7 @@ def server_sizes(bench, order):
 
     async def talk():
         async with websockets.connect(server.url, compression=None, ping_interval=None, max_size=4 << 20,
-                                      extensions=client_factories(*classes(order))) as peer:
+                                      extensions=client_factories(*order)) as peer:
             for message in payloads.everything():
                 if len(message.encode() if isinstance(message, str) else message) > payloads.MEBIBYTE - 4:
                     continue  # the limit holds after each stage, and a stage may see the trailer of another
@@ -207,15 +206,17 @@ class ServerPrefers(websockets.WebSocketServerProtocol):
     """Answers in the server's own order of preference, not in the order of the offers."""
 
     def process_extensions(self, headers, available_extensions):
-        _, accepted = super().process_extensions(headers, available_extensions)
-        names = [factory.name for factory in available_extensions]
-        accepted = sorted(accepted, key=lambda extension: names.index(extension.name))
-        return ", ".join(extension.name for extension in accepted) or None, accepted
+        header, accepted = super().process_extensions(headers, available_extensions)
+        known = [factory.name for factory in available_extensions]
+        pairs = sorted(zip(accepted, (header or "").split(", ")), key=lambda pair: known.index(pair[0].name))
+        return ", ".join(element for _, element in pairs) or None, [extension for extension, _ in pairs]
 
 
 
-def client_role(bench, offered, answered):
-    asyncio.run(client_talk(bench, offered, answered))
+def client_role(bench, offered, *answers):
+    """One connection after the other, each answered in another way."""
+    for answered in answers:
+        asyncio.run(client_talk(bench, offered or answered, answered))
 
 
 async def client_talk(bench, offered, answered):
@@ -231,7 +232,7 @@ async def client_talk(bench, offered, answered):
         heard.put_nowait(("closed", ws.close_rcvd and ws.close_rcvd.code))
 
     server = await websockets.serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None,
-                                    extensions=server_factories(*classes(answered)), create_protocol=ServerPrefers)
+                                    extensions=server_factories(*answered), create_protocol=ServerPrefers)
     relay = Relay(server.sockets[0].getsockname()[1])
     tool = bench.connect(f"ws://127.0.0.1:{relay.port}/", "-v", *flags(offered))
     loop = asyncio.get_running_loop()
@@ -247,10 +248,12 @@ async def client_talk(bench, offered, answered):
     server.close()
     await server.wait_closed()
 
-    expect_equal(",".join(seen.request.all("Sec-WebSocket-Extensions")).replace(" ", ""), ",".join(offered), "the offers")
+    expect_equal(names(seen.request), offered, "the offers")
+    expect_equal(names(seen.response), answered, "the answer")
+    expect_hawser(seen, True, answered, golden.TEXT_MESSAGES)
     whole = [golden.whole(answered, name) for name in golden.TEXT_MESSAGES]
-    expect_wire(data_bytes(seen.sent, True, "client"), *whole, what="sent by hawser")
-    expect_wire(data_bytes(seen.received, False, "server"), *whole, golden.fragmented(answered), what="sent by the peer")
+    expect_wire(data_bytes(seen.received, False, "server"), *whole, golden.fragmented(answered),
+                what=f"sent by the peer, {answered}")
     words = "\n".join(tool.lines("err"))
     for name in answered:
         expect(name in words, f"-v says nothing about {name}: {words!r}")
@@ -264,3 +267,7 @@ peer_test("extensions/client/offered in the other order, answered in the one",
           args=(golden.CHECKSUM_ROT13, golden.ROT13_CHECKSUM))(client_role)
 peer_test("extensions/client/both offered, x-checksum answered", args=(golden.ROT13_CHECKSUM, golden.CHECKSUM))(client_role)
 peer_test("extensions/client/both offered, none answered", args=(golden.ROT13_CHECKSUM, golden.NONE))(client_role)
+peer_test("extensions/client/permessage-deflate alone and with both, in every order",
+          args=((), *golden.WITH_DEFLATE))(client_role)
+peer_test("extensions/client/offered in one order, answered in every other, permessage-deflate among them",
+          args=(golden.WITH_DEFLATE[-1], *(order for order in golden.WITH_DEFLATE if len(order) == 3)))(client_role)

@@ -6,7 +6,7 @@ import os
 import socket
 
 from . import wire
-from .registry import Failed, expect_equal
+from .registry import Failed, expect, expect_equal
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -57,6 +57,57 @@ class RawClient:
         frame = self.next_frame(f"a close with {code}")
         expect_equal((frame.opcode, frame.close_code), (wire.CLOSE, code), what)
         self._socket.close()
+
+    def close(self):
+        self._socket.close()
+
+
+class RawServer:
+    """The same for one client: a handshake answered as given, frames as given."""
+
+    def __init__(self, seconds=30.0):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(seconds)
+        self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self._left, self._seconds = b"", seconds
+
+    def accept(self, *fields):
+        self._socket, _ = self._listener.accept()
+        self._socket.settimeout(self._seconds)
+        head = None
+        while head is None:
+            expect(self._more(), "the connection ended instead of a request")
+            head, self._left = wire.split_head(self._left)
+        self.request = head
+        lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
+                 f"Sec-WebSocket-Accept: {accept_of(head.one('Sec-WebSocket-Key'))}", *fields, "", ""]
+        self._socket.sendall("\r\n".join(lines).encode("latin-1"))
+
+    def _more(self):
+        try:
+            data = self._socket.recv(65536)
+        except ConnectionResetError:
+            return False
+        self._left += data
+        return bool(data)
+
+    def send(self, *frames):
+        self._socket.sendall(b"".join(frames))
+
+    def next_frame(self):
+        while True:
+            found, _ = wire.frames(self._left)
+            if found:
+                size = len(found[0].plain) + 4  # a client's frames carry a mask
+                self._left = self._left[size:]
+                return found[0]
+            expect(self._more(), "the connection ended instead of a frame")
+
+    def rest(self):
+        """All frames until the client is gone."""
+        while self._more():
+            pass
+        return wire.frames(self._left)[0]
 
     def close(self):
         self._socket.close()

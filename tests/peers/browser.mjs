@@ -1,6 +1,6 @@
 // Lets headless Chromium show a page and run a script in it, over its DevTools port:
 //
-//   node browser.mjs DEVTOOLS_URL PAGE_URL SCENE [ARGUMENT]
+//   node browser.mjs DEVTOOLS_URL PAGE_URL SCENE [ARGUMENT]...       arguments in JSON
 //
 // Prints the script's result as one line of JSON. Whether it is true, the test judges by the bytes on the wire.
 
@@ -8,7 +8,7 @@ import WebSocket from 'ws';
 import { scenes as inbandScenes } from './kit/inband_scenes.mjs';
 import { Inbox } from './kit/talk.mjs';
 
-const [devtools, pageUrl, scene, argument] = process.argv.slice(2);
+const [devtools, pageUrl, scene, ...given] = process.argv.slice(2);
 
 // These functions run in the browser: they are sent as text and see nothing of this file.
 const scenes = {
@@ -64,6 +64,36 @@ const scenes = {
   async press() {
     document.getElementById('inband').click();
     return {};
+  },
+
+  // The same kinds of messages as kit/payloads.mjs says for compressed connections.
+  async compressed(bits, large) {
+    const noise = (size) => {
+      const bytes = new Uint8Array(size);
+      let state = size;
+      for (let i = 0; i < size; ++i) bytes[i] = (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 24;
+      return bytes;
+    };
+    const half = noise(1 << (bits - 1));
+    const quotes = JSON.stringify(Array.from({ length: 18 }, (_, i) =>
+      ({ symbol: `HWS${i}`, bid: 10025 + i, ask: 10050 + 3 * i, size: 100 * i, venue: 'XETRA' })));
+    const messages = ['', new Uint8Array(0), 'x', new Uint8Array(1), quotes, quotes, 'a'.repeat(10000), noise(3000),
+      '系在缆绳上的船'.repeat(30), new Uint8Array([...half, ...half])];
+    if (large) messages.push(quotes.repeat(100), quotes.repeat(700), noise((1 << 20) - 4096));
+    const ws = new WebSocket(`ws://${location.host}/`);
+    ws.binaryType = 'arraybuffer';
+    await new Promise((resolve, reject) => Object.assign(ws, { onopen: resolve, onerror: reject }));
+    const same = (a, b) => (typeof a === 'string' ? a === b :
+      a.length === b.byteLength && new Uint8Array(b).every((byte, i) => byte === a[i]));
+    for (const message of messages) {
+      const answer = new Promise((resolve) => Object.assign(ws, { onmessage: resolve, onclose: resolve }));
+      ws.send(message);
+      const { data } = await answer;
+      if (!same(message, data)) return { different: message.length };
+    }
+    const closed = new Promise((resolve) => { ws.onclose = ({ code, wasClean }) => resolve([code, wasClean]); });
+    ws.close(1000);
+    return { closed: await closed, extensions: ws.extensions };
   },
 
   // A page of another origin must not get in.
@@ -131,7 +161,7 @@ const { sessionId } = await tools.call('Target.attachToTarget', { targetId: page
 await tools.call('Page.enable', {}, sessionId);
 await tools.call('Page.navigate', { url: pageUrl }, sessionId);
 await tools.event('Page.loadEventFired');
-const expression = `${source(scene)}(${JSON.stringify(argument ?? null)})`;
+const expression = `${source(scene)}(${given.join(', ')})`;
 const { result, exceptionDetails } = await tools.call('Runtime.evaluate',
   { expression, awaitPromise: true, returnByValue: true }, sessionId);
 console.log(JSON.stringify(exceptionDetails ? { failed: exceptionDetails.exception?.description } : result.value));

@@ -19,6 +19,11 @@ STAND_IN_FAULTS = {
     "order": "extensions/server/x-rot13 then x-checksum",
     "sum": "faye/server/x-checksum",
     "plain": "faye/client/x-rot13",
+    "order of three": "extensions/server/permessage-deflate alone and with both, in every order",
+    "wide window": "deflate/server/websockets asks for every window and takeover",
+    "takeover": "deflate/server/faye asks for every window and takeover",
+    "each frame marked": "deflate/server/websockets asks for every window and takeover",
+    "never compressed": "deflate/client/npm-ws is asked for every window and takeover",
     "no close": "client/websockets/every line comes back",
 }
 

@@ -151,6 +151,13 @@ class Bench:
     def node(self, script, *argv, **named):
         return self.start("node", os.path.join(self.folder, script), *argv, name=script, **named)
 
+    def script(self, script, *argv, **named):
+        """A script for Bun where its name says so, for Node otherwise."""
+        if not script.startswith("bun_"):
+            return self.node(script, *argv, **named)
+        bun = os.path.join(self.folder, "node_modules", ".bin", "bun")
+        return self.start(bun, os.path.join(self.folder, script), *argv, name=script, **named)
+
     def echo(self, *options, **named):
         return self._keep(EchoServer(self.hawser, *options, **named))
 

@@ -29,3 +29,27 @@ export function* everything() {
     yield binaryOf(size);
   }
 }
+
+/// Bytes that do not compress, the same on every run.
+export function noiseOf(size, seed = 1) {
+  const bytes = Buffer.alloc(size);
+  let state = seed;
+  for (let i = 0; i < size; ++i) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+export const QUOTES = JSON.stringify(Array.from({ length: 18 }, (_, i) =>
+  ({ symbol: `HWS${i}`, bid: 10025 + i, ask: 10050 + 3 * i, size: 100 * i, venue: 'XETRA' })));
+
+/// What is sent where messages are compressed: nothing, little, the same twice, repetition, noise, and a repetition that
+/// lies half a window of `bits` back; with `large` also long ones. Noise grows when it is compressed, and the limit of a
+/// message holds before and after.
+export function* compressible(bits, large) {
+  const half = noiseOf(1 << (bits - 1), bits);
+  yield* ['', Buffer.alloc(0), 'x', Buffer.from([0]), QUOTES, QUOTES, 'a'.repeat(10000), noiseOf(3000), CHINESE.repeat(30)];
+  yield Buffer.concat([half, half]);
+  if (large) yield* [textOf(65536), textOf(MEBIBYTE), noiseOf(MEBIBYTE - 4096), binaryOf(MEBIBYTE)];
+}

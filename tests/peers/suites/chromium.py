@@ -25,7 +25,7 @@ class Browser:
 
     def play(self, url, scene, *arguments):
         """Shows the page at `url` and runs a scene of browser.mjs in it."""
-        player = self._bench.node("browser.mjs", self._devtools, url, scene, *arguments)
+        player = self._bench.node("browser.mjs", self._devtools, url, scene, *map(json.dumps, arguments))
         player.expect_success(seconds=60)
         return json.loads(player.lines()[-1])
 

@@ -1,8 +1,10 @@
 """libwebsockets' own test programs. Its client wants a server of its subprotocols, but lives with one that names none."""
 
 import collections
+import os
 
-from kit import wire
+from kit import deflate, payloads, wire
+from kit.deflate import Agreement
 from kit.registry import expect, expect_equal, peer_test
 from kit.relay import Relay
 
@@ -34,6 +36,28 @@ def test_client(bench):
         if sent:
             expect(len(echoed) > 1000, f"{len(echoed)} echoes only")
             print(f"note: {len(echoed)} echoes")
+
+
+@peer_test("server/libwebsockets/test-client compresses, in windows and takeovers that we choose")
+def test_client_compresses(bench):
+    """It offers permessage-deflate without takeover of its own, and compresses each drawing command. A plain message, legal as
+    it is (P-03), hangs its release 4.1.6 where permessage-deflate was agreed, so we must send none (threshold=0)."""
+    for parameters, wanted in (("", Agreement(client_takeover=False)),
+                               ("; server_max_window_bits=9", Agreement(client_takeover=False, server_bits=9)),
+                               ("; server_max_window_bits=12; server_no_context_takeover", Agreement(False, False, 12))):
+        server = bench.echo("--extension", f"{deflate.SMALL}; threshold=0{parameters}")
+        relay = Relay(server.port)
+        client = bench.start("libwebsockets-test-client", "127.0.0.1", f"--port={relay.port}")
+        relay.wait(lambda all_of_them: any(len(one.down) > 20000 for one in all_of_them), "20,000 bytes of echoes")
+        client.terminate()
+        client.wait()
+        seen = [connection.transcript() for connection in relay.connections]
+        drawn = max(filter(None, seen), key=lambda one: len(one.sent))
+        sent, received = deflate.conversation(drawn, wanted)
+        expect(all(one.compressed for one in sent), "libwebsockets sends some messages plain")
+        expect(len(received) > 300, f"{len(received)} echoes only")
+        expect_equal([one.said for one in received], [one.said for one in sent[:len(received)]], f"the echoes, {parameters}")
+        server.stop()
 
 
 def start_server(bench):
@@ -90,3 +114,28 @@ def refused(bench):
     tool = bench.connect(start_server(bench), "--subprotocol", "no-such-protocol")
     expect_equal(tool.wait(), 1, "the exit status")
     expect_equal(len(tool.lines("err")), 1, f"lines of complaint in {tool.lines('err')}")
+
+
+@peer_test("client/libwebsockets/a server that compresses, with and without takeover")
+def compressing_server(bench):
+    """It answers an offer of server_max_window_bits without that parameter, against RFC 7692, 7.1.2.1, and does not stand
+    server_no_context_takeover alone: neither is asked of it."""
+    lines = [one for one in payloads.compressible(15, False) if one and isinstance(one, str)]
+    lines += [payloads.text_of(65536), payloads.text_of(payloads.MEBIBYTE)]
+    alone = "; server_no_context_takeover; client_no_context_takeover"
+    for offer, wanted in ((deflate.SMALL, Agreement()), (deflate.FAST, Agreement()),
+                          (deflate.SMALL + alone, Agreement(False, False)), (deflate.FAST + alone, Agreement(False, False))):
+        server = bench.start(os.path.join(bench.folder, "lws_echo"), "deflate")
+        relay = Relay(int(server.find(r"^listening on ws://127\.0\.0\.1:(\d+)$").group(1)))
+        tool = bench.connect(f"ws://127.0.0.1:{relay.port}/", "--extension", offer)
+        for line in lines:
+            tool.write_line(line)
+            expect_equal(tool.next_line(), line, f"an echo under {wanted}")
+        tool.end_input()
+        tool.expect_success()
+        sent, received = deflate.conversation(relay.closed(), wanted)
+        expect_equal([one.said.decode() for one in sent], lines, f"what Hawser sent under {wanted}")
+        expect_equal([one.said.decode() for one in received], lines, f"what libwebsockets sent under {wanted}")
+        expect(all(one.compressed for one in sent if len(one.said) > 100), f"Hawser does not compress under {wanted}")
+        expect(all(one.compressed for one in received), f"libwebsockets does not compress under {wanted}")
+        server.kill()

@@ -331,6 +331,7 @@ std::optional<core::agreement> plugin::accept(const std::vector<params>& all, st
   if (all.empty()) return std::nullopt;
   const std::vector<detail::shown_params> shown(all.begin(), all.end());
   std::vector<hawser_params> lists;
+  lists.reserve(shown.size());
   for (const detail::shown_params& one : shown)
     lists.push_back(one.get());
   detail::writing answer(1);

@@ -22,6 +22,7 @@ using library_handle = std::unique_ptr<void, closing>;
 
 // The linker's words, without the path in front.
 std::string words_of_linker(const std::string& path) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its own
   const char* said = ::dlerror();
   std::string_view text = said == nullptr ? std::string_view("the system does not say why") : said;
   if (text.starts_with(path + ": ")) text.remove_prefix(path.size() + 2);

@@ -43,7 +43,8 @@ struct marker {
   }
 };
 
-// Changes the bytes of messages with RSV3, and puts two of its own at their end.
+// Changes the bytes of messages with RSV3, and puts two of its own at their end. It refuses nothing: which of two
+// failures in one message is the first depends on the cuts.
 struct changer {
   static constexpr unsigned hooks = hook::in_place | hook::suffix;
   verdict begin(direction way, head& h, context&) {
@@ -55,9 +56,8 @@ struct changer {
     for (std::byte& b : chunk)
       b ^= std::byte{1};
   }
-  void suffix(direction way, byte_span end, context& c) {
+  void suffix(direction way, byte_span end, context&) {
     if (way == direction::out) std::fill(end.begin(), end.end(), std::byte{7});
-    if (end[0] != end[1]) c.fail(close_code::invalid_payload, "the two at the end differ");
   }
 };
 
@@ -84,7 +84,7 @@ script read_script(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return s;
   s.options = data[0];
   s.seed = data[1];
-  const std::string rest(reinterpret_cast<const char*>(data + 2), std::min<std::size_t>(size - 2, 2048));
+  const std::string rest(reinterpret_cast<const char*>(data + 2), std::min<std::size_t>(size - 2, 768));
   for (std::size_t at = 0; at + 2 <= rest.size();) {
     raw_frame f;
     f.first = static_cast<unsigned char>(rest[at]);

@@ -279,7 +279,7 @@ export class Pipeline {
 
 // At most 123 bytes of UTF-8, no half characters.
 function cutReason(text) {
-  let cut = String(text ?? '');
+  let cut = String(text ?? '').slice(0, maxReason);
   while (utf8.encode(cut).length > maxReason) cut = [...cut].slice(0, -1).join('');
   return cut;
 }

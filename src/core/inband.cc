@@ -79,9 +79,11 @@ bool connection::begin_inband() {
   const bool own = (pipeline_->wants().own_opcodes >> op & 1U) != 0;
   const bool control = is_control(static_cast<opcode>(op));
   errc bad = errc::ok;
-  if (op == 0 || (op > 2 && !own))
+  if (control && rsv != 0)
+    bad = errc::reserved_bits;
+  else if (op == 0 || (op > 2 && !own))
     bad = errc::reserved_opcode;
-  else if ((rsv & ~(control ? 0U : unsigned{pipeline_->wants().rsv})) != 0)
+  else if ((rsv & ~unsigned{pipeline_->wants().rsv}) != 0)
     bad = errc::reserved_bits;
   if (bad != errc::ok) {
     end(bad, close_code::protocol_error, {});

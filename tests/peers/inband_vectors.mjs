@@ -119,6 +119,28 @@ const checks = {
     return good.length + bad.length + 3;
   },
 
+  // Whatever comes, it is read or refused with a code; nothing else is thrown.
+  noise() {
+    let state = 6455;
+    const random = (below) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return (state >>> 16) % below;
+    };
+    const pieces = ['ext1.hawser', 'x-a', ';', ',', '=', '"', '\\', ' ', '\t', 'protocol', '\0', 'é', 'b'];
+    const codes = new Set();
+    for (let i = 0; i < 3000; ++i) {
+      const text = Array.from({ length: random(12) }, () => pieces[random(pieces.length)]).join('');
+      codes.add(failure(() => parseAnswer(text)));
+      const pipeline = new Pipeline(agree([checksum(), { name: 'x-own', opcodes: [5, 11] }], parseExtensions('x-own, x-hawser-checksum')),
+        { output() {}, input() {}, maxMessage: 20 });
+      const wire = Uint8Array.from({ length: random(40) }, () => random(256));
+      if (wire.length > 0 && random(2)) wire[0] &= 0x1f;
+      codes.add(failure(() => pipeline.receive(wire)));
+    }
+    assert.deepEqual([...codes].sort(), [1002, 1007, 1009, null]);
+    return 6000;
+  },
+
   // N-08, P-12, N-16, N-20.
   agreements() {
     const level = { name: 'x-level', rsv: 2, offers: () => [[{ name: 'level', value: '3' }]], confirm: (params) => (params.length === 1 ? {} : null) };

@@ -31,7 +31,8 @@ class Workload:
     load: str
     job: str = "echo"  # of the floor
     options: str = ""  # of hawser echo
-    instead: tuple[str, str] | None = None  # other commands for hawser and the floor; {build} is the build's folder
+    instead: tuple[str, str] | None = None  # other commands for hawser and the floor; {build}, {rivals}: the folders
+    also: str = ""  # another figure of the load that is told beside
     rivals: tuple[str, ...] = ()  # which rivals can do it; empty: all
     figure: str = "cpu_us"
     bar: float | None = None
@@ -188,8 +189,15 @@ class Bench:
         command = self.sides[side]
         if workload.instead and not (self.options.a or self.options.b) and side in ("hawser", "floor"):
             command = workload.instead[side == "floor"].replace("{build}", str(self.options.build))
+            command = command.replace("{rivals}", str(RIVALS_FOLDER))
         command = command.replace("{job}", workload.job).replace("{options}", workload.options)
         return Server(prefix + command, self.options.server_core, patience=60 if prefix else 15)
+
+    @staticmethod
+    def can(workload):
+        """Whether all that the workload needs has been built."""
+        wanted = any("{rivals}" in command for command in workload.instead or ())
+        return not wanted or (RIVALS_FOLDER / "built").exists()
 
     def sides_of(self, workload):
         """Who can do it: the first and the last always."""

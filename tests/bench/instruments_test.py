@@ -339,6 +339,18 @@ class RunTest(unittest.TestCase):
         self.assertEqual([row["quotient"] for row in rows], [2, 3])  # of 2, 1, 2 and of 3, 1.5, 7.5
         self.assertEqual([row["verdict"] for row in rows], ["OVER", ""])
 
+    def test_another_figure_is_told_beside(self):
+        row = {"side": "ours"}
+        run.tell_beside(row, "ratio", "base", [{"side": side, "ratio": ratio} for side, ratio in
+                                               (("ours", 2), ("base", 7), ("ours", 4), ("ours", 3))])
+        self.assertEqual((row["also"], row["also_base"]), (3, 7))
+
+    def test_rivals_that_a_workload_needs(self):
+        workload = run.Workload("w", "", "", instead=("{build}/hawser", "{rivals}/lws deflate"))
+        harness.RIVALS_FOLDER = BUILD / "no such folder"
+        self.assertFalse(harness.Bench.can(workload))
+        self.assertTrue(harness.Bench.can(run.Workload("w", "", "")))
+
     def test_what_cannot_be_done_is_said_before_anything_is_measured(self):
         growing = ROOT / "bench" / "growth"
         for program, words, complaint in (

@@ -12,7 +12,6 @@ namespace {
 constexpr unsigned rsv_bits = 7;
 constexpr unsigned data_opcodes = 0x00F8;     // 3 to 7. RFC 6455, 5.2
 constexpr unsigned control_opcodes = 0xF800;  // 11 to 15.
-constexpr unsigned most_ext_data = 16;
 constexpr unsigned most_trim = 8;
 
 // RFC 7692, 6: the bit that marks a compressed message.
@@ -45,19 +44,17 @@ std::string fault_of(const agreed_extension& e, const conditions& where) {
            "; only 3 to 7 and 11 to 15 are free for extensions";
   if ((c.opcodes & control_opcodes) != 0 && hooks.control == nullptr)
     return "claims a control opcode and has no control hook";
-  if (c.ext_data_max > most_ext_data) return "claims more than 16 bytes of extension data";
+  if (c.ext_data_max > max_ext_data) return "claims more than 16 bytes of extension data";
   if (c.ext_data_max != 0 && c.at != layer::frame) return "claims extension data and is no frame stage";
   if (c.trim_max > most_trim) return "claims to trim more than 8 bytes";
   if ((c.at == layer::frame) != (hooks.frame_in != nullptr))
     return c.at == layer::frame ? "is a frame stage without frame hooks" : "has frame hooks and is no frame stage";
+  if (c.interleaves && c.at != layer::frame) return "claims to mix fragments and is no frame stage";
+  if (hooks.frame_in == nullptr && (hooks.frame_quota != nullptr || hooks.frame_urgency != nullptr))
+    return "has a quota or urgency hook and no frame hooks";
+  if (hooks.frame_urgency != nullptr && !c.interleaves)
+    return "says how urgent messages are and does not mix fragments";
   if (c.unmasked && !where.secure_path) return "takes masking away on a path that is neither TLS nor loopback";
-  return {};
-}
-
-// What is defined and not run yet: refused rather than run by half.
-std::string not_carried(const claims& c) {
-  if (c.at == layer::frame || c.per_frame || c.interleaves)
-    return "works on frames, which this version does not carry yet";
   return {};
 }
 
@@ -98,10 +95,11 @@ bool compose(std::span<const agreed_extension> stages, const conditions& where, 
       return false;
     }
   }
-  for (const agreed_extension& e : stages) {
-    const std::string missing = not_carried(e.terms.uses);
-    if (missing.empty()) continue;
-    why = e.name + " " + missing;
+  unsigned ext_data = 0;
+  for (const agreed_extension& e : stages)
+    ext_data += e.terms.uses.ext_data_max;
+  if (ext_data > max_ext_data) {
+    why = "together they claim more than 16 bytes of extension data a frame";
     return false;
   }
   return true;

@@ -1,5 +1,6 @@
 #include "core/assembly.h"
 #include "core/fast_path.h"
+#include "core/frame_layer.h"
 
 #include <hawser/core/connection.h>
 #include <hawser/core/utf8.h>
@@ -48,14 +49,13 @@ void connection::set_to_work(std::vector<agreed_extension> stages, tick now, std
   in_opcodes_ = pipeline_->wants().in_opcodes;
   out_opcodes_ = pipeline_->wants().out_opcodes;
   if (pipeline_->wants().unmasked) masked_in_ = masked_out_ = false;
+  framed_ = pipeline_->frames() != nullptr && !inband_;
   tell_room();
   pipeline_->open(now);
   refresh_hot();
 }
 
-statistics connection::stats() const noexcept {
-  return {bytes_in_, bytes_out_, messages_in_, messages_out_, out_.backlog()};
-}
+statistics connection::stats() const noexcept { return {bytes_in_, bytes_out_, messages_in_, messages_out_, queued()}; }
 
 void connection::abandon_turn() noexcept {
   out_.clear(res_->block_);
@@ -66,7 +66,8 @@ void connection::abandon_turn() noexcept {
 // part.
 byte_span connection::receive_area() noexcept {
   constexpr std::size_t worth = 4096;
-  if (!in_frame_ || staged_ || is_own() || settings_->in_parts || assembly_ == nullptr || (frame_first_ & 0x08U) != 0)
+  if (!in_frame_ || framed_ || staged_ || is_own() || settings_->in_parts || assembly_ == nullptr ||
+      (frame_first_ & 0x08U) != 0)
     return {};
   if (state_ == state::ending || state_ == state::over) return {};
   buffer& body = assembly_->body;
@@ -105,8 +106,8 @@ void connection::stash() {
 }
 
 void connection::refresh_hot() noexcept {
-  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !paused_ && !in_frame_ && !inband_ &&
-                  message_op_ == 0 && assembly_ == nullptr && !settle_stages_ &&
+  in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !paused_ && !framed_ && !in_frame_ &&
+                  !inband_ && message_op_ == 0 && assembly_ == nullptr && !settle_stages_ &&
                   (!pipeline_ || !(pipeline_->has_work() || pipeline_->failed()));
 }
 
@@ -138,12 +139,13 @@ kind connection::next_slow() {
       break;
     }
     if (in_frame_) {
-      found = (frame_first_ & 0x08U) != 0 ? read_control() : read_payload();
+      found = (frame_first_ & 0x08U) != 0 ? read_control() : framed_ ? read_framed() : read_payload();
       if (found != kind::none || (in_frame_ && input().empty() && state_ != state::ending)) break;
     } else if (input().empty() || (!read_header() && state_ != state::ending)) {
       break;
     }
   }
+  if (framed_ && found == kind::none) refill();
   refresh_hot();
   return found;
 }

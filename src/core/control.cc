@@ -1,6 +1,7 @@
 // Control frames in: ping, pong, close, and those of extensions. RFC 6455, 5.5.
 
 #include "core/assembly.h"
+#include "core/frame_layer.h"
 
 #include <hawser/core/connection.h>
 #include <hawser/core/mask.h>
@@ -85,6 +86,8 @@ kind connection::take_close(byte_span payload) {
   if (state_ == state::open) {
     flush_stages();
     if (state_ == state::ending) return kind::none;
+    // The peer says no more, not even that more may be sent.
+    if (framed_) pipeline_->frames()->drop_out();
     // A server never says 1010 (N-21), and another code would be one that the peer did not give.
     put_close(may_send(code, side_) ? code : static_cast<std::uint16_t>(close_code::no_status), {});
   }

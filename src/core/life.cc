@@ -1,6 +1,7 @@
 // How a connection lives and ends: keepalive, the closing handshake, failure. RFC 6455, 5.5 and 7.
 
 #include "core/assembly.h"
+#include "core/frame_layer.h"
 
 #include <hawser/core/connection.h>
 #include <hawser/core/mask.h>
@@ -111,6 +112,7 @@ void connection::end(errc why, close_code code, std::string_view text) {
   if (code != close_code::abnormal && !may_send(number, side_))
     number = static_cast<std::uint16_t>(close_code::internal_error);
   if (!text.empty()) need_assembly().text_of_end = text.substr(0, most_last_words);
+  if (framed_) pipeline_->frames()->drop_out();
   if (state_ == state::open && code != close_code::abnormal) {
     const std::string_view words = cut_text(text.empty() ? describe(why) : text, max_close_reason);
     put_close(number, valid_utf8(as_bytes(words)) ? words : std::string_view());
@@ -135,6 +137,7 @@ void connection::put_close(std::uint16_t code, std::string_view reason) {
     if (!reason.empty()) std::memcpy(payload.data() + 2, reason.data(), reason.size());
     size = 2 + reason.size();
   }
+  if (framed_ && hold_close({payload.data(), size})) return;
   out_.settle_lane(res_->pool_);
   put_frame(static_cast<std::uint8_t>(0x80U | static_cast<unsigned>(opcode::close)), byte_view{payload.data(), size});
 }
@@ -144,6 +147,7 @@ kind connection::deliver_end() {
   const auto code = static_cast<close_code>(end_code_);
   state_ = state::over;
   if (pipeline_) pipeline_->closed(code, res_->now_);
+  if (framed_) pipeline_->frames()->clear();
   input() = {};
   in_frame_ = staged_ = sending_parts_ = parts_staged_ = settle_stages_ = false;
   message_op_ = 0;
@@ -173,8 +177,13 @@ tick connection::deadline() const noexcept {
 
 // When what the peer has begun will be too slow, if nothing more comes of it (A12).
 tick connection::progress_deadline() const noexcept {
-  if (paused_ || assembly_ == nullptr || assembly_->started == tick{}) return no_deadline;
+  if (paused_) return no_deadline;
   const limits& l = settings_->bounds;
+  if (framed_ && pipeline_->frames()->since != tick{}) {
+    const frame_layer& f = *pipeline_->frames();
+    return later(f.since + time_for(f.came, l), l.rate_grace);
+  }
+  if (assembly_ == nullptr || assembly_->started == tick{}) return no_deadline;
   return later(assembly_->judged + time_for(assembly_->wire, l), l.rate_grace);
 }
 
@@ -186,6 +195,10 @@ void connection::input_paused(bool paused, tick now) noexcept {
   // From here on as if all had come in time until now.
   last_in_ = now;
   if (ping_waiting_ && state_ == state::open) wake_ = later(now, settings_->alive.pong_timeout);
+  if (framed_ && pipeline_->frames()->since != tick{}) {
+    frame_layer& f = *pipeline_->frames();
+    f.since = std::max(f.since, now - time_for(f.came, settings_->bounds));
+  }
   if (assembly_ == nullptr || assembly_->started == tick{}) return;
   assembly_->judged = std::max(assembly_->judged, now - time_for(assembly_->wire, settings_->bounds));
 }

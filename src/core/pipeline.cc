@@ -1,3 +1,4 @@
+#include "core/frame_layer.h"
 #include "core/pipeline_state.h"
 
 #include <hawser/core/utf8.h>
@@ -110,7 +111,11 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
   limits.step = std::max<std::size_t>(limits.step, 1);
   queue_room.fill(static_cast<std::size_t>(most_bytes));
   reason.reserve(max_close_reason);  // A failure must not need memory.
+  const bool works_on_frames =
+      std::any_of(agreed.begin(), agreed.end(), [](const auto& e) { return e.terms.uses.at == layer::frame; });
+  if (works_on_frames) frames = std::make_unique<frame_layer>(*this);
 }
+pipeline::state::~state() = default;
 
 pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool& pool, const pipeline_limits& limits,
                    std::uint64_t id, shelf* lent)
@@ -396,6 +401,25 @@ void pipeline::on_timeout(tick now) {
     if (one.table->timer != nullptr) s.ran(one.table->timer(one.self, c), i, "timer");
   }
   s.refresh_deadline();
+}
+
+// ---- frames
+
+frame_layer* pipeline::frames() const noexcept { return state_->frames.get(); }
+
+bool pipeline::take_ext(frame& f, byte_view front, std::size_t& used, tick now) {
+  state_->now = now;
+  return !state_->failed && !state_->over && state_->frames->take_ext(f, front, used);
+}
+
+bool pipeline::cut(std::uint64_t most, frame_cut& out, tick now) {
+  state_->now = now;
+  return !state_->failed && !state_->over && state_->frames->cut(most, out);
+}
+
+std::uint32_t pipeline::urgency_of(const head& h, tick now) {
+  state_->now = now;
+  return state_->failed || state_->over ? 0 : state_->frames->urgency_of(h);
 }
 
 // ---- what stages asked for

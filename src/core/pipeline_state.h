@@ -15,6 +15,8 @@
 HAWSER_BEGIN
 namespace core {
 
+struct frame_layer;
+
 /// One stage, with what the loops ask of it beside its table.
 struct slot {
   decltype(stage_table::begin) begin;  // Of the table: called for each message.
@@ -85,6 +87,7 @@ struct lane {
 struct pipeline::state {
   state(pipeline& self, std::vector<agreed_extension> stages, role at, buffer_pool& from, const pipeline_limits& bounds,
         shelf* lends);
+  ~state();
 
   // ---- pipeline.cc
   template <direction Way>
@@ -168,6 +171,7 @@ struct pipeline::state {
   std::vector<work> works;
   std::size_t breaches = 0;
   std::string last_breach;
+  std::unique_ptr<frame_layer> frames;
   std::vector<agreed_extension> agreed;  // Last: stages go before what they may refer to.
 };
 

@@ -61,7 +61,7 @@ bool connection::accept_header(const frame_header& h) {
     return false;
   }
   const bool control = (h.first & 0x08U) != 0;
-  if (!(control ? accept_control(h) : accept_data(h))) return false;
+  if (!(control ? accept_control(h) : framed_ ? accept_framed(h) : accept_data(h))) return false;
   frame_first_ = h.first;
   frame_key_ = h.masking_key;
   frame_left_ = h.length;

@@ -41,6 +41,7 @@ head head_of(opcode op, std::size_t size, send_options how) noexcept {
 errc connection::admit(std::size_t size) const noexcept {
   if (state_ != state::open) return errc::closed;
   if (sending_held()) return errc::would_block;
+  if (framed_) return admit_framed(size);
   const std::size_t waiting = out_.backlog();
   if (waiting == 0 || !out_.blocked()) return errc::ok;
   const limits& l = settings_->bounds;
@@ -87,6 +88,7 @@ errc connection::send_slow(opcode op, byte_view payload, send_options how) {
       return send_short(to, h, payload);
     }
   }
+  if (framed_) announce(head_of(op, payload.size(), how));
   const errc e = admit_message(op, payload.size());
   return e == errc::ok ? send_promised(op, payload, how) : e;
 }
@@ -102,6 +104,7 @@ errc connection::send_promised(opcode op, byte_view payload, send_options how) {
 }
 
 errc connection::send(opcode op, buffer payload, send_options how) {
+  if (framed_) announce(head_of(op, payload.size(), how));
   if (const errc e = admit_message(op, payload.size()); e != errc::ok) return e;
   if (pipeline_) {
     head h = head_of(op, payload.size(), how);
@@ -112,13 +115,15 @@ errc connection::send(opcode op, buffer payload, send_options how) {
 }
 
 errc connection::begin_message(opcode op, send_options how) {
-  if (const errc e = admit_message(op, 0); e != errc::ok) return e;
   head h = head_of(op, 0, how);
   h.sized = 0;
+  if (framed_) announce(h);
+  if (const errc e = admit_message(op, 0); e != errc::ok) return e;
   if (pipeline_) {
     drain_out();
     tell_room();
     if (state_ != state::open) return errc::closed;
+    if (framed_) announce(h);  // Anew: what was drained had an urgency of its own.
     if ((out_opcodes_ >> h.opcode & 1U) != 0 && !begin_out(h)) return errc::closed;
     parts_staged_ = (out_opcodes_ >> h.opcode & 1U) != 0 && !pipeline_->bypassed(direction::out);
     if (!parts_staged_) pipeline_->occupy(direction::out, true);
@@ -205,6 +210,11 @@ void connection::put_message(std::uint8_t first, buffer payload, bool fin) {
 }
 
 void connection::put_frames(std::uint8_t first, byte_view payload, bool fin) {
+  if (framed_) {
+    buffer copy = res_->pool_.take(payload.size());
+    if (!payload.empty()) std::memcpy(copy.data(), payload.data(), payload.size());
+    return queue_framed(first, std::move(copy), fin);
+  }
   const std::uint64_t most = std::max<std::uint64_t>(settings_->bounds.max_outgoing_frame, 1);
   while (payload.size() > most) {
     put_frame(first, payload.first(static_cast<std::size_t>(most)));
@@ -215,6 +225,7 @@ void connection::put_frames(std::uint8_t first, byte_view payload, bool fin) {
 }
 
 void connection::put_frames(std::uint8_t first, buffer payload, bool fin) {
+  if (framed_) return queue_framed(first, std::move(payload), fin);
   if (payload.size() < copy_below || payload.size() > settings_->bounds.max_outgoing_frame)
     return put_frames(first, payload.view(), fin);
   put_frame(static_cast<std::uint8_t>(first | (fin ? fin_bit : 0)), std::move(payload));

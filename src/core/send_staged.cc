@@ -21,7 +21,7 @@ constexpr std::uint8_t first_byte(const head& h) noexcept { return static_cast<s
 // What stages may still queue outwards, by the measure of `admit`.
 void connection::tell_room() noexcept {
   const std::size_t most = settings_->bounds.write_hard;
-  const std::size_t waiting = out_.blocked() ? out_.backlog() : 0;
+  const std::size_t waiting = framed_ ? queued() : out_.blocked() ? out_.backlog() : 0;
   pipeline_->set_room(direction::out, state_ == state::open ? most - std::min(most, waiting) : 0);
 }
 
@@ -55,6 +55,7 @@ void connection::put_whole(std::uint8_t first, byte_view payload, buffer* owner)
 errc connection::send_staged(head& h, byte_view payload, buffer* owner) {
   drain_out();
   if (state_ != state::open) return errc::closed;
+  if (framed_) announce(h);
   if ((out_opcodes_ >> h.opcode & 1U) == 0 || payload.size() < pipeline_->wants().out_min_size) {
     put_whole(h.opcode, payload, owner);
     return errc::ok;
@@ -153,6 +154,7 @@ kind connection::next_work() {
 void connection::forward_out(pipeline::work& w) {
   if (state_ != state::open || !pipeline_->begin_behind(w.stage, direction::out, w.message, res_->now_)) return;
   send_first_ = first_byte(w.message);
+  if (framed_) announce(w.message);
   if (pipeline_->bypassed(direction::out)) return put_message(send_first_, std::move(w.body), true);
   pipeline_->push_owned(direction::out, std::move(w.body), res_->now_);
   put_staged();

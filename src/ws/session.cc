@@ -324,12 +324,21 @@ void session::settle_turn() {
   if (phase_ != phase::open) return after_flush();
   if (write_error_ != errc::ok && scheduled()) return;  // `write_failed` has set the deadline.
   if (core_.take_released() && (full_ || drain_wanted_)) worker_mark();
+  if (core_.is_framed()) write_frames_that_wait();
   net::loop& loop = worker_->loop();
   std::size_t offset = 0;
   std::size_t room = 0;
   if (!reading_held_)
     if (buffer into = core_.receive_buffer(offset, room)) loop.io().read_into(*this, std::move(into), offset, room);
   loop.timers().schedule(*this, core_.deadline());
+}
+
+// What was written at the end of the turn has made room for the next frames.
+void session::write_frames_that_wait() {
+  core_.refill();
+  flush();
+  const bool drained = drain_wanted_ && !write_pending_ && core_.queued() <= core_.obeys().bounds.write_resume;
+  if (drained || core_.is_ending()) worker_mark();
 }
 
 // Calls a handler; one that throws closes this connection with 1011 and harms nothing else.
@@ -613,7 +622,7 @@ void session::shut() noexcept { find_slot(slot_)->shut.store(true, std::memory_o
 
 void session::tell_drained() {
   const std::size_t most = core_.obeys().bounds.write_resume;
-  if (phase_ != phase::open || core_.backlog() > most || core_.sending_held()) return;
+  if (phase_ != phase::open || core_.queued() > most || core_.sending_held()) return;
   const bool for_all = waiting() <= most;
   if (for_all) {
     if (full_) find_slot(slot_)->full.store(false, std::memory_order_relaxed);

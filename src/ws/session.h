@@ -262,6 +262,7 @@ class session final : public net::stream {
   void begin_turn();
   inline void finish_turn();
   void settle_turn();
+  void write_frames_that_wait();
   void pump();
   template <bool Measures>
   void pump_all();

@@ -67,7 +67,7 @@ void session::send_frames(const buffer& frames, std::uint32_t messages) {
       if (e == errc::ok) hold_back({frames, messages, opcode::continuation, {}});
     } else if (core_.stages() == nullptr && frames.size() <= l.max_outgoing_frame) {
       e = core_.send_frames(frames, messages);
-    } else if (core_.backlog() > l.write_hard) {
+    } else if (core_.queued() > l.write_hard) {
       e = errc::would_block;
     } else {
       byte_view rest = frames.view();

@@ -31,6 +31,9 @@ namespace core {
 
 class connection;
 struct assembly;
+struct frame_layer;
+struct frame_cut;
+struct half_message;
 struct fast_path;
 
 /// What the connections of one loop share: memory, randomness, the output block, the input of the connection whose turn
@@ -114,6 +117,8 @@ class HAWSER_API connection {
   [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
   /// True between `begin_message` and the last part: no other message can be sent.
   [[nodiscard]] bool sending_parts() const noexcept { return sending_parts_; }
+  /// True while `kind::closed` is the next event, behind what stages still hold.
+  [[nodiscard]] bool is_ending() const noexcept { return state_ == state::ending; }
   /// True once `kind::closed` has been delivered.
   [[nodiscard]] bool is_over() const noexcept { return state_ == state::over; }
   /// True when the closing handshake was done or tried and it is this end that closes the transport first: the server,
@@ -196,7 +201,14 @@ class HAWSER_API connection {
   void sent(std::size_t n) {
     bytes_out_ += n;
     out_.sent(res_->block_, res_->pool_, n);
+    if (framed_) refill();
   }
+  /// True where a stage works on frames: then messages wait to be cut into them, and `refill` lets frames go where the
+  /// system took what was `pending`. `sent` and `next` do it too.
+  [[nodiscard]] bool is_framed() const noexcept { return framed_; }
+  void refill();
+  /// Bytes that wait, also those that are not in frames yet and that something more urgent overtakes.
+  [[nodiscard]] std::size_t queued() const noexcept;
   [[nodiscard]] std::size_t pending() const noexcept { return out_.pending(res_->block_); }
   [[nodiscard]] std::size_t backlog() const noexcept { return out_.backlog(); }
   /// The system takes nothing at the moment, or it does again.
@@ -304,6 +316,18 @@ class HAWSER_API connection {
   void forward_out(pipeline::work& w);
   kind forward_in(pipeline::work& w);
 
+  // framed.cc
+  bool accept_framed(const frame_header& h);
+  kind read_framed();
+  bool begin_frame(frame_layer& f);
+  bool accept_part(half_message& h, std::uint64_t size);
+  kind end_half_way(frame_layer& f);
+  void announce(const head& h);
+  [[nodiscard]] errc admit_framed(std::size_t size) const noexcept;
+  void queue_framed(std::uint8_t first, buffer payload, bool fin);
+  void put_cut(frame_cut& cut);
+  bool hold_close(byte_view payload);
+
   // inband.cc
   void set_to_work(std::vector<agreed_extension> stages, tick now, std::uint64_t id);
   bool begin_inband();
@@ -361,6 +385,7 @@ class HAWSER_API connection {
 
   bool ping_waiting_ : 1 = false;
   bool parts_staged_ : 1 = false;
+  bool framed_ : 1 = false;         // Frames pass the stages' frame layer.
   bool inband_ : 1 = false;         // Messages begin with the byte that says what they are.
   bool inband_begins_ : 1 = false;  // A message has begun, and that byte has not come yet.
   errc end_error_ = errc::ok;

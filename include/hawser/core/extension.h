@@ -80,6 +80,26 @@ struct head {
   std::uint64_t size = 0;     ///< Payload bytes of the whole message as it enters this stage, when `sized`.
 };
 
+/// A data frame as frame stages see it. All but `channel` is kept by the library.
+struct frame {
+  std::uint8_t opcode = 0;  ///< As on the wire: 0 continues a message, 1 text, 2 binary, 3-7 as claimed.
+  std::uint8_t rsv = 0;     ///< As in `rsv`.
+  std::uint8_t fin = 0;     ///< 1: the last of its message.
+  std::uint8_t reserved = 0;
+  /// Which of the messages half-way it belongs to, below `max_half_way`. Outwards the library gives it, inwards the
+  /// stage that claims `interleaves` sets it; without one it is 0.
+  std::uint32_t channel = 0;
+  /// Payload bytes. In `frame_out` what follows this stage's extension data; in `frame_in` that data is counted too; in
+  /// `frame_quota` what is there to be sent of the message.
+  std::uint64_t size = 0;
+};
+
+/// The most extension data of one frame, of all stages together.
+inline constexpr std::size_t max_ext_data = 16;
+
+/// The most messages that may be half-way at a time in one direction, with a stage that claims `interleaves`.
+inline constexpr std::uint32_t max_half_way = 4;
+
 /// Bits of `head::flags`. Those that a stage does not know mean nothing to it.
 namespace head_flag {
 enum : std::uint32_t {
@@ -258,7 +278,9 @@ enum : unsigned {
   open = 1U << 10,
   flush = 1U << 11,
   closed = 1U << 12,
-  frame = 1U << 13,
+  frame = 1U << 13,  ///< `frame_in` and `frame_out`.
+  quota = 1U << 14,
+  urgency = 1U << 15,
 };
 }  // namespace hook
 
@@ -316,9 +338,17 @@ concept has_closed = requires(S& s, context& c) {
   s.closed(close_code::normal, c);
 };
 template <class S>
-concept has_frame = requires(S& s, head& h, byte_view i, byte_span o, context& c) {
-  { s.frame_in(h, i, c) } -> std::same_as<std::ptrdiff_t>;
-  { s.frame_out(h, o, c) } -> std::same_as<std::size_t>;
+concept has_frame = requires(S& s, frame& f, const frame& out, byte_view i, byte_span o, context& c) {
+  { s.frame_in(f, i, c) } -> std::same_as<std::size_t>;
+  { s.frame_out(out, o, c) } -> std::same_as<std::size_t>;
+};
+template <class S>
+concept has_quota = requires(S& s, const frame& f, context& c) {
+  { s.frame_quota(f, c) } -> std::same_as<std::uint64_t>;
+};
+template <class S>
+concept has_urgency = requires(S& s, const head& h, context& c) {
+  { s.frame_urgency(h, c) } -> std::same_as<std::uint32_t>;
 };
 
 template <class S>
@@ -328,7 +358,8 @@ consteval unsigned hooks_found() {
          (has_retained<S> ? hook::retained : 0U) | (has_prefix<S> ? hook::prefix : 0U) |
          (has_suffix<S> ? hook::suffix : 0U) | (has_done<S> ? hook::done : 0U) | (has_control<S> ? hook::control : 0U) |
          (has_timer<S> ? hook::timer : 0U) | (has_open<S> ? hook::open : 0U) | (has_flush<S> ? hook::flush : 0U) |
-         (has_closed<S> ? hook::closed : 0U) | (has_frame<S> ? hook::frame : 0U);
+         (has_closed<S> ? hook::closed : 0U) | (has_frame<S> ? hook::frame : 0U) | (has_quota<S> ? hook::quota : 0U) |
+         (has_urgency<S> ? hook::urgency : 0U);
 }
 }  // namespace detail
 
@@ -350,8 +381,18 @@ consteval unsigned hooks_found() {
 ///   void open(context&)                  negotiated, before the first message
 ///   void flush(context&)                 our close is about to be queued: the last forwards and controls
 ///   void closed(close_code, context&)    once, last, app-side first; whatever ended the connection
-///   std::ptrdiff_t frame_in(head&, byte_view, context&), std::size_t frame_out(head&, byte_span, context&)   frame
-///   layer
+///
+/// Frame stages (`claims::at`) have two more, for data frames; control frames pass them by:
+///   std::size_t frame_in(frame&, byte_view first, context&)            a frame comes in: `first` is the front of its
+///                                        payload, as much as extension data may be; the answer is how much it is.
+///                                        More than there is: the frame is too short for it, 1002 (F-07)
+///   std::size_t frame_out(const frame&, byte_span room, context&)      a frame goes out: extension data into `room`
+///   std::uint64_t frame_quota(const frame&, context&)                  optional: the most payload that the next frame
+///                                        of this message may carry; 0: it has to wait. Asked again after the stage's
+///                                        next `control` or `timer`, or when something else is sent or came
+///   std::uint32_t frame_urgency(const head&, context&)                 optional, with `interleaves`: a message is to
+///   be
+///                                        queued (or may be: asked once or twice for each). The higher goes first
 ///
 /// `fin` marks the last chunk of a message, which may be empty. A hook that throws, or breaks the contract, fails the
 /// connection with 1011 and a line that names the extension and what it did. One stage object serves one connection,
@@ -384,8 +425,10 @@ struct stage_table {
   bool (*open)(void* self, context& c) noexcept;
   bool (*flush)(void* self, context& c) noexcept;
   bool (*closed)(void* self, close_code code, context& c) noexcept;
-  bool (*frame_in)(void* self, head& h, byte_view first, std::ptrdiff_t& used, context& c) noexcept;
-  bool (*frame_out)(void* self, head& h, byte_span room, std::size_t& made, context& c) noexcept;
+  bool (*frame_in)(void* self, frame& f, byte_view first, std::size_t& used, context& c) noexcept;
+  bool (*frame_out)(void* self, const frame& f, byte_span room, std::size_t& made, context& c) noexcept;
+  bool (*frame_quota)(void* self, const frame& f, std::uint64_t& most, context& c) noexcept;
+  bool (*frame_urgency)(void* self, const head& h, std::uint32_t& urgency, context& c) noexcept;
 };
 
 /// Runs a hook; false when it threw.
@@ -457,13 +500,21 @@ constexpr stage_table make_stage_table() {
       return guarded([&] { static_cast<S*>(p)->closed(code, c); });
     };
   if constexpr (hawser::detail::has_frame<S>) {
-    t.frame_in = [](void* p, head& h, byte_view b, std::ptrdiff_t& used, context& c) noexcept {
-      return guarded([&] { used = static_cast<S*>(p)->frame_in(h, b, c); });
+    t.frame_in = [](void* p, frame& f, byte_view b, std::size_t& used, context& c) noexcept {
+      return guarded([&] { used = static_cast<S*>(p)->frame_in(f, b, c); });
     };
-    t.frame_out = [](void* p, head& h, byte_span b, std::size_t& made, context& c) noexcept {
-      return guarded([&] { made = static_cast<S*>(p)->frame_out(h, b, c); });
+    t.frame_out = [](void* p, const frame& f, byte_span b, std::size_t& made, context& c) noexcept {
+      return guarded([&] { made = static_cast<S*>(p)->frame_out(f, b, c); });
     };
   }
+  if constexpr (hawser::detail::has_quota<S>)
+    t.frame_quota = [](void* p, const frame& f, std::uint64_t& most, context& c) noexcept {
+      return guarded([&] { most = static_cast<S*>(p)->frame_quota(f, c); });
+    };
+  if constexpr (hawser::detail::has_urgency<S>)
+    t.frame_urgency = [](void* p, const head& h, std::uint32_t& urgency, context& c) noexcept {
+      return guarded([&] { urgency = static_cast<S*>(p)->frame_urgency(h, c); });
+    };
   return t;
 }
 

@@ -44,7 +44,7 @@ struct conditions {
 /// claimed twice or not claimable (N-16, P-05), a frame stage app-side of a message stage, `per_frame` before a
 /// compressor (P-06), `reorders` network-side of `ordered`, `replays` network-side of `ordered` or of a bit, `unmasked`
 /// on an open path, two `interleaves`, `ordered` beside `interleaves`, claims out of range or without the hook that
-/// they need, and what this version does not carry yet: frame stages. Both roles run it.
+/// they need, more than 16 bytes of extension data together. Both roles run it.
 HAWSER_API bool compose(std::span<const agreed_extension> stages, const conditions& where, std::string& why);
 
 /// Whether every extension of `list` has a name that can be negotiated; asked before a client or server starts. Errors:

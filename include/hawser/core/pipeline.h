@@ -45,6 +45,9 @@ struct interest {
   bool unmasked = false;           ///< A stage takes masking away: nobody masks.
 };
 
+struct frame_layer;
+struct frame_cut;
+
 class HAWSER_API pipeline {
  public:
   /// `stages` in response order (N-11), proved by `compose`. `pool`, and `lent`, where stages find what others gave
@@ -122,6 +125,16 @@ class HAWSER_API pipeline {
   /// Calls `timer` on each stage whose time has come.
   void on_timeout(tick now);
 
+  // ---- frames, where a stage works on them. For the connection.
+  /// What is half-way in frames; null where no stage works on them.
+  [[nodiscard]] frame_layer* frames() const noexcept;
+  /// The stages take their extension data from `front`, the front of a frame's payload; `used` bytes in all, and `f`
+  /// gets its channel. False: `failed()`.
+  bool take_ext(frame& f, byte_view front, std::size_t& used, tick now);
+  /// Cuts the next outgoing frame, of at most `most` bytes of payload. False: none can go now, or `failed()`.
+  bool cut(std::uint64_t most, frame_cut& out, tick now);
+  [[nodiscard]] std::uint32_t urgency_of(const head& h, tick now);
+
   // ---- what stages asked for
   struct work {
     enum class kind : std::uint8_t { control, forward };
@@ -169,6 +182,7 @@ class HAWSER_API pipeline {
 
  private:
   friend class hawser::context;
+  friend struct frame_layer;
   struct state;
   std::unique_ptr<state> state_;
 };

@@ -2,6 +2,8 @@
 
 #ifdef HAWSER_WITH_ZSTD
 #include <zstd.h>
+
+#include <algorithm>
 #endif
 
 HAWSER_BEGIN
@@ -97,27 +99,38 @@ zstd_reader::~zstd_reader() { ZSTD_freeDCtx(reading(state_)); }
 
 bool zstd_reader::begin(const zstd_terms& terms) noexcept {
   ZSTD_DCtx* d = reading(state_);
-  begun_ = ended_ = false;
+  header_size_ = 0;
+  made_ = 0;
+  ended_ = false;
   if (ZSTD_isError(ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax, terms.how.window)) != 0) return false;
   return !terms.dictionary || ZSTD_isError(ZSTD_DCtx_refDDict(d, terms.dictionary->reading)) == 0;
 }
 
 zstd_result zstd_reader::read(byte_view in, byte_span out) noexcept {
-  if (ended_ || (!begun_ && !in.empty() && in[0] != first_of_frame))
-    return {in.empty() && ended_ ? zstd_result::kind::ended : zstd_result::kind::failed, 0, 0};
-  begun_ = begun_ || !in.empty();
+  if (ended_) return {in.empty() ? zstd_result::kind::ended : zstd_result::kind::failed, 0, 0};
+  if (header_size_ == 0 && !in.empty() && in[0] != first_of_frame) return {};
+  const std::size_t more = std::min(in.size(), header_.size() - header_size_);
+  std::copy_n(in.begin(), more, header_.begin() + static_cast<std::ptrdiff_t>(header_size_));
+  header_size_ += more;
   ZSTD_inBuffer from{in.data(), in.size(), 0};
   ZSTD_outBuffer to{out.data(), out.size(), 0};
   const std::size_t left = ZSTD_decompressStream(reading(state_), &to, &from);
   zstd_result r{zstd_result::kind::more, from.pos, to.pos};
+  made_ += to.pos;
   ended_ = left == 0;
-  if (ZSTD_isError(left) != 0 || (ended_ && from.pos < from.size))
+  if (ZSTD_isError(left) != 0 || (ended_ && (from.pos < from.size || !is_as_long_as_it_says())))
     r.what = zstd_result::kind::failed;
   else if (ended_)
     r.what = zstd_result::kind::ended;
   else if (from.pos < from.size || to.pos == to.size)
     r.what = zstd_result::kind::full;
   return r;
+}
+
+// libzstd does not look in every case, and not alike for a frame that comes whole and one that comes in pieces.
+bool zstd_reader::is_as_long_as_it_says() const noexcept {
+  const unsigned long long says = ZSTD_getFrameContentSize(header_.data(), header_size_);
+  return says == ZSTD_CONTENTSIZE_UNKNOWN || says == made_;
 }
 
 void zstd_reader::end() noexcept { ZSTD_DCtx_reset(reading(state_), ZSTD_reset_session_and_parameters); }
@@ -142,6 +155,7 @@ std::unique_ptr<zstd_reader> zstd_reader::make() { return nullptr; }
 zstd_reader::~zstd_reader() = default;
 bool zstd_reader::begin(const zstd_terms&) noexcept { return false; }
 zstd_result zstd_reader::read(byte_view, byte_span) noexcept { return {}; }
+bool zstd_reader::is_as_long_as_it_says() const noexcept { return false; }
 void zstd_reader::end() noexcept {}
 std::size_t zstd_reader::bytes() const noexcept { return 0; }
 

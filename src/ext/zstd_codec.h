@@ -3,6 +3,7 @@
 
 #include <hawser/ext/zstd.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -65,8 +66,13 @@ class zstd_reader {
 
  private:
   explicit zstd_reader(void* state) noexcept : state_(state) {}
+  [[nodiscard]] bool is_as_long_as_it_says() const noexcept;
+
   void* state_;
-  bool begun_ = false;
+  // The longest header of a frame, RFC 8878, 3.1.1.1.
+  std::array<std::byte, 18> header_{};
+  std::size_t header_size_ = 0;
+  std::uint64_t made_ = 0;
   bool ended_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "support/histogram.h"
 #include "support/load_options.h"
 #include "support/server_meter.h"
+#include "support/window.h"
 #include "support/wire.h"
 
 #include <netdb.h>
@@ -36,26 +37,16 @@
 
 namespace {
 
+using enum bench::exit_status;
+using bench::fail;
+using bench::fail_errno;
 using bench::load_deflate;
 using bench::load_mode;
+using bench::steady;
+using bench::window;
 using byte_span = std::span<const std::uint8_t>;
-using steady = std::chrono::steady_clock;
 
 constexpr std::string_view handshake_key = "aGF3c2VyIGJlbmNobWFyaw==";
-
-enum exit_status { failed = 1, usage = 2, not_an_echo = 3, protocol_error = 4, stalled = 5 };
-
-[[noreturn]] void fail(exit_status status, const std::string& text) {
-  std::fprintf(stderr, "load: %s\n", text.c_str());
-  std::_Exit(status);
-}
-[[noreturn]] void fail_errno(const char* call) {
-  fail(failed, std::string(call) + ": " + std::system_category().message(errno));
-}
-
-double seconds_between(steady::time_point from, steady::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 constexpr std::string_view deflate_offer(load_deflate how) {
   return how == load_deflate::takeover ? "permessage-deflate"
@@ -83,52 +74,6 @@ struct topic_state {
   connection* publisher = nullptr;
   std::uint32_t members = 0;      // the publisher too
   std::uint64_t outstanding = 0;  // deliveries of the batch in flight that have not come
-};
-
-// The stretch of a run that counts: after the warm-up, until the time or the number of messages is reached.
-class window {
- public:
-  window(const bench::load_options& options, const bench::server_meter& meter)
-      : meter_(meter), counted_(options.count != 0), start_(steady::now()), last_event_(start_) {
-    const auto span = [](double s) {
-      return std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>(s));
-    };
-    begin_ = start_ + (counted_ ? steady::duration::zero() : span(options.warmup));
-    end_ = begin_ + span(options.seconds);
-  }
-
-  // Called once for each batch of events.
-  void tick(steady::time_point now, bool any_events) {
-    if (any_events) last_event_ = now;
-    if (now - last_event_ > std::chrono::seconds(5)) fail(stalled, "the server has sent nothing for 5 s");
-    if (measuring_ || now < begin_) return;
-    measuring_ = true;
-    before_ = meter_.cpu();
-    measured_from_ = steady::now();
-  }
-  [[nodiscard]] bool measuring() const { return measuring_; }
-  [[nodiscard]] bool over(steady::time_point now) const { return !counted_ && now >= end_; }
-
-  void finish() {
-    after_ = meter_.cpu();
-    seconds_ = seconds_between(measured_from_, steady::now());
-  }
-  [[nodiscard]] double seconds() const { return seconds_; }
-  [[nodiscard]] const bench::cpu_sample& before() const { return before_; }
-  [[nodiscard]] const bench::cpu_sample& after() const { return after_; }
-
- private:
-  const bench::server_meter& meter_;
-  bool counted_;
-  bool measuring_ = false;
-  double seconds_ = 0;
-  steady::time_point start_;
-  steady::time_point last_event_;
-  steady::time_point begin_;
-  steady::time_point end_;
-  steady::time_point measured_from_;
-  bench::cpu_sample before_;
-  bench::cpu_sample after_;
 };
 
 class generator {

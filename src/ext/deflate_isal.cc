@@ -91,10 +91,11 @@ class isal_decompressor final : public decompressor {
     z_.next_out = bytes_of(room);
     z_.avail_out = space;
     const int said = isal_inflate(&z_);
+    // Where it finds an error ISA-L leaves counts that mean nothing.
+    const bool good = said == ISAL_DECOMP_OK || said == ISAL_END_INPUT || said == ISAL_OUT_OVERFLOW;
+    if (!good || z_.avail_in > given || z_.avail_out > space) return {0, 0, state::corrupt};
     work w{given - z_.avail_in, space - z_.avail_out, state::inside};
-    if (said != ISAL_DECOMP_OK && said != ISAL_END_INPUT && said != ISAL_OUT_OVERFLOW) {
-      w.now = state::corrupt;
-    } else if (z_.block_state == ISAL_BLOCK_FINISH) {
+    if (z_.block_state == ISAL_BLOCK_FINISH) {
       go_on_behind_last_block();
       w.now = z_.read_in_length == 0 ? state::last_block : state::resumed;
     } else if (is_between_blocks()) {

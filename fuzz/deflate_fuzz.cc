@@ -64,8 +64,8 @@ void read_both(tape& input, std::string_view bytes) {
     const outcome a = run(*one, message, 1 + input.next(), 1 + input.next() * std::size_t{16});
     outcome b = run(*other, message, 1 + input.next(), 1 + input.next() * std::size_t{16});
 #ifdef HAWSER_PLANTED_BUG
-    // An engine that forgets the last byte of a copy at a border of its buffer.
-    if (b.status == codec_status::done && b.text.size() > 40 && b.text[40] == b.text[39]) b.text.pop_back();
+    // An engine that forgets the last byte of a long text.
+    if (b.status == codec_status::done && b.text.size() > 600) b.text.pop_back();
 #endif
     if (a.text.size() > most_text || b.text.size() > most_text) {
       const std::size_t both = std::min(a.text.size(), b.text.size());

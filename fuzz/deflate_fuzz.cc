@@ -1,5 +1,7 @@
 // Bytes as a peer's compressed messages, in any cuts, to both engines: what zlib accepts gives the same text in ISA-L,
-// a limit holds, and nothing else happens. And what we compress, each engine reads as it was. at least 20,000 inputs
+// a limit holds, and nothing else happens. And what we compress, each engine reads as it was.
+//
+// at least 2,000 inputs
 
 #include "ext/deflate_codec.h"
 #include "support/require.h"
@@ -109,7 +111,7 @@ void write_and_read(tape& input, std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 20) return 0;
-  tape input(data, 16);
+  tape input(data + 1, 15);
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 16, size - 16);
   if ((data[0] & 1U) != 0)
     write_and_read(input, bytes);

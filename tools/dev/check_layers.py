@@ -71,7 +71,7 @@ def check_quoted(path, room, public, name):
         return f'{path}: a public header may not include the private "{name}"'
     target = name.split("/")[0]
     if room in ("tools", "examples"):
-        if "/" in name:
+        if target in BELOW:
             return f'{path}: "{name}": {room} use the public headers only'
         return None
     if target == room or target in PRIVATE_BELOW.get(room, set()):

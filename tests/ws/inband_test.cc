@@ -459,5 +459,15 @@ TEST(inband_client, blocking_calls_too) {
   EXPECT_EQ(m->text(), "hello");
 }
 
+// docs/extensions.md, "Browsers".
+TEST(inband_page, a_server_that_serves_it) {
+  const auto custom_extension = rot13;
+  hawser::server_options options;
+  options.inband_extensions = true;
+  hawser::server server(options);
+  server.extensions().add(hawser::ext::checksum()).add(custom_extension());
+  EXPECT_TRUE(server.listen("127.0.0.1", 0));
+}
+
 }  // namespace
 }  // namespace hawser

@@ -194,12 +194,15 @@ errc connection::pong(byte_view payload) {
 
 // Sends a message, or a part of one. `first` is 0 for all parts but the first that bears bytes.
 void connection::put_message(std::uint8_t first, byte_view payload, bool fin) {
-  if (inband_ && first != 0) {
+  if (framed_ || (inband_ && first != 0)) {
     buffer copy = res_->pool_.take(payload.size());
     if (!payload.empty()) std::memcpy(copy.data(), payload.data(), payload.size());
-    return put_inband(first, std::move(copy), fin);
+    return put_message(first, std::move(copy), fin);
   }
-  put_frames(first, payload, fin);
+  if (payload.size() <= settings_->bounds.max_outgoing_frame)
+    put_frame(static_cast<std::uint8_t>(first | (fin ? fin_bit : 0)), payload);
+  else
+    put_frames(first, payload, fin);
   messages_out_ += fin ? 1U : 0U;
 }
 
@@ -210,11 +213,6 @@ void connection::put_message(std::uint8_t first, buffer payload, bool fin) {
 }
 
 void connection::put_frames(std::uint8_t first, byte_view payload, bool fin) {
-  if (framed_) {
-    buffer copy = res_->pool_.take(payload.size());
-    if (!payload.empty()) std::memcpy(copy.data(), payload.data(), payload.size());
-    return queue_framed(first, std::move(copy), fin);
-  }
   const std::uint64_t most = std::max<std::uint64_t>(settings_->bounds.max_outgoing_frame, 1);
   while (payload.size() > most) {
     put_frame(first, payload.first(static_cast<std::size_t>(most)));

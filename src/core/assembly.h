@@ -6,6 +6,7 @@
 #include <hawser/core/frame.h>
 #include <hawser/core/utf8.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,6 +16,15 @@ namespace core {
 
 constexpr std::size_t most_spare_assemblies = 256;  // Kept by a loop.
 constexpr std::size_t most_last_words = 512;        // Bytes of an explanation that are told.
+
+constexpr std::size_t glitch_size = 16;                       // A shorter frame that is not final is a glitch (D20).
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 60;  // Below it sums and small multiples cannot overflow.
+
+/// What the frames of one message may bring: the message itself, or, with stages, what they make it of.
+constexpr std::uint64_t most_on_wire(std::uint64_t max_message, bool staged) noexcept {
+  const std::uint64_t limit = std::min(max_message, most_bytes);
+  return staged ? 4 * limit + 4096 : limit;
+}
 
 struct assembly {
   // The message that is coming in.

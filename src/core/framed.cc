@@ -1,6 +1,7 @@
 // A connection with stages on frames: its frames in and out pass the frame layer. RFC 6455, 5.2 and 5.4.
 
 #include "core/assembly.h"
+#include "core/fast_path.h"
 #include "core/frame_layer.h"
 
 #include <hawser/core/connection.h>
@@ -16,7 +17,6 @@ namespace core {
 namespace {
 
 constexpr std::size_t committed = std::size_t{32} << 10;  // Framed and not yet taken by the system: none overtakes it.
-constexpr std::size_t copied_payload = 2048;              // Shorter payloads are copied behind their header.
 constexpr std::size_t contiguous = std::size_t{64} << 10;
 
 }  // namespace
@@ -109,8 +109,6 @@ bool connection::begin_frame(frame_layer& f) {
 
 // What one more frame makes of a message half-way: in how many pieces, and how long.
 bool connection::accept_part(half_message& h, std::uint64_t size) {
-  constexpr std::uint64_t glitch_size = 16;
-  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 60;
   const limits& l = settings_->bounds;
   if (++h.fragments > std::max(l.max_fragments, 1U)) {
     end(errc::too_many_fragments, close_code::policy_violation, {});
@@ -118,8 +116,7 @@ bool connection::accept_part(half_message& h, std::uint64_t size) {
   }
   if ((frame_first_ & 0x80U) == 0 && size < glitch_size && !glitch()) return false;
   const bool staged = (in_opcodes_ >> (h.first & 0x0FU) & 1U) != 0 || (h.first & 0x70U) != 0;
-  const std::uint64_t limit = std::min(l.max_message, most_bytes);
-  const std::uint64_t most = staged ? 4 * limit + 4096 : limit;
+  const std::uint64_t most = most_on_wire(l.max_message, staged);
   if (size <= most && h.wire <= most - size) {
     h.wire += size;
     return true;
@@ -193,7 +190,7 @@ void connection::put_cut(frame_cut& cut) {
   const std::size_t length = cut.ext_size + size;
   const byte_view ext(cut.ext.data(), cut.ext_size);
   const std::size_t header = frame_header_size(length, masked_out_);
-  const bool copies = masked_out_ || size < copied_payload;
+  const bool copies = masked_out_ || size < fast_path::copy_below;
   if (copies && length > contiguous) {
     buffer all = res_->pool_.take(length);
     std::memcpy(all.data(), ext.data(), ext.size());

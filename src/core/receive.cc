@@ -18,9 +18,7 @@ namespace {
 constexpr std::size_t proof = std::size_t{64} << 10;           // So much of a message proves that it is meant (A11).
 constexpr std::size_t unproven_limit = std::size_t{64} << 20;  // Reserved on peers' word, in all connections of a loop.
 constexpr std::uint64_t max_control_payload = 125;
-constexpr std::size_t glitch_size = 16;                       // A shorter frame that is not final is a glitch (D20).
-constexpr unsigned glitch_decay = 10;                         // Points a second.
-constexpr std::uint64_t most_bytes = std::uint64_t{1} << 60;  // Below it sums and small multiples cannot overflow.
+constexpr unsigned glitch_decay = 10;  // Points a second.
 
 constexpr unsigned opcode_of(std::uint8_t first) noexcept { return first & 0x0FU; }
 constexpr unsigned rsv_of(std::uint8_t first) noexcept { return first >> 4 & 0x07U; }
@@ -129,8 +127,7 @@ bool connection::accept_size(std::uint64_t length) {
     return false;
   }
   const bool control = is_control(static_cast<opcode>(message_op_));  // In-band.
-  const std::uint64_t limit = control ? max_control_payload : std::min(l.max_message, most_bytes);
-  const std::uint64_t most = staged_ ? 4 * limit + 4096 : limit;
+  const std::uint64_t most = control ? max_control_payload : most_on_wire(l.max_message, staged_);
   const std::uint64_t before = assembly_ != nullptr ? assembly_->wire : 0;
   if (before <= most && length <= most - before) return true;
   if (control) {

@@ -51,6 +51,27 @@ bool guarded(F&& f) noexcept {
 #endif
 }
 
+/// Those of the frame layer.
+template <stage S>
+constexpr void add_frame_hooks(stage_table& t) {
+  if constexpr (hawser::detail::has_frame<S>) {
+    t.frame_in = [](void* p, frame& f, byte_view b, std::size_t& used, context& c) noexcept {
+      return guarded([&] { used = static_cast<S*>(p)->frame_in(f, b, c); });
+    };
+    t.frame_out = [](void* p, const frame& f, byte_span b, std::size_t& made, context& c) noexcept {
+      return guarded([&] { made = static_cast<S*>(p)->frame_out(f, b, c); });
+    };
+  }
+  if constexpr (hawser::detail::has_quota<S>)
+    t.frame_quota = [](void* p, const frame& f, std::uint64_t& most, context& c) noexcept {
+      return guarded([&] { most = static_cast<S*>(p)->frame_quota(f, c); });
+    };
+  if constexpr (hawser::detail::has_urgency<S>)
+    t.frame_urgency = [](void* p, const head& h, std::uint32_t& urgency, context& c) noexcept {
+      return guarded([&] { urgency = static_cast<S*>(p)->frame_urgency(h, c); });
+    };
+}
+
 template <stage S>
 constexpr stage_table make_stage_table() {
   stage_table t{};
@@ -103,22 +124,7 @@ constexpr stage_table make_stage_table() {
     t.closed = [](void* p, close_code code, context& c) noexcept {
       return guarded([&] { static_cast<S*>(p)->closed(code, c); });
     };
-  if constexpr (hawser::detail::has_frame<S>) {
-    t.frame_in = [](void* p, frame& f, byte_view b, std::size_t& used, context& c) noexcept {
-      return guarded([&] { used = static_cast<S*>(p)->frame_in(f, b, c); });
-    };
-    t.frame_out = [](void* p, const frame& f, byte_span b, std::size_t& made, context& c) noexcept {
-      return guarded([&] { made = static_cast<S*>(p)->frame_out(f, b, c); });
-    };
-  }
-  if constexpr (hawser::detail::has_quota<S>)
-    t.frame_quota = [](void* p, const frame& f, std::uint64_t& most, context& c) noexcept {
-      return guarded([&] { most = static_cast<S*>(p)->frame_quota(f, c); });
-    };
-  if constexpr (hawser::detail::has_urgency<S>)
-    t.frame_urgency = [](void* p, const head& h, std::uint32_t& urgency, context& c) noexcept {
-      return guarded([&] { urgency = static_cast<S*>(p)->frame_urgency(h, c); });
-    };
+  add_frame_hooks<S>(t);
   return t;
 }
 

@@ -122,12 +122,12 @@ std::optional<detail::deflate_terms> answer_to(const wire_terms& offer, const de
 /// This end is the client: nothing when the answer does not keep to the offer.
 std::optional<detail::deflate_terms> terms_of(const wire_terms& answer, const deflate_options& o) {
   if (o.server_no_context_takeover && !answer.server_alone) return std::nullopt;
-  const int reading = answer.server_bits.value_or(most_bits);
-  if (reading > o.server_max_window_bits) return std::nullopt;
+  // Unsaid, it answers the second offer.
+  if (answer.server_bits && *answer.server_bits > o.server_max_window_bits) return std::nullopt;
   if (answer.client_bits_named && !o.offer_client_max_window_bits) return std::nullopt;
   detail::deflate_terms t = engines_of(o);
   choose_compressor(t, o, o.client_max_window_bits, answer.client_bits.value_or(most_bits));
-  t.in_bits = reading_bits(reading);
+  t.in_bits = reading_bits(answer.server_bits.value_or(most_bits));
   t.out_takeover = !(answer.client_alone || o.client_no_context_takeover);
   t.in_takeover = !answer.server_alone;
   return t;
@@ -192,15 +192,19 @@ deflate::deflate(const deflate_options& o) noexcept : options_(o) {
   options_.client_max_window_bits = std::clamp(o.client_max_window_bits, least, most_bits);
 }
 
+// Servers that cannot choose their window decline an offer that limits it, or pass over the limit in silence. Most
+// people would rather have them compress in any window: that is the second offer (P-10).
 std::vector<params> deflate::offers() const {
   wire_terms t;
   t.server_alone = options_.server_no_context_takeover;
   t.client_alone = options_.client_no_context_takeover;
-  if (options_.server_max_window_bits < most_bits) t.server_bits = options_.server_max_window_bits;
   t.client_bits_named = options_.offer_client_max_window_bits;
   if (t.client_bits_named && options_.client_max_window_bits < most_bits)
     t.client_bits = options_.client_max_window_bits;
-  return {written(t)};
+  const params any_window = written(t);
+  if (options_.server_max_window_bits == most_bits) return {any_window};
+  t.server_bits = options_.server_max_window_bits;
+  return {written(t), any_window};
 }
 
 // The first offer that can be done as it is asked for; one that cannot is passed over (P-10, P-11).

@@ -116,16 +116,28 @@ TEST(deflate_negotiation, a_window_of_eight_P_20) {
   EXPECT_EQ(confirmed(open_options(), pmd + "; client_max_window_bits=8"), "");
 }
 
+// P-10: a limit on the server's window is a wish; the second offer is the same without it.
 TEST(deflate_negotiation, what_a_client_offers) {
   EXPECT_EQ(offered(open_options()), pmd + "; client_max_window_bits");
   EXPECT_EQ(offered(open_options([](deflate_options& o) { o.offer_client_max_window_bits = false; })), pmd);
   EXPECT_EQ(offered(deflate_options(deflate_preset::fast)), pmd + "; client_max_window_bits");
   EXPECT_EQ(offered(deflate_options(deflate_preset::balanced)),
-            pmd + "; server_max_window_bits=12; client_max_window_bits=12");
+            pmd + "; server_max_window_bits=12; client_max_window_bits=12, " + pmd + "; client_max_window_bits=12");
+  const std::string alone = pmd + "; server_no_context_takeover; client_no_context_takeover";
   EXPECT_EQ(offered(deflate_options(deflate_preset::low_memory)),
-            pmd +
-                "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12; "
-                "client_max_window_bits=12");
+            alone + "; server_max_window_bits=12; client_max_window_bits=12, " + alone + "; client_max_window_bits=12");
+}
+
+// Whatever a client offers, a server that can do everything takes the first, one that cannot choose its window the
+// second.
+TEST(deflate_negotiation, two_of_a_kind_agree_on_the_first_offer) {
+  for (const deflate_preset preset :
+       {deflate_preset::fast, deflate_preset::balanced, deflate_preset::small, deflate_preset::low_memory}) {
+    const deflate_options o(preset);
+    const std::string answer = answered(open_options(), offered(o));
+    EXPECT_EQ(answer.find("server_max_window_bits=12") != std::string::npos, o.server_max_window_bits == 12) << answer;
+    EXPECT_EQ(confirmed(o, answer), "") << answer;
+  }
 }
 
 TEST(deflate_negotiation, which_answers_a_client_takes_P_12) {
@@ -158,7 +170,7 @@ TEST(deflate_negotiation, which_answers_a_client_takes_P_12) {
       {"P-15, less than asked", narrow, pmd + "; server_max_window_bits=9", true},
       {"P-15, as asked", narrow, pmd + "; server_max_window_bits=10", true},
       {"P-15, more than asked", narrow, pmd + "; server_max_window_bits=11", false},
-      {"P-15, asked and not given", narrow, pmd, false},
+      {"P-15, asked and not given: it answers the second offer", narrow, pmd, true},
       {"P-15, no value", none, pmd + "; server_max_window_bits", false},
       {"P-15, a leading zero", none, pmd + "; server_max_window_bits=09", false},
       {"P-15, out of range", none, pmd + "; server_max_window_bits=16", false},

@@ -159,6 +159,28 @@ TEST(deflate, the_next_message_refers_to_the_one_before_only_with_takeover) {
   }
 }
 
+// A client that asked for a window of 9 bits and was answered by a server that has but one reads that one.
+TEST(deflate, the_second_offer_is_read_in_the_whole_window_P_17) {
+  for (const deflate_engine e : test::engines_here()) {
+    deflate_options o = every_message(e, true);
+    o.server_max_window_bits = 9;
+    auto agreed = any_factory(deflate(o)).confirm({});
+    ASSERT_TRUE(agreed);
+    std::vector<core::agreed_extension> one;
+    one.push_back({"permessage-deflate", std::move(*agreed)});
+    buffer_pool pool;
+    core::shelf lent;
+    core::pipeline client(std::move(one), role::client, pool, {}, 0, &lent);
+    client.open(test::at_time(0));
+    test::seeded_random random(9);
+    const std::string noise = test::some_noise(random, 32768);
+    EXPECT_EQ(receive(client, test::stored_blocks(noise, false)).bytes, noise);
+    const passed copied = receive(client, test::copy_of_three(32768));
+    EXPECT_FALSE(copied.failed) << client.fail_reason();
+    EXPECT_EQ(copied.bytes, noise.substr(0, 3));
+  }
+}
+
 // P-21, RFC 7692, 7.2.2.
 TEST(deflate, damage_fails_with_its_code_P_21) {
   for (const deflate_engine e : test::engines_here()) {

@@ -48,7 +48,8 @@ struct HAWSER_API deflate_options {
   int memory_level;  ///< zlib: 1 to 9. ISA-L has no such choice.
 
   /// The windows in which the server, and the client, compress: 2 to this many bytes, 8 to 15. zlib cannot compress
-  /// in 8 and takes 9 where the peer allows that.
+  /// in 8 and takes 9 where the peer allows that. What a client says of the server's is a wish: a second offer goes
+  /// without it, for the servers that have but one window.
   int server_max_window_bits;
   int client_max_window_bits;
   /// Whether the server, and the client, begin each message with an empty window. A peer is asked to; a server may

@@ -12,6 +12,9 @@ NAME = "permessage-deflate"
 # means a fourth.
 SMALL, FAST, BALANCED = (f"{NAME}; preset={preset}" for preset in ("small", "fast", "balanced"))
 TAIL = b"\x00\x00\xff\xff"
+# The largest windows that each of them itself compresses in, if it is to be judged by how it uses them: ISA-L looks back as far,
+# but not for everything.
+JUDGED = {SMALL: 15, FAST: 0, BALANCED: 12, NAME: 12}
 SHORT = 8 << 10  # bytes of compressed message up to which a window is judged to the byte
 
 

@@ -72,7 +72,7 @@ def judge(seen, case, hawser_serves):
         expect_equal(quotes[1].size, quotes[0].size, f"the size of the same message again under {case}")
     for one in hawser:
         half = len(one.said) // 2
-        if half == 1 << (bits - 1) and bits > 9 and one.said[:half] == one.said[half:] and case.tool != deflate.FAST:
+        if half == 1 << (bits - 1) and 9 < bits <= deflate.JUDGED[case.tool] and one.said[:half] == one.said[half:]:
             expect(one.compressed and one.size < 1.6 * half, f"the window is not used: {one.size} of {2 * half} under {case}")
 
 
@@ -242,6 +242,9 @@ test_server("faye is asked for every window and takeover", "faye_deflate.mjs", n
 test_server("Bun is asked for every window", BUN, lambda case: {"compress": "dedicated", "decompress": "dedicated"},
             list(for_bun()), asks=True)
 test_server("Bun keeps no state, long messages", BUN, lambda case: True, [Case(Agreement(False, False), True)])
+# It declines a limit on its window then, and takes the second offer.
+test_server("Bun keeps no state and cannot choose its window", BUN, lambda case: True,
+            [Case(Agreement(False, False), True, tool) for tool in (deflate.NAME, deflate.BALANCED)])
 test_server("Bun keeps 32 KiB, long messages", BUN, lambda case: {"compress": "32KB", "decompress": "32KB"},
             [Case(Agreement(server_bits=12), True, deflate.FAST)])
 

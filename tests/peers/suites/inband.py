@@ -4,34 +4,21 @@ Chromium. What was said is read from the bytes that a relay recorded, and is wha
 import json
 
 from kit import wire
+from kit.crc32c import crc32c
+from kit.extensions import ROT13
 from kit.registry import expect, expect_equal, peer_test
 from kit.relay import Relay
 from kit.wire import messages
 from suites.chromium import Browser, websockets_of
 
 EXTENSIONS = ("--extension", "x-rot13", "--extension", "x-hawser-checksum")
-_TABLE = []
-for _i in range(256):
-    for _ in range(8):
-        _i = _i >> 1 ^ (0x82F63B78 if _i & 1 else 0)
-    _TABLE.append(_i)
 
 
-def crc32c(data):
-    state = 0xFFFFFFFF
-    for byte in data:
-        state = _TABLE[(state ^ byte) & 255] ^ state >> 8
-    return (state ^ 0xFFFFFFFF).to_bytes(4, "big")
-
-
-def rotated(data):
-    lower, upper = bytes(range(97, 123)), bytes(range(65, 91))
-    return data.translate(bytes.maketrans(lower + upper, lower[13:] + lower[:13] + upper[13:] + upper[:13]))
 
 
 def told(opcode, payload):
     """A message with both extensions, x-rot13 nearer to the application: RSV2 and RSV3 in the byte in front."""
-    turned = rotated(payload)
+    turned = payload.translate(ROT13)
     return wire.BINARY, 0, bytes([0x30 | opcode]) + turned + crc32c(turned)
 
 

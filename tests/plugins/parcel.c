@@ -1,5 +1,6 @@
-// A sound plug-in with a data opcode of its own: x-parcel sends texts and binaries of up to 64 bytes as messages of opcode
-// 3, which begin with the opcode that they had. Longer ones, and those whose bits another extension has set, go as they are.
+// A sound plug-in with a data opcode of its own: x-parcel sends texts and binaries of up to 64 bytes as messages of
+// opcode 3, which begin with the opcode that they had. Longer ones, and those whose bits another extension has set, go
+// as they are.
 #include <hawser/plugin.h>
 #include <string.h>
 
@@ -10,8 +11,8 @@ static int32_t agree(const hawser_params* p, hawser_claims* uses) {
   uses->adds_max = 1;
   return p->count == 0;
 }
-static int32_t accept(void* self, const hawser_params* all, uint64_t count, hawser_negotiation* to,
-                      hawser_claims* uses, void** stage) {
+static int32_t accept(void* self, const hawser_params* all, uint64_t count, hawser_negotiation* to, hawser_claims* uses,
+                      void** stage) {
   (void)self, (void)to, (void)stage;
   for (uint64_t i = 0; i < count; ++i)
     if (agree(&all[i], uses)) return 1;

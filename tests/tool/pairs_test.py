@@ -1,13 +1,14 @@
 """Each extension at work between two processes: `hawser connect` and `hawser echo`, alone and composed, its messages whole and
 cut into fragments on the way.
 
-    pairs_test.py each|composed|fragments|timer|own_opcode|one_bit HAWSER
+    pairs_test.py each|composed|fragments|inband|timer|own_opcode|one_bit HAWSER
 
 What is right is read from the bytes that each of them put on the wire: a relay between them records both directions, and the
 formats of docs/wire are undone here in other code than ours.
 """
 
 import ctypes
+import dataclasses
 import os
 import pathlib
 import signal
@@ -58,10 +59,10 @@ class Zstd:
 class Undo:
     """Takes off what one end of a connection put on its messages: stage by stage, from the wire to the application."""
 
-    def __init__(self, seen, end, dictionary):
+    def __init__(self, answer, end, dictionary):
         self._end, self._dictionary = end, dictionary
-        self.order = [name for name, _ in deflate.elements(seen.response)]
-        agreed = deflate.agreement(seen.response)
+        self.order = [name for name, _ in deflate.elements(answer)]
+        agreed = deflate.agreement(answer)
         if agreed:
             self._inflater = deflate.Inflater(agreed.client_bits if end == "client" else agreed.server_bits,
                                               agreed.client_takeover if end == "client" else agreed.server_takeover, end)
@@ -108,12 +109,37 @@ class Undo:
         return payload[0], rsv, payload[1:]
 
 
-def pair(server_words, client_words, agreed, relay=Relay, dictionary=b"", at_work=()):
+@dataclasses.dataclass
+class Said:
+    """What one end said: its messages and its extensions' control frames, with their bits, and how it closed."""
+
+    messages: list  # (opcode, bits, payload)
+    controls: list  # (opcode, bits, payload)
+    close_code: int
+
+    @classmethod
+    def in_frames(cls, frames):
+        return cls(wire.messages(frames, own=(PARCEL,)),
+                   [(f.opcode, f.rsv, f.payload) for f in frames if f.opcode >= 8 and f.opcode != wire.CLOSE],
+                   frames[-1].close_code)
+
+    @classmethod
+    def inside(cls, frames):
+        """The same of messages that say in their first byte what a frame would have said; docs/wire/inband.md. The first
+        one is the offer or the answer."""
+        whole = wire.messages(frames)
+        expect_equal({(opcode, rsv) for opcode, rsv, _ in whole}, {(wire.BINARY, 0)}, "opcodes and bits of the frames")
+        told = [(payload[0] & 15, payload[0] >> 4, payload[1:]) for _, _, payload in whole[1:]]
+        return cls([one for one in told if one[0] < 8], [one for one in told if one[0] >= 8], frames[-1].close_code)
+
+
+def pair(server_words, client_words, agreed, relay=Relay, dictionary=b"", at_work=(), inband=False):
     """One connection: what is agreed, that all lines come and go as the extensions write them, and what the server says
-    that it saw. The transcript."""
+    that it saw. What each end said."""
     server = EchoServer(HAWSER, "-vv", *server_words)
     between = relay(server.port)
-    tool = Program([HAWSER, "connect", *client_words, f"ws://127.0.0.1:{between.port}/"])
+    mode = ["--inband"] if inband else []
+    tool = Program([HAWSER, "connect", *mode, *client_words, f"ws://127.0.0.1:{between.port}/"])
     for line in LINES:
         tool.write_line(line)
         expect_equal(tool.next_line(), line, f"what came back under {agreed}")
@@ -123,28 +149,34 @@ def pair(server_words, client_words, agreed, relay=Relay, dictionary=b"", at_wor
     for name in at_work:
         server.find(rf" in   after {name} +text, 5 bytes: 'Hello'$", "err")
     server.stop()
-    expect_equal(", ".join(seen.response.all("Sec-WebSocket-Extensions")), agreed, "what is agreed")
-    for frames, end in ((seen.sent, "client"), (seen.received, "server")):
-        undo = Undo(seen, end, dictionary)
-        said = [undo.message(*message) for message in wire.messages(frames, own=(PARCEL,))]
-        expect_equal(said, [(wire.TEXT, 0, line.encode()) for line in LINES], f"what the {end} sent under {agreed}")
-        for frame in frames:
-            expect(frame.opcode < 8 or frame.rsv == 0, f"a bit on a control frame of the {end}")
-        expect_equal(frames[-1].close_code, 1000, f"the last frame of the {end}")
-        if "x-hawser-ack" in undo.order:
-            expect_acknowledged(frames, end)
-    return seen
+    answer = seen.response
+    if inband:
+        expect_equal(seen.response.all("Sec-WebSocket-Extensions"), [], "what is agreed in the handshake")
+        first, _, rest = wire.messages(seen.received)[0][2].decode().partition(", ")
+        expect_equal(first, "ext1.hawser", "the beginning of the answer")
+        answer = wire.Head("", [("Sec-WebSocket-Extensions", rest)])
+    expect_equal(", ".join(answer.all("Sec-WebSocket-Extensions")), agreed, "what is agreed")
+    return [expect_said(frames, end, answer, agreed, dictionary, inband)
+            for frames, end in ((seen.sent, "client"), (seen.received, "server"))]
 
 
-def acknowledgements(frames):
-    return [struct.unpack(">Q", frame.payload)[0] for frame in frames if frame.opcode == ACK]
+def expect_said(frames, end, answer, agreed, dictionary, inband):
+    undo = Undo(answer, end, dictionary)
+    said = Said.inside(frames) if inband else Said.in_frames(frames)
+    expect_equal([undo.message(*message) for message in said.messages], [(wire.TEXT, 0, line.encode()) for line in LINES],
+                 f"what the {end} sent under {agreed}")
+    expect_equal(said.close_code, 1000, f"the last frame of the {end}")
+    expect_equal({(opcode, rsv) for opcode, rsv, _ in said.controls},
+                 {(ACK, 0)} if "x-hawser-ack" in undo.order else set(), f"control frames of the {end}")
+    if said.controls:
+        numbers = acknowledgements(said)
+        expect_equal(numbers, sorted(set(numbers)), f"the acknowledgements of the {end} go forward")
+        expect_equal(numbers[-1], len(LINES), f"what the {end} acknowledged in the end")
+    return said
 
 
-def expect_acknowledged(frames, end):
-    numbers = acknowledgements(frames)
-    expect_equal(numbers, sorted(set(numbers)), f"the acknowledgements of the {end} go forward")
-    expect_equal(numbers[-1:], [len(LINES)], f"what the {end} acknowledged in the end")
-    expect(all(frame.fin and len(frame.payload) == 8 for frame in frames if frame.opcode == ACK), "acknowledgements")
+def acknowledgements(said):
+    return [struct.unpack(">Q", payload)[0] for opcode, _, payload in said.controls if opcode == ACK]
 
 
 def same(*words):
@@ -221,6 +253,23 @@ def fragments():
             pair(server, client, agreed, FragmentingRelay, dictionary, at_work)
 
 
+def inband():
+    """The same inside the messages of a subprotocol, whole and in fragments; what works on frames is declined, in words."""
+    with tempfile.TemporaryDirectory() as folder:
+        alone, together = rows(folder)
+        for relay in (Relay, FragmentingRelay):
+            for server, client, agreed, dictionary, at_work in alone + together:
+                pair(server, client, agreed, relay, dictionary, at_work, inband=True)
+    words = same("no-masking", "x-hawser-checksum")[0]
+    server = EchoServer(HAWSER, "-v", *words)
+    tool = Program([HAWSER, "connect", "-v", "--inband", *words, server.url])
+    tool.end_input()
+    tool.expect_success()
+    tool.find("extension no-masking: declined by the server$", "err")
+    server.find("extension no-masking: declined: no-masking works on frames, which in-band are not its own$", "err")
+    server.stop()
+
+
 def timer():
     """Where so little is said that only the timer can have sent them, acknowledgements come from both ends all the same."""
     words, agreed = same("x-hawser-ack; every=1000; within=20")[0], "x-hawser-ack; every=1000; within=20"
@@ -234,14 +283,15 @@ def timer():
 
         def acknowledged(connections):
             seen = connections[0].transcript()
-            return [acknowledgements(frames) for frames in (seen.sent, seen.received)] == [wanted, wanted]
+            return [acknowledgements(Said.in_frames(frames)) for frames in (seen.sent, seen.received)] == [wanted, wanted]
 
         between.wait(acknowledged, f"the acknowledgements {wanted} of both ends, with nothing else said")
     tool.end_input()
     tool.expect_success()
     seen = between.closed()
     expect_equal(", ".join(seen.response.all("Sec-WebSocket-Extensions")), agreed, "what is agreed")
-    expect_equal([acknowledgements(frames) for frames in (seen.sent, seen.received)], [[1, 2], [1, 2]], "and no more of them")
+    expect_equal([acknowledgements(Said.in_frames(frames)) for frames in (seen.sent, seen.received)], [[1, 2], [1, 2]],
+                 "and no more of them")
     server.stop()
 
 
@@ -253,10 +303,9 @@ def own_opcode():
     for relay in (Relay, FragmentingRelay):
         for words, agreed in ((parcel, "x-parcel"), (parcel + same(DEFLATE, sum_)[0], f"x-parcel, {WINDOWS}, {sum_}"),
                               (acks_deflate + parcel, f"{ack}, {WINDOWS}, x-parcel")):
-            seen = pair(words, words, agreed, relay)
-            for frames, end in ((seen.sent, "client"), (seen.received, "server")):
-                expect_equal([opcode for opcode, _, _ in wire.messages(frames, own=(PARCEL,))], [3, 3, 3, 1, 1],
-                             f"the opcodes of the {end} under {agreed}")
+            for inband in (False, True):
+                for said in pair(words, words, agreed, relay, inband=inband):
+                    expect_equal([opcode for opcode, _, _ in said.messages], [3, 3, 3, 1, 1], f"the opcodes under {agreed}")
     server = EchoServer(HAWSER, *parcel)
     client = raw.RawClient(server.port, "Sec-WebSocket-Extensions: x-parcel")
     client.send_frames(raw.plain(PARCEL, b"\x01He"), raw.plain(0x80, b"llo"), raw.plain(0x80 | PARCEL, b"\x05"))

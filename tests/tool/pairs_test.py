@@ -312,6 +312,7 @@ def own_opcode():
     expect_equal(client.next_frame().plain, b"\x83\x06\x01Hello", "the echo of a parcel in two pieces")
     end = client.next_frame()
     expect_equal((end.close_code, end.payload[2:]), (1002, b"a parcel of neither text nor bytes"), "the close")
+    client.close()
     stranger = raw.RawClient(server.port)
     stranger.send_frames(raw.plain(0x80 | PARCEL, b"\x01Hello"))
     stranger.expect_close(1002, "a parcel where that was not agreed on")

@@ -97,7 +97,7 @@ void choose_compressor(detail::deflate_terms& t, const deflate_options& o, int w
 
 detail::deflate_terms engines_of(const deflate_options& o) {
   detail::deflate_terms t;
-  t.out_engine = t.in_engine = detail::has_engine(o.engine) ? o.engine : deflate_engine::zlib;
+  t.out_engine = detail::has_engine(o.engine) ? o.engine : deflate_engine::zlib;
   return t;
 }
 

@@ -1,6 +1,8 @@
 // The seam between permessage-deflate and what compresses: raw DEFLATE (RFC 1951), flushed at the end of each message
-// as RFC 7692, 7.2 wants it. Two engines stand behind it, and each reads what the other writes.
+// as RFC 7692, 7.2 wants it. Two engines compress behind it; what decompresses is our own.
 #pragma once
+
+#include "ext/inflate_codes.h"
 
 #include <hawser/base/bytes.h>
 #include <hawser/ext/deflate.h>
@@ -18,12 +20,15 @@ using engine = deflate_engine;
 /// False: this build does not have it, and what asks for it gets zlib.
 bool has_engine(engine e) noexcept;
 
-/// What makes one compressor, or decompressor, as good as another.
+/// ISA-L's level 0, with the fixed code of RFC 1951, 3.2.6: no time and no bytes go into one that suits the message.
+inline constexpr std::uint8_t fixed_code_level = 0;
+
+/// What makes one compressor as good as another.
 struct codec_config {
   engine with = engine::zlib;
-  std::uint8_t level = 6;         ///< zlib: 1 to 9. ISA-L: 1 to 3.
+  std::uint8_t level = 6;         ///< zlib: 1 to 9. ISA-L: 1 to 3, and `fixed_code_level`.
   std::uint8_t memory_level = 8;  ///< zlib: 1 to 9. ISA-L does not look at it.
-  std::uint8_t window_bits = 15;  ///< Compressing: zlib 9 to 15, ISA-L 8 to 15. Decompressing: zlib 9 to 15.
+  std::uint8_t window_bits = 15;  ///< zlib: 9 to 15. ISA-L: 8 to 15.
 
   /// Configurations of one key are alike.
   [[nodiscard]] std::uint64_t key() const noexcept {
@@ -34,12 +39,11 @@ struct codec_config {
 
 /// How a call of a codec ended.
 enum class codec_status : std::uint8_t {
-  more,       ///< All input is taken.
-  full,       ///< There was not room for everything: call again, with what is left of the input.
-  done,       ///< The message is over.
-  corrupt,    ///< Not DEFLATE data, or it refers to what was never there.
-  cut_off,    ///< The message ends where DEFLATE data cannot end.
-  no_memory,  ///< There was none.
+  more,     ///< All input is taken.
+  full,     ///< There was not room for everything: call again, with what is left of the input.
+  done,     ///< The message is over.
+  corrupt,  ///< Not DEFLATE data, or it refers to what was never there.
+  cut_off,  ///< The message ends where DEFLATE data cannot end.
 };
 
 struct codec_step {
@@ -83,44 +87,77 @@ class compressor {
 };
 
 /// Decompresses messages, adding the 00 00 FF FF that senders leave out. Blocks with BFINAL set end nothing but
-/// themselves (RFC 7692, 7.2.1); a message may also end with one, without the empty block that should follow it.
+/// themselves (RFC 7692, 7.2.1); a message may also end with one, without the empty block that should follow it. No
+/// engine does it, so what is accepted depends on nobody's build: all that zlib reads with a window of 15 bits, and
+/// nothing that reaches beyond the window agreed.
 class decompressor {
  public:
-  virtual ~decompressor() = default;
+  /// Null when there is no memory.
+  static std::unique_ptr<decompressor> make(unsigned window_bits) noexcept;
   decompressor(const decompressor&) = delete;
   decompressor& operator=(const decompressor&) = delete;
+  ~decompressor() = default;
 
-  codec_step run(byte_view in, byte_span out, bool fin);
+  /// Works on the message in hand; `out` may be as small as it likes. Behind what was produced, `out` may be written
+  /// to.
+  codec_step run(byte_view in, byte_span out, bool fin) noexcept;
   /// The next message begins, with nothing to refer to.
   void restart() noexcept;
 
- protected:
-  decompressor() noexcept = default;
-  enum class state : std::uint8_t {
-    inside,      ///< Of a block, or of the header of one.
-    between,     ///< Two blocks, at the border of a byte.
-    last_block,  ///< The same, and the block before had BFINAL set ...
-    resumed,     ///< ... and bytes behind it have been taken already.
-    corrupt,
-    no_memory,
-  };
-  struct work {
-    std::size_t consumed = 0;
-    std::size_t produced = 0;
-    state now = state::inside;
-  };
-  /// No engine is given more room at once: see go_on_behind_last_block in deflate_isal.cc.
-  static constexpr std::size_t most_room = std::size_t{16} << 10;
-  /// Takes input until there is none, or no room; stops behind a block with BFINAL set.
-  virtual work decompress(byte_view in, byte_span room) = 0;
-  virtual void reset() noexcept = 0;
-
  private:
-  codec_step end(codec_step did, codec_status how) noexcept;
+  enum class phase : std::uint8_t { header, stored_size, stored, sizes, precode, lengths, symbols, copy };
+  enum class turn : std::uint8_t { on, more, full, corrupt };
+  struct cursor {
+    const std::byte* in;
+    const std::byte* in_end;
+    std::byte* out_begin;
+    std::byte* out;
+    std::byte* out_end;
+  };
 
+  decompressor(unsigned window_bits, std::unique_ptr<std::byte[]> window) noexcept;
+
+  codec_status work(cursor& c, bool fin) noexcept;
+  turn decode(cursor& c) noexcept;
+  turn step(cursor& c) noexcept;
+  turn read_header(cursor& c) noexcept;
+  turn read_stored_size(cursor& c) noexcept;
+  turn read_stored(cursor& c) noexcept;
+  turn read_sizes(cursor& c) noexcept;
+  turn read_precode(cursor& c) noexcept;
+  turn read_lengths(cursor& c) noexcept;
+  turn read_symbols(cursor& c) noexcept;
+  turn read_many(cursor& c) noexcept;
+  turn read_distance(code_entry length, unsigned used) noexcept;
+  turn copy(cursor& c) noexcept;
+  void end_block() noexcept;
+  void fill(cursor& c) noexcept;
+  bool has(cursor& c, unsigned n) noexcept;
+  unsigned take(unsigned n) noexcept;
+  std::byte* copy_back(const cursor& c, std::byte* out, std::size_t n, std::size_t distance) const noexcept;
+  void remember(byte_view made) noexcept;
+
+  std::uint64_t hold_ = 0;  // Bits of the input that were taken and not used yet, the next one lowest.
+  unsigned bits_ = 0;       // How many; above them hold_ is zero.
+  phase phase_ = phase::header;
+  bool last_ = false;        // Of the block: BFINAL.
+  bool after_last_ = false;  // Such a block has just ended.
   std::uint8_t tail_used_ = 0;
-  bool after_last_block_ = false;  // One has just ended, and nothing has been given since.
-  bool resumed_ = false;           // The engine still holds bytes of the message, behind a last block.
+  std::uint16_t literals_ = 0;  // How many code lengths of each kind the block has.
+  std::uint16_t distances_ = 0;
+  std::uint16_t precodes_ = 0;
+  std::uint16_t have_ = 0;      // Of those under way.
+  std::uint32_t left_ = 0;      // Bytes of a stored block, or of a copy.
+  std::uint32_t distance_ = 0;  // Of a copy.
+  std::uint32_t window_size_;
+  std::uint32_t window_at_ = 0;  // Where the next byte goes; the oldest one, once it is full.
+  std::uint32_t window_has_ = 0;
+  const literal_table* literal_codes_ = nullptr;  // Those of the block: own or fixed.
+  const distance_table* distance_codes_ = nullptr;
+  std::unique_ptr<std::byte[]> window_;
+  std::array<std::uint8_t, most_literals + most_distances> lengths_;
+  literal_table own_literals_;
+  distance_table own_distances_;  // While the lengths are read, the code in which they come.
 };
 
 /// What a stage with these terms keeps between messages.
@@ -128,21 +165,16 @@ deflate_memory kept_by(const deflate_terms& t) noexcept;
 
 /// Null when there is no memory.
 std::unique_ptr<compressor> make_compressor(const codec_config& c) noexcept;
-std::unique_ptr<decompressor> make_decompressor(const codec_config& c) noexcept;
 
 /// The most bytes that one of them occupies.
 std::size_t compressor_bytes(const codec_config& c) noexcept;
-std::size_t decompressor_bytes(const codec_config& c) noexcept;
+std::size_t decompressor_bytes(unsigned window_bits) noexcept;
 
 // The engines, each in a source of its own.
 std::unique_ptr<compressor> make_zlib_compressor(const codec_config& c) noexcept;
-std::unique_ptr<decompressor> make_zlib_decompressor(const codec_config& c) noexcept;
 std::size_t zlib_compressor_bytes(const codec_config& c) noexcept;
-std::size_t zlib_decompressor_bytes(const codec_config& c) noexcept;
 std::unique_ptr<compressor> make_isal_compressor(const codec_config& c) noexcept;
-std::unique_ptr<decompressor> make_isal_decompressor(const codec_config& c) noexcept;
 std::size_t isal_compressor_bytes(const codec_config& c) noexcept;
-std::size_t isal_decompressor_bytes() noexcept;
 
 }  // namespace ext::detail
 HAWSER_END

@@ -68,64 +68,18 @@ class zlib_compressor final : public compressor {
   z_stream z_{};
 };
 
-class zlib_decompressor final : public decompressor {
- public:
-  zlib_decompressor() noexcept = default;
-  ~zlib_decompressor() override { inflateEnd(&z_); }
-  zlib_decompressor(const zlib_decompressor&) = delete;
-  zlib_decompressor& operator=(const zlib_decompressor&) = delete;
-
-  bool start(const codec_config& c) noexcept { return inflateInit2(&z_, -c.window_bits) == Z_OK; }
-
- private:
-  work decompress(byte_view in, byte_span room) override {
-    const lent l(z_, in, room);
-    const int said = ::inflate(&z_, Z_SYNC_FLUSH);
-    work w{l.consumed(), l.produced(), state::inside};
-    if (said == Z_STREAM_END) {
-      inflateResetKeep(&z_);  // The window stays: what follows may refer to what came before.
-      w.now = state::last_block;
-    } else if (said == Z_MEM_ERROR) {
-      w.now = state::no_memory;
-    } else if (said != Z_OK && said != Z_BUF_ERROR) {
-      w.now = state::corrupt;
-    } else if (w.consumed == 0 && w.produced == 0) {
-      w.now = before_;  // A call that does nothing loses the mark of a block's end.
-    } else if ((z_.data_type & 0x80) != 0 && (z_.data_type & 0x3F) == 0) {
-      w.now = state::between;
-    }
-    before_ = w.now == state::between ? state::between : state::inside;
-    return w;
-  }
-  void reset() noexcept override {
-    inflateReset(&z_);
-    before_ = state::inside;
-  }
-
-  z_stream z_{};
-  state before_ = state::inside;
-};
-
-template <class Codec>
-std::unique_ptr<Codec> started(const codec_config& c) noexcept {
-  std::unique_ptr<Codec> made(new (std::nothrow) Codec);
-  if (made != nullptr && !made->start(c)) return nullptr;
-  return made;
-}
-
 }  // namespace
 
-std::unique_ptr<compressor> make_zlib_compressor(const codec_config& c) noexcept { return started<zlib_compressor>(c); }
-std::unique_ptr<decompressor> make_zlib_decompressor(const codec_config& c) noexcept {
-  return started<zlib_decompressor>(c);
+std::unique_ptr<compressor> make_zlib_compressor(const codec_config& c) noexcept {
+  std::unique_ptr<zlib_compressor> made(new (std::nothrow) zlib_compressor);
+  if (made != nullptr && !made->start(c)) return nullptr;
+  return made;
 }
 
 // By zconf.h: the window, the chains and the hash, the symbols of a block; and its own state of under 8 KiB.
 std::size_t zlib_compressor_bytes(const codec_config& c) noexcept {
   return (std::size_t{1} << (c.window_bits + 2U)) + (std::size_t{1} << (c.memory_level + 9U)) + 8192;
 }
-// The window, and tables of fixed size.
-std::size_t zlib_decompressor_bytes(const codec_config& c) noexcept { return (std::size_t{1} << c.window_bits) + 8192; }
 
 }  // namespace ext::detail
 HAWSER_END

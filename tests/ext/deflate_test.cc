@@ -181,6 +181,33 @@ TEST(deflate, the_second_offer_is_read_in_the_whole_window_P_17) {
   }
 }
 
+// RFC 1951, 3.2.3: the type of the first block. Short messages that stand alone do without a code of their own.
+TEST(deflate, fast_uses_the_fixed_code_for_short_messages_that_stand_alone) {
+  if (!ext::detail::has_engine(deflate_engine::isal)) GTEST_SKIP() << "built without ISA-L";
+  constexpr unsigned fixed = 1;
+  constexpr unsigned own = 2;
+  std::string text;
+  for (int i = 0; text.size() < 2049; ++i)
+    text += R"({"order":)" + std::to_string(i * 7919) + R"(,"state":"filled"},)";
+  text.resize(2049);
+  const auto type_of = [&text](bool takeover, std::size_t size, bool sized) {
+    two_pipelines p{deflate([takeover] {
+      deflate_options o(deflate_preset::fast);
+      o.server_no_context_takeover = o.client_no_context_takeover = !takeover;
+      return o;
+    }())};
+    const std::string said = text.substr(0, size);
+    const passed out = test::send(*p.client, direction::out, said, {}, head_of(said, 1, 0, sized));
+    EXPECT_EQ(receive(*p.server, out.bytes).bytes, said);
+    EXPECT_EQ(p.client->charged() == 0, !takeover) << "what was charged goes back whichever it was";
+    return static_cast<unsigned>(out.bytes[0]) >> 1 & 3U;
+  };
+  EXPECT_EQ(type_of(false, 2048, true), fixed);
+  EXPECT_EQ(type_of(false, 2049, true), own);
+  EXPECT_EQ(type_of(false, 2048, false), own) << "nobody knows how long it will be";
+  EXPECT_EQ(type_of(true, 2048, true), own);
+}
+
 // P-21, RFC 7692, 7.2.2.
 TEST(deflate, damage_fails_with_its_code_P_21) {
   for (const deflate_engine e : test::engines_here()) {

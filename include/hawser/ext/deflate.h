@@ -70,7 +70,6 @@ namespace detail {
 /// What was agreed, as this end sees it.
 struct deflate_terms {
   deflate_engine out_engine = deflate_engine::zlib;
-  deflate_engine in_engine = deflate_engine::zlib;
   std::uint8_t level = 6;
   std::uint8_t memory_level = 8;
   std::uint8_t out_bits = 15;  ///< 0: this end cannot compress within the peer's limit, and sends everything as it is.
@@ -104,6 +103,7 @@ class HAWSER_API deflate_stage {
 
   deflate_terms agreed_;
   bool made_something_ = false;  // Of the message going out.
+  std::uint8_t out_level_;       // What `out_` compresses at.
   std::unique_ptr<compressor> out_;
   std::unique_ptr<decompressor> in_;
 };

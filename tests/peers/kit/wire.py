@@ -67,14 +67,13 @@ def frames(data):
         at = body + length
 
 
-def messages(read, own=()):
-    """[(opcode, RSV bits, payload)] of the data messages in a list of frames, fragments put together; `own` are the data
-    opcodes of extensions."""
+def messages(read):
+    """[(opcode, RSV bits, payload)] of the data messages in a list of frames, fragments put together."""
     whole, open_message = [], None
     for frame in read:
-        if frame.opcode in (TEXT, BINARY, *own):
+        if frame.opcode in (TEXT, BINARY):
             open_message = [frame.opcode, frame.rsv, b""]
-        if frame.opcode in (TEXT, BINARY, CONTINUATION, *own):
+        if frame.opcode in (TEXT, BINARY, CONTINUATION):
             open_message[2] += frame.payload
             if frame.fin:
                 whole.append(tuple(open_message))

@@ -4,6 +4,7 @@
 #include <hawser/core/extension.h>
 #include <hawser/ext/ack.h>
 #include <hawser/ext/checksum.h>
+#include <hawser/ext/deflate.h>
 #include <hawser/ext/message_extension.h>
 #include <hawser/ext/no_masking.h>
 #include <hawser/ext/trace.h>

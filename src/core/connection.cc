@@ -106,6 +106,7 @@ void connection::stash() {
 }
 
 void connection::refresh_hot() noexcept {
+  if (pipeline_) tell_room();  // Afresh after what stages did; while hot, it stays what it is.
   in_hot_state_ = (state_ == state::open || state_ == state::close_sent) && !paused_ && !framed_ && !in_frame_ &&
                   !inband_ && message_op_ == 0 && assembly_ == nullptr && !settle_stages_ &&
                   (!pipeline_ || !(pipeline_->has_work() || pipeline_->failed()));

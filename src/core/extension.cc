@@ -80,8 +80,8 @@ void context::hold_sending(bool held) noexcept {
   core::pipeline::state& s = *owner_->state_;
   if (s.over || s.slots[stage_].holds == held) return;
   s.slots[stage_].holds = held;
-  s.holding += held ? 1 : std::uint32_t{0} - 1;
-  s.released = s.holding == 0;
+  owner_->holding_ += held ? 1 : std::uint32_t{0} - 1;
+  owner_->released_ = owner_->holding_ == 0;
 }
 
 void context::receipts(std::uint64_t sent, std::uint64_t proved) noexcept {

@@ -8,10 +8,26 @@
 #include <hawser/core/mask.h>
 #include <hawser/core/utf8.h>
 
+#include <bit>
 #include <cstring>
 
 HAWSER_BEGIN
 namespace core {
+
+/// Opcode and bits of a message's first frame.
+constexpr std::uint8_t first_byte(const head& h) noexcept { return static_cast<std::uint8_t>(h.rsv << 4 | h.opcode); }
+
+/// The head of a message whose size is known; made in registers, since stages are asked about it at once.
+inline head whole_head(unsigned op, std::uint64_t size, std::uint8_t priority = 0, std::uint32_t flags = 0) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    const std::uint64_t front = op | 1U << 16 | unsigned{priority} << 24 | std::uint64_t{flags} << 32;
+    head h;
+    std::memcpy(static_cast<void*>(&h), &front, sizeof front);
+    h.size = size;
+    return h;
+  }
+  return {static_cast<std::uint8_t>(op), 0, 1, priority, flags, size};
+}
 
 struct fast_path {
   /// Shorter payloads are copied behind their header, which costs less than a reference to them.
@@ -117,7 +133,7 @@ struct fast_path {
     }
     const limits& most = c.settings_->bounds;
     if (in.size() < header + length || length > most.max_message || length > most.max_frame) return false;
-    if ((c.in_opcodes_ >> op & 1U) != 0 && !c.stages_let_be(header, length)) return false;
+    if ((c.in_opcodes_ >> op & 1U) != 0 && !c.stages_let_be(op, header, length)) return false;
     const byte_span payload{in.data() + header, length};
     if (masked != 0) {
       std::uint32_t key;

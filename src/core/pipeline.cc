@@ -4,6 +4,7 @@
 #include <hawser/core/utf8.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 HAWSER_BEGIN
@@ -17,18 +18,26 @@ constexpr unsigned data_opcodes = 0x00F8;  // 3 to 7: each message of one concer
 
 slot slot_of(const agreed_extension& e) {
   const claims& uses = e.terms.uses;
-  return {.begin = e.terms.work.table().begin,
-          .table = &e.terms.work.table(),
+  return {.table = &e.terms.work.table(),
           .self = e.terms.work.state(),
-          .out_min_size = uses.out_min_size,
-          .opcodes_of_interest = static_cast<std::uint16_t>(uses.opcodes_of_interest | (uses.opcodes & data_opcodes)),
           .own_opcodes = uses.opcodes,
           .rsv = uses.rsv,
           .trim_max = uses.trim_max,
-          .in_needs_rsv = uses.in_needs_rsv,
-          .unmasked = uses.unmasked,
           .adds_max = uses.adds_max,
           .slack = 0};
+}
+
+asked asked_of(const agreed_extension& e, std::size_t index) {
+  const claims& uses = e.terms.uses;
+  const unsigned own = uses.opcodes & data_opcodes;
+  const unsigned all = uses.opcodes_of_interest | own;
+  return {.begin = e.terms.work.table().begin,
+          .self = e.terms.work.state(),
+          .out_min_size = uses.out_min_size,
+          .in_opcodes = static_cast<std::uint16_t>(uses.in_needs_rsv ? own : all),
+          .of_interest = static_cast<std::uint16_t>(all),
+          .in_bits = uses.rsv,
+          .stage = static_cast<std::uint16_t>(index)};
 }
 
 // The most bytes that a stage could take off a message inwards.
@@ -37,29 +46,46 @@ std::uint64_t most_taken_off(const slot& s) noexcept {
   return edges + s.adds_max;
 }
 
-interest interest_of(const std::vector<slot>& slots) {
+interest interest_of(const std::vector<asked>& front, const std::vector<agreed_extension>& agreed) {
   interest all;
   all.out_min_size = most_bytes;
-  for (const slot& s : slots) {
-    if (!s.in_needs_rsv) all.in_opcodes |= s.opcodes_of_interest;
-    all.in_opcodes |= s.own_opcodes & data_opcodes;
-    all.out_opcodes |= s.opcodes_of_interest;
-    if (s.opcodes_of_interest != 0) all.out_min_size = std::min(all.out_min_size, s.out_min_size);
-    all.rsv |= s.rsv;
-    all.own_opcodes |= s.own_opcodes;
-    all.unmasked |= s.unmasked;
+  for (const asked& a : front) {
+    all.in_opcodes |= a.in_opcodes;
+    all.out_opcodes |= a.of_interest;
+    if (a.of_interest != 0) all.out_min_size = std::min(all.out_min_size, a.out_min_size);
+  }
+  for (const agreed_extension& e : agreed) {
+    all.rsv |= e.terms.uses.rsv;
+    all.own_opcodes |= e.terms.uses.opcodes;
+    all.unmasked |= e.terms.uses.unmasked;
   }
   if (all.out_opcodes == 0) all.out_min_size = 0;
   return all;
 }
 
 template <direction Way>
-bool concerns(const slot& s, const head& h) noexcept {
-  if ((s.opcodes_of_interest >> h.opcode & 1U) == 0) return false;
+bool concerns(const asked& a, const head& h) noexcept {
   if constexpr (Way == direction::in)
-    return !s.in_needs_rsv || (h.rsv & s.rsv) != 0 || (s.own_opcodes >> h.opcode & 1U) != 0;
-  return h.sized == 0 || h.size >= s.out_min_size;
+    return (a.in_opcodes >> h.opcode & 1U) != 0 || ((h.rsv & a.in_bits) != 0 && (a.of_interest >> h.opcode & 1U) != 0);
+  return (a.of_interest >> h.opcode & 1U) != 0 && (h.size >= a.out_min_size || h.sized == 0);
 }
+
+// A head in two registers, from which each stage gets a copy of its own. The statement without instructions keeps them
+// two: a head that was just stored as two words and is read as one makes the processor wait for its own stores.
+struct head_words {
+  explicit head_words(const head& h) noexcept : size(h.size) {
+    std::memcpy(&front, &h, sizeof front);
+    asm("" : "+r"(front), "+r"(size));  // NOLINT(hicpp-no-assembler)
+  }
+  void put(head& to) const noexcept {
+    std::memcpy(static_cast<void*>(&to), &front, sizeof front);
+    to.size = size;
+  }
+
+  std::uint64_t front;
+  std::uint64_t size;
+};
+static_assert(sizeof(head) == sizeof(head_words) && offsetof(head, size) == sizeof(std::uint64_t));
 
 bool is_bypass(const verdict& v) noexcept {
   return v.what == verdict::kind::bypass && (v.prefix_size | v.suffix_size) == 0;
@@ -101,11 +127,14 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
                        const pipeline_limits& bounds, shelf* lends)
     : owner(&self), limits(bounds), pool(&from), lent(lends), side(at), agreed(std::move(stages)) {
   slots.reserve(agreed.size());
-  for (const agreed_extension& e : agreed)
+  front.reserve(agreed.size());
+  for (const agreed_extension& e : agreed) {
+    front.push_back(asked_of(e, slots.size()));
     slots.push_back(slot_of(e));
+  }
   for (std::size_t i = 1; i < slots.size(); ++i)
     slots[i].slack = slots[i - 1].slack + most_taken_off(slots[i - 1]);
-  wants = interest_of(slots);
+  self.wants_ = interest_of(front, agreed);
   limits.max_message_in = std::min(limits.max_message_in, most_bytes);
   limits.max_message_out = std::min(limits.max_message_out, most_bytes);
   limits.step = std::max<std::size_t>(limits.step, 1);
@@ -124,7 +153,6 @@ pipeline::pipeline(std::vector<agreed_extension> stages, role side, buffer_pool&
 }
 pipeline::~pipeline() = default;
 
-const interest& pipeline::wants() const noexcept { return state_->wants; }
 std::size_t pipeline::size() const noexcept { return state_->slots.size(); }
 const agreed_extension& pipeline::at(std::size_t index) const noexcept { return state_->agreed[index]; }
 
@@ -168,63 +196,77 @@ void pipeline::closed(close_code code, tick now) {
     s.charged -= one.charged;
     one.charged = 0;
   }
-  s.earliest = no_deadline;
+  earliest_ = no_deadline;
 }
 
 // ---- one message
 
+template <direction Way>
+bool pipeline::lets_be(head& h, tick now) {
+  state& s = *state_;
+  s.now = now;
+  return s.start<Way>(h, s.front.data() + (Way == direction::out ? 0 : s.front.size()));
+}
+template HAWSER_API bool pipeline::lets_be<direction::in>(head& h, tick now);
+template HAWSER_API bool pipeline::lets_be<direction::out>(head& h, tick now);
+
 bool pipeline::begin(direction way, head& h, tick now) {
-  state_->now = now;
-  return way == direction::out ? state_->start<direction::out>(h, 0)
-                               : state_->start<direction::in>(h, state_->slots.size());
+  const bool nothing = way == direction::out ? lets_be<direction::out>(h, now) : lets_be<direction::in>(h, now);
+  return nothing || !(state_->failed || state_->over);
 }
 
 bool pipeline::begin_behind(std::size_t stage, direction way, head& h, tick now) {
-  state_->now = now;
-  if (way == direction::out) return state_->start<direction::out>(h, stage + 1);
-  if (!state_->carried.empty()) return state_->start_noted(h, stage);
-  return state_->start<direction::in>(h, stage);
+  state& s = *state_;
+  s.now = now;
+  const asked* from = s.front.data() + stage;
+  const bool nothing = way == direction::out ? s.start<direction::out>(h, from + 1)
+                       : s.carried.empty()   ? s.start<direction::in>(h, from)
+                                             : s.start_noted(h, from);
+  return nothing || !(s.failed || s.over);
 }
 
-// Asks each stage that the message concerns. What all of them let be passes here and nowhere else: one call a stage,
-// and nothing is set up that would have to be taken down.
+// Asks each stage that the message concerns; true when nothing came of it. What all of them let be passes here and
+// nowhere else: one call a stage, and nothing is set up that would have to be taken down.
 template <direction Way>
-bool pipeline::state::start(head& h, std::size_t from) {
+inline bool pipeline::state::start(head& h, const asked* from) {
   lane& l = at(Way);
-  if ((failed | over | l.active | l.used | (l.count != 0)) && !clear(Way, l)) return false;
+  if ((failed | over | l.used) && !clear(Way, l)) return false;
   // A message of a stage's own opcode comes no further than to its owner.
-  const std::size_t end = Way == direction::out ? slots.size() : h.opcode <= 2 ? 0 : owner_of(h.opcode);
-  for (std::size_t i = from; i != end; Way == direction::out ? ++i : --i) {
-    const std::size_t stage = Way == direction::out ? i : i - 1;
-    const slot& s = slots[stage];
-    if (!concerns<Way>(s, h)) continue;
-    head mine = h;
-    verdict v;
-    context c(*owner, static_cast<std::uint32_t>(stage));
-    const bool returned = s.begin(s.self, Way, mine, v, c);
-    if (returned && !failed && is_bypass(v) && mine.opcode == h.opcode && mine.rsv == h.rsv) [[likely]]
+  const asked* const first = front.data();
+  const asked* const end = Way == direction::out ? first + front.size() : h.opcode <= 2 ? first : owner_of(h.opcode);
+  head_words known(h);
+  for (const asked* i = from; i != end; Way == direction::out ? ++i : --i) {
+    const asked& a = Way == direction::out ? *i : i[-1];
+    if (!concerns<Way>(a, h)) continue;
+    head mine;
+    known.put(mine);
+    context c(*owner, a.stage);
+    const std::uint32_t said = a.begin(a.self, Way, mine, c);
+    if (said == packed(verdict::bypass) && !failed && mine.opcode == h.opcode && mine.rsv == h.rsv) [[likely]]
       continue;
-    if (!answered(Way, stage, returned, mine, v, h)) return false;
+    if (!answered(Way, a.stage, said, mine, h)) return false;
     if (l.whole_ahead) break;
+    known = head_words(h);
   }
-  if (l.count != 0) begun(Way, l, h);
-  return true;
+  if (l.count == 0) return works.empty();
+  begun(Way, l, h);
+  return false;
 }
 
-std::size_t pipeline::state::owner_of(std::uint8_t opcode) const noexcept {
+const asked* pipeline::state::owner_of(std::uint8_t opcode) const noexcept {
   std::size_t i = 0;
   while (i < slots.size() && (slots[i].own_opcodes >> opcode & 1U) == 0)
     ++i;
-  return i;
+  return front.data() + i;
 }
 
 // What a stage said to a message, where it is more than a bare bypass. False: failed.
-bool pipeline::state::answered(direction way, std::size_t stage, bool returned, const head& mine, const verdict& v,
-                               head& h) {
-  if (!returned) {
+bool pipeline::state::answered(direction way, std::size_t stage, std::uint32_t said, const head& mine, head& h) {
+  if (said == begin_threw) {
     threw(stage, "begin");
     return false;
   }
+  const verdict v = unpacked(said);
   const auto changed = static_cast<std::uint8_t>(mine.rsv ^ h.rsv);
   const bool honest = mine.opcode == h.opcode && (changed & ~slots[stage].rsv) == 0 &&
                       (way == direction::out || (mine.rsv & changed) == 0);
@@ -236,7 +278,7 @@ bool pipeline::state::answered(direction way, std::size_t stage, bool returned, 
 }
 
 // A message that was forwarded goes on, with what was noted of it before.
-bool pipeline::state::start_noted(head& h, std::size_t from) {
+bool pipeline::state::start_noted(head& h, const asked* from) {
   lane& l = at(direction::in);
   if (!clear(direction::in, l)) return false;
   std::swap(noted, carried);
@@ -323,9 +365,6 @@ bool pipeline::state::join(direction way, std::size_t stage, const verdict& v, h
   return !failed;
 }
 
-bool pipeline::sending_held() const noexcept { return state_->holding != 0; }
-bool pipeline::sending_released() const noexcept { return state_->released; }
-bool pipeline::take_released() noexcept { return std::exchange(state_->released, false); }
 std::uint64_t pipeline::sent_on() const noexcept { return state_->sent_on; }
 std::uint64_t pipeline::proved() const noexcept { return state_->proved; }
 const notes& pipeline::noted() const& noexcept { return state_->noted; }
@@ -381,17 +420,15 @@ void pipeline::control(std::uint8_t opcode, byte_view payload, tick now) {
   }
 }
 
-tick pipeline::deadline() const noexcept { return state_->earliest; }
-
 void pipeline::state::refresh_deadline() noexcept {
-  earliest = no_deadline;
+  owner->earliest_ = no_deadline;
   for (const slot& s : slots)
-    earliest = std::min(earliest, s.deadline);
+    owner->earliest_ = std::min(owner->earliest_, s.deadline);
 }
 
 void pipeline::on_timeout(tick now) {
   state& s = *state_;
-  if (s.earliest > now || s.failed || s.over) return;
+  if (earliest_ > now || s.failed || s.over) return;
   s.now = now;
   for (std::uint32_t i = 0; i < s.slots.size() && !s.failed; ++i) {
     slot& one = s.slots[i];
@@ -466,7 +503,7 @@ void pipeline::state::fail(std::size_t stage, close_code why_code, errc what, st
   error = what;
   set_close_reason(reason, why);
   works.clear();
-  earliest = no_deadline;
+  owner->earliest_ = no_deadline;
 }
 
 void pipeline::state::breach(std::size_t stage, std::string_view what) noexcept {

@@ -17,18 +17,25 @@ namespace core {
 
 struct frame_layer;
 
-/// One stage, with what the loops ask of it beside its table.
-struct slot {
-  decltype(stage_table::begin) begin;  // Of the table: called for each message.
-  const stage_table* table;
+/// What is asked of a stage for each message: two of them to a line.
+struct asked {
+  decltype(stage_table::begin) begin;
   void* self;
   std::uint64_t out_min_size;
-  std::uint16_t opcodes_of_interest;
+  std::uint16_t in_opcodes;   // Incoming messages of these concern it whatever their bits ...
+  std::uint16_t of_interest;  // ... and of these with one of `in_bits`. Outgoing ones of these, from the size on.
+  std::uint8_t in_bits;
+  std::uint16_t stage;
+};
+static_assert(sizeof(asked) == 32);
+
+/// One stage, with what else the loops ask of it beside its table.
+struct slot {
+  const stage_table* table;
+  void* self;
   std::uint16_t own_opcodes;
   std::uint8_t rsv;
   std::uint8_t trim_max;
-  bool in_needs_rsv;
-  bool unmasked;
   std::uint16_t adds_max;
   std::uint64_t slack;  // Inwards: the most that the stages nearer to the application may take off.
   tick deadline = no_deadline;
@@ -73,7 +80,7 @@ struct lane {
   std::size_t depth = 0;     // Links from `depth` on have nothing to do.
   bool active = false;       // A message is half-way.
   bool occupied = false;     // The same, by the caller's word.
-  bool used = false;         // There may be buffers to give back.
+  bool used = false;         // A message has joined links or left buffers here, and was not settled yet.
   bool writes = false;       // A stage changes the caller's own bytes.
   bool copied = false;       // A transform stands before what joins now: its bytes are ours.
   bool whole_ahead = false;  // The last link takes the message away.
@@ -91,10 +98,10 @@ struct pipeline::state {
 
   // ---- pipeline.cc
   template <direction Way>
-  bool start(head& h, std::size_t from);
-  bool start_noted(head& h, std::size_t from);
-  [[nodiscard]] std::size_t owner_of(std::uint8_t opcode) const noexcept;
-  bool answered(direction way, std::size_t stage, bool returned, const head& mine, const verdict& v, head& h);
+  bool start(head& h, const asked* from);
+  bool start_noted(head& h, const asked* from);
+  [[nodiscard]] const asked* owner_of(std::uint8_t opcode) const noexcept;
+  bool answered(direction way, std::size_t stage, std::uint32_t said, const head& mine, head& h);
   bool clear(direction way, lane& l);
   void begun(direction way, lane& l, head& h);
   bool join(direction way, std::size_t stage, const verdict& v, head& h);
@@ -141,34 +148,32 @@ struct pipeline::state {
   }
   void refresh_deadline() noexcept;
 
+  // What a message that all stages let be touches comes first.
   pipeline* owner;
-  std::vector<slot> slots;
-  std::array<lane, 2> lanes;
-  interest wants;
+  std::vector<asked> front;  // One for each of `slots`.
   tick now{};
+  std::vector<work> works;
+  bool failed = false;
+  bool over = false;  // `closed` has begun.
+  std::array<lane, 2> lanes;
+  std::vector<slot> slots;
   pipeline_limits limits;
   buffer_pool* pool;
   shelf* lent;
   role side;
   bool opened = false;
   bool closing = false;  // `flush` is over: nothing more goes out.
-  bool over = false;     // `closed` has begun.
-  bool failed = false;
   std::uint32_t failed_stage = 0;
   close_code code = close_code::normal;
   errc error = errc::ok;
   std::string reason;
-  tick earliest = no_deadline;
   std::uint64_t id = 0;
-  std::uint32_t holding = 0;  // Stages that hold.
-  bool released = false;      // The last one has let go, and nobody has asked since.
   std::uint64_t sent_on = 0;
   std::uint64_t proved = 0;
   notes noted;    // Of the message that comes in.
   notes carried;  // Of the one that a stage forwarded and that begins next.
   std::array<std::size_t, 2> queue_room;
   std::size_t charged = 0;
-  std::vector<work> works;
   std::size_t breaches = 0;
   std::string last_breach;
   std::unique_ptr<frame_layer> frames;

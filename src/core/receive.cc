@@ -1,6 +1,7 @@
 // Frames in: headers judged, payloads unmasked, messages put together. RFC 6455, 5.
 
 #include "core/assembly.h"
+#include "core/fast_path.h"
 
 #include <hawser/core/connection.h>
 #include <hawser/core/mask.h>
@@ -165,14 +166,17 @@ bool connection::begin_staged(unsigned op, unsigned rsv, bool sized, std::uint64
 
 // Asks the stages about the plain message in front of the input: `fast_path`. True: all of them let it be, and nothing
 // has changed. False: its header was worked in and the stages are to get it, or one of them failed.
-bool connection::stages_let_be(std::size_t header, std::size_t length) {
-  byte_span& in = res_->in_;
-  head m;
-  m.opcode = static_cast<std::uint8_t>(std::to_integer<unsigned>(in[0]) & 0x0FU);
-  m.sized = 1;
-  m.size = length;
-  tell_room();
-  if (!pipeline_->begin(direction::in, m, res_->now_)) {
+bool connection::stages_let_be(unsigned op, std::size_t header, std::size_t length) {
+  head m = whole_head(op, length);
+  if (out_.blocked()) tell_room();
+  if (pipeline_->lets_be<direction::in>(m, res_->now_)) [[likely]]
+    return true;
+  return let_be_after_all(op, header, length);
+}
+
+// What came of asking them.
+bool connection::let_be_after_all(unsigned op, std::size_t header, std::size_t length) {
+  if (pipeline_->failed()) {
     end_staged();
     return false;
   }
@@ -184,11 +188,12 @@ bool connection::stages_let_be(std::size_t header, std::size_t length) {
     if (state_ == state::ending) return false;
   }
   if (bypassed) return true;
+  byte_span& in = res_->in_;
   frame_first_ = std::to_integer<std::uint8_t>(in[0]);
   if (masked_in_) std::memcpy(&frame_key_, in.data() + header - sizeof frame_key_, sizeof frame_key_);
   frame_left_ = length;
   fragments_ = 1;
-  message_op_ = m.opcode;
+  message_op_ = static_cast<std::uint8_t>(op);
   in_frame_ = staged_ = true;
   in = in.subspan(header);
   return false;

@@ -24,15 +24,11 @@ bool lies_in(byte_view part, byte_view whole) noexcept {
   return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
 }
 
+constexpr std::uint32_t no_compression = head_flag::no_compression;
+
 // A whole message as its stages are to see it.
 head head_of(opcode op, std::size_t size, send_options how) noexcept {
-  head h;
-  h.opcode = static_cast<std::uint8_t>(op);
-  h.sized = 1;
-  h.priority = how.priority;
-  h.flags = how.compress ? 0U : static_cast<std::uint32_t>(head_flag::no_compression);
-  h.size = size;
-  return h;
+  return whole_head(static_cast<unsigned>(op), size, how.priority, how.compress ? 0U : no_compression);
 }
 
 }  // namespace
@@ -72,22 +68,34 @@ void connection::put_masked(std::byte* to, std::uint8_t first, byte_view payload
   ++messages_out_;
 }
 
-errc connection::send(opcode op, byte_view payload) {
-  return fast_path::send(*this, op, payload) ? errc::ok : send_slow(op, payload, {});
-}
+errc connection::send(opcode op, byte_view payload) { return send(op, payload, send_options()); }
 
 errc connection::send(opcode op, byte_view payload, send_options how) {
+  if (pipeline_ && fast_path::concerns_stages(*this, static_cast<std::uint8_t>(op), payload.size()))
+    return send_asked(op, payload, how);
   return fast_path::send(*this, op, payload) ? errc::ok : send_slow(op, payload, how);
 }
 
-errc connection::send_slow(opcode op, byte_view payload, send_options how) {
-  if (pipeline_ && in_hot_state_ && !pipeline_->sending_held()) {
-    std::byte* to = fast_path::room_for(*this, static_cast<std::uint8_t>(op), payload.size());
-    if (to != nullptr) {
-      head h = head_of(op, payload.size(), how);
-      return send_short(to, h, payload);
+// A message that stages are to be asked about. Nearly always a short one for which there is room in the block, at a
+// time when they have nothing else to do, and which they let be.
+errc connection::send_asked(opcode op, byte_view payload, send_options how) {
+  std::byte* to = nullptr;
+  if (in_hot_state_ && !pipeline_->sending_held())
+    to = fast_path::room_for(*this, static_cast<std::uint8_t>(op), payload.size());
+  if (to == nullptr) return send_slow(op, payload, how);
+  head h = head_of(op, payload.size(), how);
+  if (!pipeline_->lets_be<direction::out>(h, res_->now_)) {
+    if (!began()) return errc::closed;
+    if (!pipeline_->bypassed(direction::out)) {
+      send_first_ = first_byte(h);
+      return push_staged(payload, true);
     }
   }
+  fast_path::put(*this, to, first_byte(h), payload);
+  return errc::ok;
+}
+
+errc connection::send_slow(opcode op, byte_view payload, send_options how) {
   if (framed_) announce(head_of(op, payload.size(), how));
   const errc e = admit_message(op, payload.size());
   return e == errc::ok ? send_promised(op, payload, how) : e;
@@ -128,7 +136,7 @@ errc connection::begin_message(opcode op, send_options how) {
     parts_staged_ = (out_opcodes_ >> h.opcode & 1U) != 0 && !pipeline_->bypassed(direction::out);
     if (!parts_staged_) pipeline_->occupy(direction::out, true);
   }
-  send_first_ = static_cast<std::uint8_t>(h.rsv << 4 | h.opcode);
+  send_first_ = first_byte(h);
   sending_parts_ = true;
   return errc::ok;
 }

@@ -12,12 +12,6 @@
 HAWSER_BEGIN
 namespace core {
 
-namespace {
-
-constexpr std::uint8_t first_byte(const head& h) noexcept { return static_cast<std::uint8_t>(h.rsv << 4 | h.opcode); }
-
-}  // namespace
-
 // What stages may still queue outwards, by the measure of `admit`.
 void connection::tell_room() noexcept {
   const std::size_t most = settings_->bounds.write_hard;
@@ -28,19 +22,15 @@ void connection::tell_room() noexcept {
 // Asks the stages about a message to be sent. False: one of them failed.
 bool connection::begin_out(head& h) {
   tell_room();
-  const bool goes_on = pipeline_->begin(direction::out, h, res_->now_);
-  if (!goes_on) end_staged();
-  if (pipeline_->has_work()) in_hot_state_ = false;
-  return goes_on;
+  return pipeline_->lets_be<direction::out>(h, res_->now_) || began();
 }
 
-// A short message for which there is room in the block, at a time when stages have nothing else to do.
-errc connection::send_short(std::byte* to, head& h, byte_view payload) {
-  if (!begin_out(h)) return errc::closed;
-  send_first_ = first_byte(h);
-  if (!pipeline_->bypassed(direction::out)) return push_staged(payload, true);
-  fast_path::put(*this, to, send_first_, payload);
-  return errc::ok;
+// What came of asking them, when something did. False: one of them failed.
+bool connection::began() {
+  if (pipeline_->has_work()) in_hot_state_ = false;
+  if (!pipeline_->failed()) return true;
+  end_staged();
+  return false;
 }
 
 void connection::put_whole(std::uint8_t first, byte_view payload, buffer* owner) {

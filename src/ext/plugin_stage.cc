@@ -300,14 +300,14 @@ std::uint32_t number_of(direction way) noexcept { return static_cast<std::uint32
 const std::uint8_t* start_of(byte_view bytes) noexcept { return reinterpret_cast<const std::uint8_t*>(bytes.data()); }
 std::uint8_t* start_of(byte_span bytes) noexcept { return reinterpret_cast<std::uint8_t*>(bytes.data()); }
 
-bool begin(void* self, direction way, head& h, verdict& out, context& c) noexcept {
+std::uint32_t begin(void* self, direction way, head& h, context& c) noexcept {
   hawser_head seen = told(h);
   std::uint32_t said = 0;
-  if (!call(self, c, [&](plugin_stage& s) { said = s.hooks.begin(s.state, number_of(way), &seen, &s); })) return false;
+  if (!call(self, c, [&](plugin_stage& s) { said = s.hooks.begin(s.state, number_of(way), &seen, &s); }))
+    return core::begin_threw;
   h.opcode = seen.opcode;
   h.rsv = seen.rsv;
-  out = verdict_of(said);
-  return true;
+  return core::packed(verdict_of(said));
 }
 
 bool observe(void* self, direction way, byte_view chunk, bool fin, context& c) noexcept {

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <new>
 #include <utility>
+#include <vector>
 
 HAWSER_BEGIN
 
@@ -30,6 +31,21 @@ ticks retry_after(const http_head& head) noexcept {
   const char* end = value->data() + value->size();
   const auto read = std::from_chars(value->data(), end, seconds);
   return read.ec == std::errc{} && read.ptr == end ? ticks(std::chrono::seconds(seconds)) : ticks{};
+}
+
+// Of what the server agreed to, the stages that take masking away. The server works by its answer already when this end
+// finds that another extension is missing, so the close frame that says so must follow it; no other stage has a part in
+// that frame.
+std::vector<core::agreed_extension> unmasking(std::string_view answered, const extension_list& list,
+                                              const core::conditions& where) {
+  extension_list wished;
+  for (const any_factory& f : list.all())
+    wished.add(f);
+  std::string why;
+  result<core::negotiation> n = core::confirm_extensions(answered, wished, where, why);
+  if (!n) return {};
+  std::erase_if(n->agreed, [](const core::agreed_extension& e) { return !e.terms.uses.unmasked; });
+  return std::move(n->agreed);
 }
 
 }  // namespace
@@ -96,9 +112,11 @@ void client_opening::check(session& s, byte_span rest) {
   result<core::negotiation> agreed = core::confirm_extensions(answered.extensions, plan.extensions, where, why);
   if (!agreed) {
     const errc code = to_errc(agreed.error());
-    engine_.opening_failed(code, why, true);
+    if (code != errc::extension_missing) return refuse(s, code, why);
     // N-20: the connection is open by now, and the peer is told what was missing. Any other fault fails the handshake.
-    return code == errc::extension_missing ? s.reject(close_code::mandatory_extension, code, why) : s.abandon();
+    std::vector<core::agreed_extension> stages = unmasking(answered.extensions, plan.extensions, where);
+    engine_.opening_failed(code, why, true);
+    return s.reject(close_code::mandatory_extension, code, why, std::move(stages));
   }
   note_agreed(*agreed);
   if (plan.options.keep_request) s.keep_request(agreed_);

@@ -175,10 +175,11 @@ void session::answer_later(std::string_view response) noexcept {
   });
 }
 
-void session::reject(close_code code, errc why, std::string_view text) {
+void session::reject(close_code code, errc why, std::string_view text, std::vector<core::agreed_extension> stages) {
   if (phase_ != phase::opening) return;
   const bool inside = in_turn_;
   if (!inside) begin_turn();
+  core_.attach(std::move(stages), worker_->loop().now(), handle().id());
   core_.fail(code, why, text, worker_->loop().now());
   static_cast<void>(core_.next());
   linger();

@@ -100,7 +100,8 @@ class session final : public net::stream {
   /// in a turn, and not from within the opening.
   void answer_later(std::string_view response) noexcept;
   /// The handshake succeeded but is not acceptable to this end: closes with `code`; no handler is called but `gone`.
-  void reject(close_code code, errc why, std::string_view text);
+  /// `stages` are those by which the close frame goes.
+  void reject(close_code code, errc why, std::string_view text, std::vector<core::agreed_extension> stages = {});
   /// Ends a session that has not been established, at once.
   void abandon();
 

@@ -9,22 +9,9 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::kind;
 using core::settings;
-using test::both_roles;
-using test::content;
-using test::core_end;
-using test::core_pair;
-using test::expect_failed;
-using test::expect_failure;
-using test::frame_writer;
-using test::in_every_cut;
-using test::in_every_pair;
-using test::other;
-using test::raw_frame;
-using test::seen_control;
-using test::seen_event;
-using test::seen_message;
 using namespace std::chrono_literals;
 
 // The table, code by code: registered and not reserved, or an application's.

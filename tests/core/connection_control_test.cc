@@ -9,14 +9,9 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::kind;
 using core::settings;
-using test::both_roles;
-using test::content;
-using test::core_end;
-using test::frame_writer;
-using test::other;
-using test::raw_frame;
 
 // The peer's pings as they come, while nothing is blocked: each is answered, in order, behind what was sent before.
 TEST(connection_control, every_ping_is_answered_in_order) {

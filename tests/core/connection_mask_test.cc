@@ -8,17 +8,8 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::settings;
-using test::both_roles;
-using test::content;
-using test::core_end;
-using test::core_pair;
-using test::expect_failed;
-using test::frame_writer;
-using test::in_every_cut;
-using test::other;
-using test::seen_control;
-using test::seen_message;
 
 struct nothing {
   static constexpr unsigned hooks = hook::none;

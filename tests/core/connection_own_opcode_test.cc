@@ -8,18 +8,8 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::settings;
-using test::both_roles;
-using test::content;
-using test::core_end;
-using test::expect_failed;
-using test::frame_writer;
-using test::in_every_cut;
-using test::other;
-using test::raw_frame;
-using test::script;
-using test::seen_message;
-using test::stage_list;
 
 /// Stages "x-app", "x-own" and "x-net", of which the one in the middle owns opcodes 3 and 5. "x-net" turns every byte
 /// over, of messages of any opcode.

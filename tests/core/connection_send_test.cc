@@ -10,13 +10,9 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::kind;
 using core::settings;
-using test::both_roles;
-using test::content;
-using test::core_end;
-using test::frame_writer;
-using test::raw_frame;
 
 buffer filled(core_end& end, std::string_view text) {
   buffer b = end.parts().pool.take(text.size());

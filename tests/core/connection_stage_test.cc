@@ -8,18 +8,8 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::settings;
-using test::both_roles;
-using test::content;
-using test::core_end;
-using test::core_pair;
-using test::expect_failed;
-using test::frame_writer;
-using test::in_every_pair;
-using test::other;
-using test::raw_frame;
-using test::seen_message;
-using test::stage_list;
 
 /// Inverts every byte and says so by RSV2.
 struct inverter {

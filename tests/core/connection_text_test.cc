@@ -9,16 +9,9 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::kind;
 using core::settings;
-using test::both_roles;
-using test::core_end;
-using test::expect_failed;
-using test::expect_failure;
-using test::frame_writer;
-using test::in_every_cut;
-using test::other;
-using test::seen_message;
 
 // How many bytes of `text` can be the beginning of UTF-8; nullopt: all of them. By the table of RFC 3629, 4, one byte
 // at a time: nothing here knows words or registers.

@@ -9,15 +9,9 @@
 namespace hawser {
 namespace {
 
+using namespace test;
 using core::kind;
 using core::settings;
-using test::both_roles;
-using test::clock_start;
-using test::content;
-using test::core_end;
-using test::core_pair;
-using test::frame_writer;
-using test::other;
 using namespace std::chrono_literals;
 
 settings alive_for(ticks interval, ticks timeout) {

@@ -224,6 +224,45 @@ class SourcesTest(Copy):
         self.assertEqual(self.sources(), (0, ""))
 
 
+class SnippetsTest(Copy):
+    """What the pages show is what is compiled."""
+
+    tree = {
+        "README.md": "```sh\nhawser --version\n```\n",
+        "examples/x.cc": "#include <hawser/hawser.h>\n\n#include <string>\n\nint main() {\n  int a = 1;\n\n  return a;\n}\n",
+    }
+
+    def snippets(self):
+        done = run(sys.executable, self.root / "tools/dev/check_snippets.py", self.root)
+        return done.returncode, done.stderr
+
+    def expect_fine(self, name, text):
+        self.with_file(name, text)
+        self.assertEqual(self.snippets(), (0, ""))
+        self.doCleanups()
+
+    def expect(self, name, text, line):
+        self.with_file(name, text)
+        self.assertEqual(self.snippets(), (1, f"{name}:{line}: this block is in no compiled file\n"))
+        self.doCleanups()
+
+    def test_what_is_compiled_is_allowed(self):
+        self.expect_fine("docs/page.md", "Text.\n\n```cpp\nint a = 1;\nreturn a;\n```\n")
+        self.expect_fine("docs/page.md", "- In a list:\n  ```cpp\n  int a = 1;\n    return a;\n  ```\n")
+        self.expect_fine("docs/ext/page.md", "```cpp\n#include <string>\n\nint main() {\n```\n")
+        self.expect_fine("docs/page.md", "```sh\nls\n```\n\n```\nint a = 2;\n```\n")
+
+    def test_violations(self):
+        for name in ("README.md", "docs/page.md", "docs/ext/page.md"):
+            self.expect(name, "Text.\n```cpp\nint a = 2;\n```\n", 2)
+        for language in ("c", "C++", "cc title=x"):
+            self.expect("docs/page.md", f"```{language}\nint a = 2;\n```\n", 1)
+        self.expect("docs/page.md", "```cpp\nreturn a;\nint a = 1;\n```\n", 1)
+        self.expect("docs/page.md", "```cpp\nint a\n```\n", 1)
+        self.expect("docs/page.md", "```cpp\n#include <vector>\nint a = 1;\n```\n", 1)
+        self.expect("docs/page.md", "```cpp\nint a = 1;\n```\n\n- x\n\n  ```cpp\n  int b;\n  ```\n", 7)
+
+
 if __name__ == "__main__":
     os.environ.pop("MAKEFLAGS", None)
     unittest.main()

@@ -536,6 +536,21 @@ def passing():
     server.stop()
 
 
+def page():
+    """What docs/extensions.md shows of -vv is what is printed."""
+    text = (ROOT / "docs" / "extensions.md").read_text(encoding="utf-8")
+    command, *shown = text.split("\n```\n$ echo Hello | hawser ", 1)[1].split("\n```\n", 1)[0].splitlines()
+    words, _, url = command.removesuffix(" > /dev/null").rpartition(" ")
+    server = EchoServer(HAWSER, "--extension", "x-rot13", "--extension", "x-checksum")
+    tool = Program([HAWSER, *words.split(), server.url.rstrip("/")])
+    tool.write_line("Hello")
+    tool.find("^Hello$")
+    tool.end_input()
+    tool.expect_success()
+    expect_equal("\n".join(tool.lines("err")).replace(server.url.rstrip("/"), url), "\n".join(shown), "what -vv prints")
+    server.stop()
+
+
 def words():
     """-v says at both ends what was offered, what became of each extension and why, and who comes and goes."""
     server = EchoServer(HAWSER, "-v", "--extension", "x-checksum", "--extension", "x-rot13")
@@ -566,6 +581,7 @@ def words():
     server.find("^hawser: refused: ", "err")
     server.stop()
     passing()
+    page()
     quiet = EchoServer(HAWSER)
     run("connect", quiet.url)
     quiet.stop()

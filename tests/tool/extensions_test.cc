@@ -2,9 +2,13 @@
 #include "extensions.h"
 
 #include <gtest/gtest.h>
+#include <hawser/core/negotiate.h>
 #include <hawser/ext/message_extension.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <regex>
 #include <set>
 
 namespace hawser_tool {
@@ -46,6 +50,36 @@ TEST(tool_extensions_test, every_row_of_the_table_is_whole) {
     ASSERT_TRUE(made) << why;
     EXPECT_EQ(made->name(), k.name);
     EXPECT_EQ(find_extension(k.name), &k);
+  }
+}
+
+/// What the page says of working in-band: "yes", "no", or nothing.
+std::string in_band_by_page(const std::string& page) {
+  std::ifstream in(page);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::smatch found;
+  return std::regex_search(text, found, std::regex("[Ii]n-band[ |:]+(yes|no)\\b")) ? found[1].str() : "";
+}
+
+// What works on messages works in-band as it is, what works on frames is declined with the reason, and pages say which.
+TEST(tool_extensions_test, every_page_says_whether_it_works_in_band) {
+  for (const known_extension& k : known_extensions()) {
+    std::string why;
+    const std::optional<hawser::any_factory> made = make_extension({std::string(k.name), {}}, why);
+    if (k.page.empty() || !made) continue;
+    hawser::extension_list list;
+    list.add(*made);
+    const hawser::core::conditions client{hawser::role::client, true, true};
+    const hawser::core::conditions server{hawser::role::server, true, true};
+    const auto answer =
+        hawser::core::answer_extensions(hawser::core::offer_extensions(list, client), list, server, why);
+    ASSERT_TRUE(answer) << why;
+    ASSERT_EQ(answer->notes.size(), 1U);
+    const bool works = !answer->agreed.empty();
+    EXPECT_EQ(in_band_by_page(std::string(k.page)), works ? "yes" : "no") << k.page << ": | in-band | yes or no |";
+    if (!works) {
+      EXPECT_NE(answer->notes[0].text.find("works on frames"), std::string::npos) << answer->notes[0].text;
+    }
   }
 }
 

@@ -24,6 +24,11 @@ extension_list just() {
   return list;
 }
 
+ext::message_extension turned() {
+  const auto turn = [](byte_span b) { std::ranges::for_each(b, [](std::byte& x) { x = ~x; }); };
+  return ext::message_extension("x-not", rsv::two).encode(turn).decode(turn);
+}
+
 struct bare_echo : running_server {
   bare_echo() {
     it().extensions().add(ext::no_masking());
@@ -80,17 +85,53 @@ TEST(no_masking_ws, a_server_on_loopback_agrees_and_reads_bare_frames_only_F_08)
   }
 }
 
-TEST(no_masking_ws, client_and_server_talk_on_it_beside_an_extension_that_sees_every_message) {
-  const auto other = [] {
-    return ext::message_extension("x-not", rsv::two)
-        .encode([](byte_span b) { std::ranges::for_each(b, [](std::byte& x) { x = ~x; }); })
-        .decode([](byte_span b) { std::ranges::for_each(b, [](std::byte& x) { x = ~x; }); });
-  };
+// The server works with its answer already when the client finds that another extension is missing: the frame that says
+// so looks as agreed. A masked one would be a 1002 to the server, and it would not hear what is missing (N-20).
+TEST(no_masking_ws, the_close_that_names_what_is_missing_is_bare_where_that_was_agreed_N_20_F_08) {
+  constexpr std::string_view why = "the server declined the extension x-not";
+  extension_list wants = just();
+  wants.require(turned());
+  for (const bool bare : {true, false}) {
+    raw_listener listener;
+    std::string said;
+    std::thread peer([&] {
+      raw_peer p = listener.accept();
+      p.accept_upgrade(bare ? agreed : "");
+      said = p.to_end();
+    });
+    const auto c = connect(listener.url(), {}, wants);
+    peer.join();
+    EXPECT_FALSE(c);
+    ASSERT_EQ(said.size(), why.size() + (bare ? 4 : 8));
+    EXPECT_EQ(static_cast<unsigned char>(said[0]), 0x88);
+    EXPECT_EQ(static_cast<unsigned char>(said[1]), why.size() + 2 + (bare ? 0 : 0x80));
+    if (bare) {
+      EXPECT_EQ(said.substr(2), "\x03\xF2" + std::string(why));
+    }
+  }
+}
+
+TEST(no_masking_ws, a_server_that_agreed_on_it_hears_what_its_client_misses_N_20) {
+  test::journal closes;
   bare_echo server;
-  server->extensions().add(other());
+  server->route("/").on_close([&](connection, close_code code, std::string_view reason) {
+    closes.add(std::to_string(static_cast<int>(code)) + " " + std::string(reason));
+  });
+  server.start();
+  extension_list wants = just();
+  wants.require(turned());
+  const auto c = connect(server.url(), {}, wants);
+  ASSERT_FALSE(c);
+  EXPECT_EQ(c.error(), errc::extension_missing);
+  EXPECT_TRUE(closes.wait_for("1010 the server declined the extension x-not")) << closes.text();
+}
+
+TEST(no_masking_ws, client_and_server_talk_on_it_beside_an_extension_that_sees_every_message) {
+  bare_echo server;
+  server->extensions().add(turned());
   server.start();
   extension_list both = just();
-  both.add(other());
+  both.add(turned());
   auto c = connect(server.url(), {}, both);
   ASSERT_TRUE(c);
   for (const std::size_t size : {0U, 5U, 3000U, 200'000U}) {

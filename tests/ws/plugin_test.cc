@@ -92,6 +92,11 @@ TEST(plugin_file_test, the_example_in_c_passes_the_kit) {
   EXPECT_TRUE(r.passed()) << r.text();
 }
 
+TEST(plugin_file_test, one_with_a_data_opcode_of_its_own_passes_the_kit) {
+  const testkit::report r = kit_on("parcel.so");
+  EXPECT_TRUE(r.passed()) << r.text();
+}
+
 TEST(plugin_file_test, the_kit_finds_what_is_wrong) {
   for (const char* file :
        {"lying_step.so", "no_verdict.so", "stolen_bit.so", "wild_claims.so", "double_release.so", "throwing_hook.so"})

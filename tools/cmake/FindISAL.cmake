@@ -1,13 +1,3 @@
-# Intel's Intelligent Storage Acceleration Library, as ISAL::ISAL. Distributions ship no CMake package for it.
-find_path(ISAL_INCLUDE_DIR isa-l/igzip_lib.h)
-find_library(ISAL_LIBRARY isal)
-mark_as_advanced(ISAL_INCLUDE_DIR ISAL_LIBRARY)
-
-include(FindPackageHandleStandardArgs)
-find_package_handle_standard_args(ISAL REQUIRED_VARS ISAL_LIBRARY ISAL_INCLUDE_DIR)
-
-if(ISAL_FOUND AND NOT TARGET ISAL::ISAL)
-  add_library(ISAL::ISAL UNKNOWN IMPORTED)
-  set_target_properties(ISAL::ISAL PROPERTIES
-    IMPORTED_LOCATION "${ISAL_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${ISAL_INCLUDE_DIR}")
-endif()
+# Intel's Intelligent Storage Acceleration Library, as ISAL::ISAL.
+include(${CMAKE_CURRENT_LIST_DIR}/hawser_find.cmake)
+hawser_find(ISAL isa-l/igzip_lib.h isal)

@@ -82,6 +82,7 @@ function(hawser_install)
   # 0.x may break with every minor release, so only the same minor counts as compatible.
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/hawserConfigVersion.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${PROJECT_BINARY_DIR}/hawserConfig.cmake ${PROJECT_BINARY_DIR}/hawserConfigVersion.cmake
+    ${PROJECT_SOURCE_DIR}/tools/cmake/hawser_find.cmake
     ${PROJECT_SOURCE_DIR}/tools/cmake/FindISAL.cmake ${PROJECT_SOURCE_DIR}/tools/cmake/FindZSTD.cmake
     DESTINATION ${destination})
 endfunction()

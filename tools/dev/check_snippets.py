@@ -1,30 +1,42 @@
 #!/usr/bin/env python3
-"""Every ```cpp block of README.md and docs/*.md stands, line by line, in a file that is compiled.
+"""Every block of C or C++ in README.md and docs/**/*.md stands, line by line, in a file that is compiled.
 
-Usage: check_snippets.py [ROOT]. Blank lines and indentation at the left do not count. Prints one line a violation and
-ends with status 1 if there is any.
+Usage: check_snippets.py [ROOT]. Blank lines and indentation at the left do not count. The includes that a block begins with
+may stand anywhere in that file. Prints one line a violation and ends with status 1 if there is any.
 """
 import pathlib
 import re
 import sys
 
-BLOCK = re.compile(r"^```cpp\n(.*?)^```", re.MULTILINE | re.DOTALL)
-COMPILED = ("examples/**/*.cc", "examples/**/*.h", "tests/**/*.cc", "fuzz/*.cc", "tools/hawser/*.h")
+# What a fence says behind its marks, in any case; the closing one stands as deep as the block.
+BLOCK = re.compile(r"^([ \t]*)```[ \t]*(?:c|cc|cpp|cxx|c\+\+|h|hpp)\b[^\n]*\n(.*?)^\1```", re.I | re.M | re.S)
+COMPILED = ("examples/**/*.cc", "examples/**/*.c", "examples/**/*.h", "tests/**/*.cc", "tests/**/*.c", "fuzz/*.cc",
+            "tools/hawser/*.h")
 
 
 def bare(text):
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def stands_in(block, source):
+    """`source` is the bare text of a file, a line break at either end."""
+    includes = 0
+    while includes < len(block) and block[includes].startswith("#include"):
+        includes += 1
+    rest = block[includes:]
+    return all(f"\n{line}\n" in source for line in block[:includes]) and "\n".join(["", *rest, ""]) in source
 
 
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-    compiled = [bare(path.read_text(encoding="utf-8")) for pattern in COMPILED for path in root.glob(pattern)]
+    compiled = ["\n".join(["", *bare(path.read_text(encoding="utf-8")), ""])
+                for pattern in COMPILED for path in root.glob(pattern)]
     found = []
-    for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         text = page.read_text(encoding="utf-8")
-        for block in BLOCK.finditer(text):
-            if not any(bare(block.group(1)) in source for source in compiled):
-                line = text.count("\n", 0, block.start()) + 1
+        for match in BLOCK.finditer(text):
+            if not any(stands_in(bare(match.group(2)), source) for source in compiled):
+                line = text.count("\n", 0, match.start()) + 1
                 found.append(f"{page.relative_to(root)}:{line}: this block is in no compiled file")
     for message in found:
         print(message, file=sys.stderr)

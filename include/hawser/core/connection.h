@@ -212,7 +212,10 @@ class HAWSER_API connection {
   [[nodiscard]] std::size_t pending() const noexcept { return out_.pending(res_->block_); }
   [[nodiscard]] std::size_t backlog() const noexcept { return out_.backlog(); }
   /// The system takes nothing at the moment, or it does again.
-  void output_blocked(bool blocked) noexcept { out_.set_blocked(blocked); }
+  void output_blocked(bool blocked) noexcept {
+    out_.set_blocked(blocked);
+    if (pipeline_) tell_room();
+  }
   /// The system has taken more of what waited: the peer reads, if slowly, so its time to answer a close begins anew.
   void output_moved(tick now) noexcept;
 
@@ -271,7 +274,8 @@ class HAWSER_API connection {
   bool accept_data(const frame_header& h);
   bool accept_size(std::uint64_t length);
   bool begin_staged(unsigned op, unsigned rsv, bool sized, std::uint64_t size);
-  bool stages_let_be(std::size_t header, std::size_t length);
+  bool stages_let_be(unsigned op, std::size_t header, std::size_t length);
+  bool let_be_after_all(unsigned op, std::size_t header, std::size_t length);
   kind read_payload();
   kind store(byte_span masked, bool fin);
   kind pull_pieces();
@@ -304,7 +308,8 @@ class HAWSER_API connection {
 
   // send_staged.cc
   bool begin_out(head& h);
-  errc send_short(std::byte* to, head& h, byte_view payload);
+  bool began();
+  errc send_asked(opcode op, byte_view payload, send_options how);
   errc send_staged(head& h, byte_view payload, buffer* owner);
   void put_whole(std::uint8_t first, byte_view payload, buffer* owner);
   errc push_staged(byte_view payload, bool fin);

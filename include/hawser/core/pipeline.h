@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 HAWSER_BEGIN
@@ -59,7 +60,7 @@ class HAWSER_API pipeline {
   pipeline(const pipeline&) = delete;
   pipeline& operator=(const pipeline&) = delete;
 
-  [[nodiscard]] const interest& wants() const noexcept;
+  [[nodiscard]] const interest& wants() const noexcept { return wants_; }
   [[nodiscard]] std::size_t size() const noexcept;                             ///< Stages.
   [[nodiscard]] const agreed_extension& at(std::size_t index) const noexcept;  ///< In response order.
 
@@ -79,6 +80,10 @@ class HAWSER_API pipeline {
   /// `h` is what leaves: for `in`, RSV bits that are still set belong to nobody, and the caller fails the connection
   /// (F-01). False: `failed()`. The caller drains `next_work` first, or what a stage held may be overtaken.
   bool begin(direction way, head& h, tick now);
+  /// The same as `begin`, and true when nothing came of it: every stage lets the message be, and no action waits.
+  /// Otherwise `failed`, `bypassed` and `has_work` say what did.
+  template <direction Way>
+  bool lets_be(head& h, tick now);
   bool begin_behind(std::size_t stage, direction way, head& h, tick now);
 
   /// True when every stage bypasses the message in hand: the caller may pass the bytes itself and skip push and pull.
@@ -121,7 +126,7 @@ class HAWSER_API pipeline {
   /// A control frame of a claimed opcode arrived.
   void control(std::uint8_t opcode, byte_view payload, tick now);
   /// The earliest time a stage armed, or `no_deadline`.
-  [[nodiscard]] tick deadline() const noexcept;
+  [[nodiscard]] tick deadline() const noexcept { return earliest_; }
   /// Calls `timer` on each stage whose time has come.
   void on_timeout(tick now);
 
@@ -158,10 +163,10 @@ class HAWSER_API pipeline {
   void set_room(direction way, std::size_t bytes) noexcept;
 
   /// True while a stage lets the application send nothing (`context::hold_sending`).
-  [[nodiscard]] bool sending_held() const noexcept;
+  [[nodiscard]] bool sending_held() const noexcept { return holding_ != 0; }
   /// True once the last stage that held has let go, until `take_released` was asked.
-  [[nodiscard]] bool sending_released() const noexcept;
-  bool take_released() noexcept;
+  [[nodiscard]] bool sending_released() const noexcept { return released_; }
+  bool take_released() noexcept { return std::exchange(released_, false); }
   /// What a stage said by `context::receipts`; 0 where none did.
   [[nodiscard]] std::uint64_t sent_on() const noexcept;
   [[nodiscard]] std::uint64_t proved() const noexcept;
@@ -184,7 +189,13 @@ class HAWSER_API pipeline {
   friend class hawser::context;
   friend struct frame_layer;
   struct state;
-  std::unique_ptr<state> state_;
+
+  // What the connection asks for each message, or each turn.
+  interest wants_;
+  tick earliest_ = no_deadline;
+  std::uint32_t holding_ = 0;     // Stages that hold.
+  bool released_ = false;         // The last one has let go, and nobody has asked since.
+  std::unique_ptr<state> state_;  // Last: it fills in the others.
 };
 
 }  // namespace core

@@ -4,6 +4,7 @@
 #include <hawser/core/extension_header.h>
 #include <hawser/core/stage.h>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -15,7 +16,7 @@ namespace core {
 struct stage_table {
   unsigned hooks;
   void (*destroy)(void* self) noexcept;
-  bool (*begin)(void* self, direction way, head& h, verdict& out, context& c) noexcept;
+  std::uint32_t (*begin)(void* self, direction way, head& h, context& c) noexcept;  // `packed`, or `begin_threw`.
   bool (*observe)(void* self, direction way, byte_view chunk, bool fin, context& c) noexcept;
   bool (*in_place)(void* self, direction way, byte_span chunk, bool fin, context& c) noexcept;
   bool (*transform)(void* self, direction way, byte_view in, byte_span out, bool fin, step& did, context& c) noexcept;
@@ -34,6 +35,13 @@ struct stage_table {
   bool (*frame_quota)(void* self, const frame& f, std::uint64_t& most, context& c) noexcept;
   bool (*frame_urgency)(void* self, const head& h, std::uint32_t& urgency, context& c) noexcept;
 };
+
+/// A verdict in a register: a bare bypass, which is what most are, is 0.
+constexpr std::uint32_t packed(verdict v) noexcept { return std::bit_cast<std::uint32_t>(v); }
+constexpr verdict unpacked(std::uint32_t word) noexcept { return std::bit_cast<verdict>(word); }
+static_assert(packed(verdict::bypass) == 0);
+/// No verdict: the hook threw.
+inline constexpr std::uint32_t begin_threw = 0xFFFFFFFF;
 
 /// Runs a hook; false when it threw.
 template <class F>
@@ -77,8 +85,10 @@ constexpr stage_table make_stage_table() {
   stage_table t{};
   t.hooks = S::hooks;
   t.destroy = [](void* p) noexcept { delete static_cast<S*>(p); };
-  t.begin = [](void* p, direction w, head& h, verdict& out, context& c) noexcept {
-    return guarded([&] { out = static_cast<S*>(p)->begin(w, h, c); });
+  t.begin = [](void* p, direction w, head& h, context& c) noexcept {
+    std::uint32_t said = begin_threw;
+    guarded([&] { said = packed(static_cast<S*>(p)->begin(w, h, c)); });
+    return said;
   };
   if constexpr (hawser::detail::has_observe<S>)
     t.observe = [](void* p, direction w, byte_view b, bool fin, context& c) noexcept {

@@ -4,7 +4,7 @@ import zlib
 
 from . import deflate, golden, wire
 from .extensions import ROT13
-from .registry import expect, expect_equal
+from .registry import expect, expect_equal, peer_test
 
 ORDERS = (golden.ROT13, golden.CHECKSUM, golden.ROT13_CHECKSUM, golden.CHECKSUM_ROT13)
 CONTROL = (wire.CLOSE, wire.PING, wire.PONG)
@@ -76,3 +76,28 @@ def undone(order, compressed, payload, inflater, what):
             expect_equal(payload[-4:].hex(), f"{zlib.crc32(payload[:-4]):08x}", f"the sum of {what}")
             payload = payload[:-4]
     return payload
+
+
+def server_tests(peer, body, orders):
+    """Registers the tests of a tool that serves `peer`: `body(bench, what the tool knows, *what the peer offers)`."""
+    for wanted in orders:
+        for tool in sorted({wanted, tuple(reversed(wanted))}):
+            title = f"{peer}/server/{' then '.join(wanted) or 'no extension'}"
+            peer_test(title + ("" if tool == wanted else ", the tool told in reverse"), args=(tool, wanted))(body)
+    peer_test(f"{peer}/server/permessage-deflate alone and with both, in every order",
+              args=(golden.WITH_DEFLATE[-1], *golden.WITH_DEFLATE))(body)
+
+
+def client_tests(peer, body):
+    """Registers the tests of a tool that connects to `peer`: `body(bench, what it offers, *what is answered)`. Where it
+    offers nothing of its own it offers what is answered."""
+    all_three = (order for order in golden.WITH_DEFLATE if len(order) == 3)
+    rows = [(" then ".join(wanted), wanted, wanted) for wanted in ORDERS] + [
+        ("offered in one order, answered in the other", golden.ROT13_CHECKSUM, golden.CHECKSUM_ROT13),
+        ("offered in the other order, answered in the one", golden.CHECKSUM_ROT13, golden.ROT13_CHECKSUM),
+        ("both offered, x-checksum answered", golden.ROT13_CHECKSUM, golden.CHECKSUM),
+        ("both offered, none answered", golden.ROT13_CHECKSUM, golden.NONE),
+        ("permessage-deflate alone and with both, in every order", (), *golden.WITH_DEFLATE),
+        ("offered in one order, answered in every other, permessage-deflate among them", golden.WITH_DEFLATE[-1], *all_three)]
+    for title, *args in rows:
+        peer_test(f"{peer}/client/{title}", args=tuple(args))(body)

@@ -5,7 +5,9 @@ import threading
 import time
 
 from .registry import Failed
-from .wire import transcript
+from .wire import frames, split_head, transcript, unmask
+
+KEY = b"\x37\xfa\x21\x3d"  # as good as any where nobody listens
 
 
 class Connection:
@@ -18,6 +20,7 @@ class Connection:
             threading.Thread(target=self._pump, args=(source, target, log), daemon=True).start()
 
     def _pump(self, source, target, log):
+        passed_on = self._relay.passing()
         try:
             while True:
                 data = source.recv(65536)
@@ -26,7 +29,7 @@ class Connection:
                 with self._relay.changed:  # recorded before it is passed on: who got it can rely on the record
                     log += data
                     self._relay.changed.notify_all()
-                target.sendall(data)
+                target.sendall(passed_on(data))
         except OSError:
             pass
         for end, how in ((target, socket.SHUT_WR), (source, socket.SHUT_RD)):
@@ -53,6 +56,10 @@ class Relay:
         self.changed = threading.Condition()
         self.connections = []
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def passing(self):
+        """For one direction of one connection: a function that says what is passed on for what came."""
+        return lambda data: data
 
     def _accept(self):
         while True:
@@ -86,3 +93,52 @@ class Relay:
         self.wait(lambda all_of_them: len(all_of_them) > index and all_of_them[index].open_ends == 0,
                   f"the end of connection {index}")
         return self.connections[index].transcript()
+
+
+class FragmentingRelay(Relay):
+    """Passes data frames on in fragments: a byte, nothing, the middle in two, the last two bytes. What it records is what
+    came."""
+
+    def passing(self):
+        return Fragmenter().pass_on
+
+
+class Fragmenter:
+    def __init__(self):
+        self._left, self._in_frames = b"", False
+
+    def pass_on(self, data):
+        self._left += data
+        if self._in_frames:
+            return self._frames()
+        head, rest = split_head(self._left)
+        if head is None:
+            return b""
+        head_bytes, self._left, self._in_frames = self._left[:len(self._left) - len(rest)], rest, True
+        return head_bytes + self._frames()
+
+    def _frames(self):
+        found, self._left = frames(self._left)
+        return b"".join(map(self._cut, found))
+
+    @staticmethod
+    def _cut(frame):
+        if frame.opcode >= 8 or not frame.payload:
+            return written(frame.fin, frame.rsv, frame.opcode, frame.payload, frame.masked)
+        size = len(frame.payload)
+        ends = sorted({0, min(1, size), size // 2, max(size - 2, 0)}) + [size]
+        pieces = [frame.payload[a:b] for a, b in zip(ends, ends[1:])]
+        pieces.insert(1, b"")
+        return b"".join(written(frame.fin and at == len(pieces) - 1, 0 if at else frame.rsv, 0 if at else frame.opcode, piece,
+                                frame.masked) for at, piece in enumerate(pieces))
+
+
+def written(fin, rsv, opcode, payload, mask):
+    """A frame on the wire."""
+    size = len(payload)
+    length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big") if size < 1 << 16 \
+        else b"\x7f" + size.to_bytes(8, "big")
+    first = bytes([fin << 7 | rsv << 4 | opcode])
+    if not mask:
+        return first + length + payload
+    return first + bytes([length[0] | 0x80]) + length[1:] + KEY + unmask(payload, KEY)

@@ -67,13 +67,14 @@ def frames(data):
         at = body + length
 
 
-def messages(read):
-    """[(opcode, RSV bits, payload)] of the data messages in a list of frames, fragments put together."""
+def messages(read, own=()):
+    """[(opcode, RSV bits, payload)] of the data messages in a list of frames, fragments put together; `own` are the data
+    opcodes of extensions."""
     whole, open_message = [], None
     for frame in read:
-        if frame.opcode in (TEXT, BINARY):
+        if frame.opcode in (TEXT, BINARY, *own):
             open_message = [frame.opcode, frame.rsv, b""]
-        if frame.opcode in (TEXT, BINARY, CONTINUATION):
+        if frame.opcode in (TEXT, BINARY, CONTINUATION, *own):
             open_message[2] += frame.payload
             if frame.fin:
                 whole.append(tuple(open_message))

@@ -9,7 +9,7 @@ import asyncio
 import websockets
 
 from kit import golden, payloads, raw, wire
-from kit.agreements import ORDERS, data_bytes, expect_hawser, expect_wire, flags, names
+from kit.agreements import (ORDERS, client_tests, data_bytes, expect_hawser, expect_wire, flags, names, server_tests)
 from kit.extensions import Checksum, ClientFactory, Rot13, client_factories, server_factories
 from kit.registry import expect, expect_equal, peer_test
 from kit.relay import Relay
@@ -45,12 +45,7 @@ def server_role(bench, tool_order, *orders):
     server.stop()
 
 
-for wanted in ORDERS:
-    for tool in sorted({wanted, tuple(reversed(wanted))}):
-        title = f"extensions/server/{' then '.join(wanted)}" + ("" if tool == wanted else ", the tool told in reverse")
-        peer_test(title, args=(tool, wanted))(server_role)
-peer_test("extensions/server/permessage-deflate alone and with both, in every order",
-          args=(golden.WITH_DEFLATE[-1], *golden.WITH_DEFLATE))(server_role)
+server_tests("extensions", server_role, ORDERS)
 
 
 @peer_test("extensions/server/only what the client offers is used")
@@ -259,15 +254,4 @@ async def client_talk(bench, offered, answered):
         expect(name in words, f"-v says nothing about {name}: {words!r}")
 
 
-for wanted in ORDERS:
-    peer_test(f"extensions/client/{' then '.join(wanted)}", args=(wanted, wanted))(client_role)
-peer_test("extensions/client/offered in one order, answered in the other",
-          args=(golden.ROT13_CHECKSUM, golden.CHECKSUM_ROT13))(client_role)
-peer_test("extensions/client/offered in the other order, answered in the one",
-          args=(golden.CHECKSUM_ROT13, golden.ROT13_CHECKSUM))(client_role)
-peer_test("extensions/client/both offered, x-checksum answered", args=(golden.ROT13_CHECKSUM, golden.CHECKSUM))(client_role)
-peer_test("extensions/client/both offered, none answered", args=(golden.ROT13_CHECKSUM, golden.NONE))(client_role)
-peer_test("extensions/client/permessage-deflate alone and with both, in every order",
-          args=((), *golden.WITH_DEFLATE))(client_role)
-peer_test("extensions/client/offered in one order, answered in every other, permessage-deflate among them",
-          args=(golden.WITH_DEFLATE[-1], *(order for order in golden.WITH_DEFLATE if len(order) == 3)))(client_role)
+client_tests("extensions", client_role)

@@ -5,7 +5,7 @@ composed, and composed with faye's permessage-deflate, in every order of prefere
 import json
 
 from kit import golden
-from kit.agreements import ORDERS, data_bytes, expect_hawser, expect_wire, flags, names
+from kit.agreements import (ORDERS, client_tests, data_bytes, expect_hawser, expect_wire, flags, names, server_tests)
 from kit.registry import expect, expect_equal, peer_test
 from kit.relay import Relay
 
@@ -25,13 +25,8 @@ def server_role(bench, tool_order, *orders):
     server.stop()
 
 
-for wanted in (golden.NONE, *ORDERS):
-    for tool in sorted({wanted, tuple(reversed(wanted))}):
-        title = f"faye/server/{' then '.join(wanted) or 'no extension'}"
-        peer_test(title + ("" if tool == wanted else ", the tool told in reverse"), args=(tool, wanted))(server_role)
+server_tests("faye", server_role, (golden.NONE, *ORDERS))
 peer_test("faye/server/no extension offered to a tool with two", args=(golden.ROT13_CHECKSUM, golden.NONE))(server_role)
-peer_test("faye/server/permessage-deflate alone and with both, in every order",
-          args=(golden.WITH_DEFLATE[-1], *golden.WITH_DEFLATE))(server_role)
 
 
 def client_role(bench, offered, *answers):
@@ -61,15 +56,4 @@ def client_role(bench, offered, *answers):
             expect(name in words, f"-v says nothing about {name}: {words!r}")
 
 
-for wanted in ORDERS:
-    peer_test(f"faye/client/{' then '.join(wanted)}", args=(wanted, wanted))(client_role)
-peer_test("faye/client/offered in one order, answered in the other",
-          args=(golden.ROT13_CHECKSUM, golden.CHECKSUM_ROT13))(client_role)
-peer_test("faye/client/offered in the other order, answered in the one",
-          args=(golden.CHECKSUM_ROT13, golden.ROT13_CHECKSUM))(client_role)
-peer_test("faye/client/both offered, x-checksum answered", args=(golden.ROT13_CHECKSUM, golden.CHECKSUM))(client_role)
-peer_test("faye/client/both offered, none answered", args=(golden.ROT13_CHECKSUM, golden.NONE))(client_role)
-peer_test("faye/client/permessage-deflate alone and with both, in every order",
-          args=((), *golden.WITH_DEFLATE))(client_role)
-peer_test("faye/client/offered in one order, answered in every other, permessage-deflate among them",
-          args=(golden.WITH_DEFLATE[-1], *(order for order in golden.WITH_DEFLATE if len(order) == 3)))(client_role)
+client_tests("faye", client_role)

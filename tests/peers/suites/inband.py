@@ -2,36 +2,24 @@
 Chromium. What was said is read from the bytes that a relay recorded, and is what this file computes by itself."""
 
 import json
+import os
 
 from kit import wire
+from kit.crc32c import crc32c
+from kit.extensions import ROT13
 from kit.registry import expect, expect_equal, peer_test
 from kit.relay import Relay
 from kit.wire import messages
 from suites.chromium import Browser, websockets_of
 
 EXTENSIONS = ("--extension", "x-rot13", "--extension", "x-hawser-checksum")
-_TABLE = []
-for _i in range(256):
-    for _ in range(8):
-        _i = _i >> 1 ^ (0x82F63B78 if _i & 1 else 0)
-    _TABLE.append(_i)
 
 
-def crc32c(data):
-    state = 0xFFFFFFFF
-    for byte in data:
-        state = _TABLE[(state ^ byte) & 255] ^ state >> 8
-    return (state ^ 0xFFFFFFFF).to_bytes(4, "big")
-
-
-def rotated(data):
-    lower, upper = bytes(range(97, 123)), bytes(range(65, 91))
-    return data.translate(bytes.maketrans(lower + upper, lower[13:] + lower[:13] + upper[13:] + upper[:13]))
 
 
 def told(opcode, payload):
     """A message with both extensions, x-rot13 nearer to the application: RSV2 and RSV3 in the byte in front."""
-    turned = rotated(payload)
+    turned = payload.translate(ROT13)
     return wire.BINARY, 0, bytes([0x30 | opcode]) + turned + crc32c(turned)
 
 
@@ -93,6 +81,26 @@ def node(bench):
         relay = Relay(server.port)
         result = played_by_node(bench, f"ws://127.0.0.1:{relay.port}/", scene)
         check(relay.closed(), result)
+    server.stop()
+
+
+@peer_test("inband/node/the script of docs/extensions.md, as it stands there")
+def page(bench):
+    root = os.path.join(bench.folder, "..", "..")
+    with open(os.path.join(root, "docs", "extensions.md"), encoding="utf-8") as file:
+        script = file.read().split("\n```js\n", 1)[1].split("\n```\n", 1)[0]
+    server = bench.echo(*EXTENSIONS)
+    relay = Relay(server.port)
+    module = "file://" + os.path.abspath(os.path.join(root, "js", "hawser-inband.mjs"))
+    for there, here in (("./hawser-inband.mjs", module), ("ws://127.0.0.1:9001/", f"ws://127.0.0.1:{relay.port}/")):
+        expect_equal(script.count(there), 1, f"how often the page says {there}")
+        script = script.replace(there, here)
+    sockets = "import { WebSocket } from 'ws';\nglobalThis.WebSocket = WebSocket;\n"  # what Node 18 has not of itself
+    program = bench.start("node", "--input-type=module", "-e", sockets + script, cwd=bench.folder)
+    expect_equal(program.next_line(), "hello", "what the script prints")
+    program.kill()
+    seen = relay.closed()
+    expect_equal(messages(seen.sent), [(wire.BINARY, 0, b"x-rot13, x-hawser-checksum"), told(1, b"hello")], "what it sent")
     server.stop()
 
 

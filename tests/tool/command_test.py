@@ -501,7 +501,7 @@ def ext():
     for name in names:
         status, out, err = run("ext", "info", name)
         expect_equal((status, err), (0, ""), f"status and complaints of ext info {name}")
-        for word in ("parameters", "offered", "answered", "claims", "hooks", "charged when idle", "try it"):
+        for word in ("parameters", "offered", "answered", "claims", "hooks", "charged while a text of 1 KiB leaves", "try it"):
             expect(word in out, f"ext info {name} should say {word!r}: {out}")
         status, out, err = run("ext", "test", name)
         expect_equal((status, err), (0, ""), f"status and complaints of ext test {name}, which printed {out}")

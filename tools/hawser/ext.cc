@@ -115,7 +115,7 @@ bool agree(const hawser::any_factory& one, both_ends& ends, std::string& why) {
 /// Bytes on the account of an end's stage.
 struct charges {
   std::size_t most = 0;
-  std::size_t idle = 0;
+  std::size_t left = 0;  // When it has left.
 };
 
 // What an end charges while a text of 1 KiB leaves it.
@@ -138,14 +138,14 @@ charges measure(std::vector<core::agreed_extension> stages, hawser::role side) {
     while (line.pull(hawser::direction::out, piece, fin) == core::pipeline::pulled::piece)
       found.most = std::max(found.most, line.charged());
   }
-  found.idle = line.charged();
+  found.left = line.charged();
   line.closed(hawser::close_code::normal, now);
   return found;
 }
 
 std::string in_bytes(const charges& c) {
-  return std::to_string(c.idle) + " bytes charged when idle, " + std::to_string(std::max(c.most, c.idle)) +
-         " while a text of 1 KiB leaves";
+  return std::to_string(std::max(c.most, c.left)) + " bytes charged while a text of 1 KiB leaves, " +
+         std::to_string(c.left) + " afterwards";
 }
 
 void explain(const known_extension& known, const ext_args& args, both_ends ends) {

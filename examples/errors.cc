@@ -26,7 +26,7 @@ const char* blame(hawser::fault f) {
 
 int main(int argc, char** argv) {
   hawser::client_options options;
-  options.reconnect.max_attempts = argc > 2 ? static_cast<unsigned>(std::atoi(argv[2])) : 1;
+  options.reconnect.max_attempts = argc > 2 ? static_cast<unsigned>(std::strtoul(argv[2], nullptr, 10)) : 1;
   hawser::client ws(argc > 1 ? argv[1] : "ws://127.0.0.1:1/websocket", options);
 
   ws.on_connect([](hawser::connection c, const hawser::handshake&) {

@@ -33,7 +33,7 @@ class connection_of_counts {
                              .within(std::chrono::milliseconds(10))
                              .keep(2000)
                              .on_acknowledged([this](std::uint64_t, std::uint64_t n) { heard_ = n; })
-                             .on_ended([this](std::uint64_t, std::vector<ext::sent_message> left) {
+                             .on_ended([this](std::uint64_t, const std::vector<ext::sent_message>& left) {
                                for (const ext::sent_message& m : left)
                                  left_.emplace_back(m.text());
                                ++ended_;

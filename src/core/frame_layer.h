@@ -47,14 +47,14 @@ struct frame_layer {
   explicit frame_layer(pipeline::state& owner);
 
   // ---- in
-  /// Shows the front of a frame to the stages, network-side first, each what the ones before left of it. `used`: the
-  /// extension data of all. False: failed.
-  bool take_ext(frame& f, byte_view front, std::size_t& used);
+  /// Shows `all`, the front of a frame, to the stages, network-side first, each what the ones before left of it.
+  /// `used`: the extension data of all. False: failed.
+  bool take_ext(frame& f, byte_view all, std::size_t& used);
   /// Bytes of a message, unmasked while they move.
-  void append(half_message& h, byte_view bytes, std::uint32_t key);
+  void append(half_message& h, byte_view piece, std::uint32_t key);
   /// True while something is half-way inwards.
   [[nodiscard]] bool waits_for_peer() const noexcept;
-  void note_wait(tick now, std::uint64_t bytes) noexcept;
+  void note_wait(tick now, std::uint64_t n) noexcept;
   void settle_wait() noexcept;
 
   // ---- out

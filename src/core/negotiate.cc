@@ -46,7 +46,7 @@ asked<T> ask(F&& call) {
 }
 
 // Words of a factory behind ours: on one line, and no longer than people read.
-std::string with_words(std::string ours, const std::string& said) {
+std::string with_words(const std::string& ours, const std::string& said) {
   constexpr std::size_t most_words = 200;
   return said.empty() ? ours : ours + ": " + detail::one_line(said, most_words);
 }

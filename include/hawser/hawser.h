@@ -7,6 +7,7 @@
 #include <hawser/ext/deflate.h>
 #include <hawser/ext/message_extension.h>
 #include <hawser/ext/no_masking.h>
+#include <hawser/ext/priority.h>
 #include <hawser/ext/trace.h>
 #include <hawser/ext/zstd.h>
 #include <hawser/ws/client.h>

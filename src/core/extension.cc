@@ -1,3 +1,4 @@
+#include "core/frame_layer.h"
 #include "core/pipeline_state.h"
 
 #include <algorithm>
@@ -39,7 +40,9 @@ bool context::emit_control(std::uint8_t opcode, byte_view payload) noexcept {
                "emit_control of " + std::to_string(payload.size()) + " bytes; a control frame holds at most 125");
       return false;
     }
-    if (s.closing || s.works.size() >= s.limits.work) return false;
+    // A close frame that waits for queued messages has not gone yet: the peer may need a word to let them come.
+    const bool closing = s.closing && (s.frames == nullptr || !s.frames->close_waits);
+    if (closing || s.works.size() >= s.limits.work) return false;
     buffer body = s.pool->take(payload.size());
     std::copy(payload.begin(), payload.end(), body.span().begin());
     s.works.push_back({core::pipeline::work::kind::control, opcode, direction::out, stage_, {}, std::move(body), {}});

@@ -12,7 +12,6 @@ namespace core {
 namespace {
 
 constexpr std::uint64_t frame_size = 16 * 1024;  // With interleaving: so much may stand in the way of what is urgent.
-constexpr std::size_t most_looked_at = 8;        // Messages that may not go now, before it is given up.
 constexpr std::uint8_t fin_bit = 0x80;
 
 }  // namespace
@@ -132,30 +131,41 @@ bool frame_layer::candidate(outgoing& m, std::uint64_t most, std::uint64_t& size
   size = m.pieces.empty() ? 0 : m.pieces.front().size();
   size = std::min(size, most);
   if (interleaves) size = std::min(size, frame_size);
-  if (size == 0) return true;
+  return ask_quotas(m, size);
+}
+
+// What a stage lets pass has to hold the extension data of those nearer to the application as well.
+bool frame_layer::ask_quotas(const outgoing& m, std::uint64_t& size) {
   frame f;
   f.opcode = m.first & 0x0FU;
   f.rsv = static_cast<std::uint8_t>(m.first >> 4);
+  f.fin = m.complete ? 1 : 0;
   f.channel = m.channel % max_half_way;
-  f.size = m.left;
+  f.urgency = m.urgency;
+  std::uint64_t ext = 0;
   for (const std::uint32_t stage : stages) {
     const slot& one = s.slots[stage];
-    if (one.table->frame_quota == nullptr) continue;
-    std::uint64_t quota = 0;
-    context c(*s.owner, stage);
-    if (!s.ran(one.table->frame_quota(one.self, f, quota, c), stage, "frame_quota")) return false;
-    size = std::min(size, quota);
+    if (one.table->frame_quota != nullptr && size + ext > 0) {
+      std::uint64_t quota = 0;
+      f.size = m.left + ext;
+      context c(*s.owner, stage);
+      if (!s.ran(one.table->frame_quota(one.self, f, quota, c), stage, "frame_quota")) return false;
+      if (quota < ext || (quota == ext && size > 0)) return false;
+      size = std::min(size, quota - ext);
+    }
+    ext += s.agreed[stage].terms.uses.ext_data_max;
   }
-  return size > 0;
+  return true;
 }
 
+// The most urgent that can go. Where a message may not begin, those behind it that are as urgent may not either.
 bool frame_layer::cut(std::uint64_t most, frame_cut& out) {
-  std::size_t looked_at = 0;
   for (auto& [urgency, list] : classes) {
     for (auto m = list.begin(); m != list.end(); ++m) {
       std::uint64_t size = 0;
       if (candidate(*m, most, size)) return make(list, m, size, out);
-      if (s.failed || !interleaves || ++looked_at == most_looked_at) return false;
+      if (s.failed || !interleaves) return false;
+      if (m->channel == max_half_way && (m->left > 0 || m->complete)) break;
     }
   }
   return false;
@@ -168,6 +178,7 @@ bool frame_layer::put_ext(const outgoing& m, std::uint64_t size, bool fin, frame
   f.rsv = static_cast<std::uint8_t>(m.first >> 4);
   f.fin = fin ? 1 : 0;
   f.channel = m.channel;
+  f.urgency = m.urgency;
   out.ext_size = 0;
   for (const std::uint32_t stage : stages) {
     const slot& one = s.slots[stage];
@@ -219,6 +230,7 @@ bool frame_layer::make(std::list<outgoing>& from, std::list<outgoing>::iterator 
 
 void frame_layer::drop_out() noexcept {
   classes.clear();
+  channels = 0;
   open = nullptr;
   bytes = 0;
   close_waits = false;

@@ -89,12 +89,14 @@ struct frame_layer {
   outgoing* open = nullptr;     // Sent in parts, and not complete.
   std::uint32_t announced = 0;  // The urgency of the message that is queued next.
   std::uint64_t bytes = 0;
-  std::uint32_t channels = 0;    // Bit n: channel n is taken.
+  std::uint32_t channels = 0;                                        // Bit n: channel n is taken ...
+  std::array<std::list<outgoing>::iterator, max_half_way> half_way;  // ... by this message.
   std::vector<std::byte> close;  // The close frame's payload, when it waits for what was queued before.
   bool close_waits = false;
 
  private:
   bool candidate(outgoing& m, std::uint64_t most, std::uint64_t& size);
+  bool ask_quotas(const outgoing& m, std::uint64_t& size);
   bool make(std::list<outgoing>& from, std::list<outgoing>::iterator m, std::uint64_t size, frame_cut& out);
   bool put_ext(const outgoing& m, std::uint64_t size, bool fin, frame_cut& out);
 };

@@ -17,6 +17,7 @@ namespace core {
 namespace {
 
 constexpr std::size_t committed = std::size_t{32} << 10;  // Framed and not yet taken by the system: none overtakes it.
+constexpr std::uint64_t worth_a_frame = 4096;  // Where fragments mix, what is so long is no fragment for its own sake.
 constexpr std::size_t contiguous = std::size_t{64} << 10;
 
 }  // namespace
@@ -110,7 +111,8 @@ bool connection::begin_frame(frame_layer& f) {
 // What one more frame makes of a message half-way: in how many pieces, and how long.
 bool connection::accept_part(half_message& h, std::uint64_t size) {
   const limits& l = settings_->bounds;
-  if (++h.fragments > std::max(l.max_fragments, 1U)) {
+  if (!pipeline_->frames()->interleaves || size < worth_a_frame) ++h.fragments;
+  if (h.fragments > std::max(l.max_fragments, 1U)) {
     end(errc::too_many_fragments, close_code::policy_violation, {});
     return false;
   }
@@ -179,7 +181,11 @@ void connection::refill() {
     put_cut(next);
   }
   if (pipeline_->failed()) return end_staged();
-  if (!f.empty() || !f.close_waits) return;
+  if (f.empty() && f.close_waits) put_held_close();
+}
+
+void connection::put_held_close() {
+  frame_layer& f = *pipeline_->frames();
   f.close_waits = false;
   out_.settle_lane(res_->pool_);
   put_frame(static_cast<std::uint8_t>(0x80U | static_cast<unsigned>(opcode::close)), byte_view(f.close));
@@ -218,6 +224,9 @@ bool connection::hold_close(byte_view payload) {
   f.close_waits = true;
   return true;
 }
+
+// Until it has gone control frames may.
+bool connection::close_waits() const noexcept { return framed_ && pipeline_->frames()->close_waits; }
 
 }  // namespace core
 HAWSER_END

@@ -314,7 +314,7 @@ void connection::put_frame(std::uint8_t first, buffer payload) {
 // A control frame goes out in order, or, while the system takes nothing, over the lane that overtakes data (D10).
 // False: the lane is full.
 bool connection::put_control(std::uint8_t op, byte_view payload) {
-  if (state_ != state::open) return true;
+  if (state_ != state::open && !(state_ == state::close_sent && close_waits())) return true;
   std::array<std::byte, max_frame_header + 125> frame;
   const auto first = static_cast<std::uint8_t>(fin_bit | op);
   std::size_t header = 0;

@@ -5,6 +5,7 @@
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/deflate.h>
 #include <hawser/ext/no_masking.h>
+#include <hawser/ext/priority.h>
 #include <hawser/ext/trace.h>
 #include <hawser/ext/zstd.h>
 
@@ -137,8 +138,13 @@ std::string checker::seeded(std::uint64_t seed, const std::string& what) const {
 
 std::vector<any_factory> shipped() {
   // Compression with and without memory of earlier messages: the first must see them in order.
-  std::vector<any_factory> all = {ext::checksum(), ext::no_masking(), ext::trace(),
-                                  ext::ack(),      ext::deflate(),    ext::deflate(ext::deflate_preset::balanced)};
+  std::vector<any_factory> all = {ext::checksum(),
+                                  ext::no_masking(),
+                                  ext::trace(),
+                                  ext::priority(),
+                                  ext::ack(),
+                                  ext::deflate(),
+                                  ext::deflate(ext::deflate_preset::balanced)};
   if (ext::zstd::available()) all.emplace_back(ext::zstd());
   return all;
 }

@@ -338,7 +338,8 @@ void session::settle_turn() {
 void session::write_frames_that_wait() {
   core_.refill();
   flush();
-  const bool drained = drain_wanted_ && !write_pending_ && core_.queued() <= core_.obeys().bounds.write_resume;
+  const bool drained =
+      drain_wanted_ && core_.is_open() && !write_pending_ && core_.queued() <= core_.obeys().bounds.write_resume;
   if (drained || core_.is_ending()) worker_mark();
 }
 
@@ -483,7 +484,8 @@ void session::linger() {
 // Its time is over. True when there is more for the peer to take, here or in the system, and it has taken its share
 // since its time was over last: it is slow, not gone, and cannot answer a close that it has not been sent.
 bool session::peer_takes() {
-  const std::size_t left = worker_->loop().io().unsent(*this) + core_.pending();
+  const std::size_t queued = core_.is_framed() ? core_.queued() : core_.pending();
+  const std::size_t left = worker_->loop().io().unsent(*this) + queued;
   if (write_error_ != errc::ok || (left == 0 && !extras_)) return false;
   const std::size_t before = std::exchange(need_extras().left_for_peer, left);
   if (before == never_asked) return left > 0;

@@ -339,6 +339,63 @@ TEST(frame_stage, a_quota_of_zero_waits_for_the_stage_and_resumes_by_its_control
   }
 }
 
+// A stage that counts what follows its own data must not be led beyond what it allowed by another's.
+TEST(frame_stage, a_quota_holds_the_extension_data_of_stages_nearer_to_the_application_F_07) {
+  for (const role side : both_roles) {
+    auto credit = std::make_shared<std::uint64_t>(10);
+    auto counts = std::make_shared<frame_script>();
+    counts->quota = [credit](const frame&, context&) { return *credit; };
+    counts->out = [credit](const frame& f, byte_span, context&) {
+      EXPECT_LE(f.size, *credit);
+      *credit -= f.size;
+      return std::size_t{0};
+    };
+    core_end end(side);
+    end->attach(stage_list()
+                    .add("x-a", on_frames(3), test::frame_in_order{marks('a', 3)})
+                    .add("x-b", on_frames(0), test::frame_in_order{counts})
+                    .take(),
+                end.now);
+    const auto resume = [&](std::uint64_t with) {
+      *credit = with;
+      end.receive(frame_writer(other(side)).ping("").bytes());
+    };
+    end.turn([](core::connection& c) {
+      EXPECT_EQ(c.send(opcode::text, as_bytes("0123456789")), errc::ok);
+      EXPECT_EQ(c.send(opcode::text, byte_view()), errc::ok);
+    });
+    EXPECT_EQ(frames_of(end), (std::vector<raw_frame>{{0x01, "aaa0123456"}}));
+    resume(3);
+    EXPECT_EQ(frames_of(end).size(), 2U) << "the pong; three bytes hold no payload";
+    resume(6);
+    EXPECT_EQ(frames_of(end).back(), (raw_frame{0x80, "aaa789"}));
+    resume(2);
+    EXPECT_EQ(frames_of(end).size(), 5U) << "pongs; what is empty has extension data too";
+    resume(3);
+    EXPECT_EQ(frames_of(end).back(), (raw_frame{0x81, "aaa"}));
+  }
+}
+
+TEST(frame_stage, what_may_not_begin_does_not_stop_what_it_waits_for) {
+  auto s = channels();
+  s->quota = [](const frame& f, context&) {
+    EXPECT_EQ(f.urgency > 0, f.size == 6 && f.opcode != 0);
+    return f.opcode != 0 && f.urgency > 0 ? std::uint64_t{0} : f.size;
+  };
+  core_end end(role::server);
+  end->attach(mixing(s), end.now);
+  end.takes = [](std::size_t) { return std::size_t{0}; };
+  end.turn([](core::connection& c) { EXPECT_EQ(c.send(opcode::text, as_bytes(content(300'000))), errc::ok); });
+  for (unsigned i = 0; i < 20; ++i)
+    end.turn([i](core::connection& c) {
+      EXPECT_EQ(c.send(opcode::text, as_bytes("urgent"), {.priority = static_cast<std::uint8_t>(1 + i % 3)}), errc::ok);
+    });
+  end.takes = {};
+  end.writable();
+  EXPECT_EQ(end->queued(), 20 * 6U);
+  EXPECT_TRUE(frames_of(end).back().fin());
+}
+
 TEST(frame_stage, no_more_than_four_messages_are_half_way) {
   auto s = channels();
   auto left = std::make_shared<std::array<std::uint64_t, max_half_way>>();
@@ -410,6 +467,46 @@ TEST(frame_stage, a_close_waits_for_what_was_sent_before_it_and_a_failure_does_n
       EXPECT_EQ(bytes == large.size(), !fails);
     }
   }
+}
+
+// Both ends close with more to say than they may. The first that has said it all ends it for both; to get there it has
+// to hear that it may.
+TEST(frame_stage, while_a_close_waits_control_frames_go_F_10) {
+  const auto counting = [] {
+    auto s = channels();
+    auto credit = std::make_shared<std::uint64_t>(1000);
+    s->quota = [credit](const frame&, context&) { return *credit; };
+    s->out = [credit](const frame& f, byte_span b, context&) {
+      *credit -= f.size;
+      b[0] = static_cast<std::byte>(f.channel);
+      return std::size_t{1};
+    };
+    s->in = [](frame&, byte_view, context& c) {
+      c.emit_control(11, as_bytes("more"));
+      return std::size_t{1};
+    };
+    s->control = [credit](std::uint8_t, byte_view, context&) { *credit += 1000; };
+    return s;
+  };
+  test::in_every_pair({}, [&](core_pair& ends) {
+    for (core_end* end : {&ends.client, &ends.server}) {
+      (*end)->attach(mixing(counting()), end->now);
+      end->turn([&](core::connection& c) {
+        EXPECT_EQ(c.send(opcode::text, as_bytes(content(end == &ends.client ? 50'000 : 3'000))), errc::ok);
+        EXPECT_EQ(c.close(close_code::normal, {}, end->now), errc::ok);
+      });
+    }
+    ends.run();
+    ASSERT_EQ(ends.client.events.size(), 2U);
+    EXPECT_EQ(ends.client.events[0], seen_message(content(3'000)));
+    ASSERT_EQ(ends.server.events.size(), 1U) << "not what was still to be said";
+    for (core_end* end : {&ends.client, &ends.server}) {
+      EXPECT_EQ(end->events.back().code, close_code::normal);
+      EXPECT_EQ(end->events.back().error, errc::ok);
+    }
+    EXPECT_EQ(test::frames_in(ends.client_wire, true).back().op(), 8U) << "and nothing follows the close";
+    EXPECT_EQ(test::frames_in(ends.server_wire, false).back().op(), 8U);
+  });
 }
 
 // ---- broken contracts

@@ -6,6 +6,7 @@
 #include <hawser/ext/checksum.h>
 #include <hawser/ext/deflate.h>
 #include <hawser/ext/no_masking.h>
+#include <hawser/ext/priority.h>
 #include <hawser/ext/trace.h>
 #include <hawser/ext/zstd.h>
 #include <hawser/ws/plugin.h>
@@ -63,6 +64,22 @@ constexpr known_parameter ack_parameters[] = {
     {"every=1..1024", "acknowledge at the latest after so many messages (16)"},
     {"within=1..60000", "... or so many milliseconds after the first of them (25)"},
     {"keep=BYTES", "how much may wait for an acknowledgement before sends are refused (1048576)"},
+};
+
+made make_priority(given_parameters& given) {
+  using hawser::ext::priority;
+  priority speaks;
+  if (const auto window = given.number("window", priority::least_window, priority::most))
+    speaks = speaks.window(static_cast<std::uint32_t>(*window));
+  if (const auto memory = given.number("memory", priority::least_memory, priority::most))
+    speaks = speaks.memory(static_cast<std::uint32_t>(*memory));
+  if (const auto small = given.number("small", 0, std::uint64_t{1} << 30)) speaks = speaks.small(*small);
+  return speaks;
+}
+constexpr known_parameter priority_parameters[] = {
+    {"window=16384..2^30", "bytes that may be on the way to this end (262144)"},
+    {"memory=65536..2^30", "bytes of messages half-way that may wait here, beside the largest (1048576)"},
+    {"small=BYTES", "messages up to this size go before larger ones (4096)"},
 };
 
 made make_zstd(given_parameters& given) {
@@ -165,6 +182,8 @@ constexpr known_extension all[] = {
      suit_no_masking},
     {"x-hawser-zstd", "messages compressed with Zstandard, each by itself, with a dictionary", "docs/ext/zstd.md",
      zstd_parameters, make_zstd, nullptr},
+    {"x-hawser-priority", "a small message overtakes a big one: frames of several messages mix", "docs/ext/priority.md",
+     priority_parameters, make_priority, nullptr},
     {"x-hawser-ack", "acknowledged messages: what is lost with a connection is handed back", "docs/ext/ack.md",
      ack_parameters, make_ack, nullptr},
     {"x-hawser-trace", "a W3C trace context with each message, beside its payload", "docs/ext/trace.md",

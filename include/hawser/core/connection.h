@@ -332,6 +332,8 @@ class HAWSER_API connection {
   void queue_framed(std::uint8_t first, buffer payload, bool fin);
   void put_cut(frame_cut& cut);
   bool hold_close(byte_view payload);
+  [[nodiscard]] bool close_waits() const noexcept;
+  void put_held_close();
 
   // inband.cc
   void set_to_work(std::vector<agreed_extension> stages, tick now, std::uint64_t id);

@@ -15,7 +15,9 @@ struct limits {
       std::uint64_t{1} << 20;  ///< Received, after all extensions, exact to the byte; over it 1009. Clients: 16 MiB.
   std::uint64_t max_frame = std::uint64_t{1} << 62;  ///< Received frame; over it 1009. `max_message` holds as well.
   std::uint64_t max_outgoing_frame = std::uint64_t{1} << 62;  ///< Longer messages are sent in frames of this size.
-  std::uint32_t max_fragments = 1024;  ///< Frames of one message, empty ones included; over it 1008. 0: like 1.
+  /// Frames of one message, empty ones included; over it 1008. 0: like 1. Where the fragments of several messages mix,
+  /// only frames under 4 KiB count: there every large message comes in many.
+  std::uint32_t max_fragments = 1024;
   /// Score of pointless frames (not final and under 16 bytes, or a pong that nobody asked for), decaying by 10 a
   /// second; at it 1008. 0, like 1: the first such frame ends the connection.
   std::uint32_t max_glitches = 1000;

@@ -78,11 +78,12 @@ struct head {
 struct frame {
   std::uint8_t opcode = 0;  ///< As on the wire: 0 continues a message, 1 text, 2 binary, 3-7 as claimed.
   std::uint8_t rsv = 0;     ///< As in `rsv`.
-  std::uint8_t fin = 0;     ///< 1: the last of its message.
+  std::uint8_t fin = 0;     ///< 1: the last of its message. In `frame_quota`: all of the message is there.
   std::uint8_t reserved = 0;
-  /// Which of the messages half-way it belongs to, below `max_half_way`. Outwards the library gives it, inwards the
-  /// stage that claims `interleaves` sets it; without one it is 0.
+  /// Which of the messages half-way it belongs to, below `max_half_way`. Outwards the library gives it, with the first
+  /// frame of a message; inwards the stage that claims `interleaves` sets it; without one it is 0.
   std::uint32_t channel = 0;
+  std::uint32_t urgency = 0;  ///< Outwards: what `frame_urgency` said of the message.
   /// Payload bytes. In `frame_out` what follows this stage's extension data; in `frame_in` that data is counted too; in
   /// `frame_quota` what is there to be sent of the message.
   std::uint64_t size = 0;
@@ -381,9 +382,10 @@ consteval unsigned hooks_found() {
 ///                                        payload, as much as extension data may be; the answer is how much it is.
 ///                                        More than there is: the frame is too short for it, 1002 (F-07)
 ///   std::size_t frame_out(const frame&, byte_span room, context&)      a frame goes out: extension data into `room`
-///   std::uint64_t frame_quota(const frame&, context&)                  optional: the most payload that the next frame
-///                                        of this message may carry; 0: it has to wait. Asked again after the stage's
-///                                        next `control` or `timer`, or when something else is sent or came
+///   std::uint64_t frame_quota(const frame&, context&)                  optional: the most that the next frame of this
+///                                        message may carry behind this stage's extension data; 0: it has to wait.
+///                                        Asked again after the stage's next `control` or `timer`, or when something
+///                                        else is sent or came. Not asked for a frame that carries nothing
 ///   std::uint32_t frame_urgency(const head&, context&)                 optional, with `interleaves`: a message is to
 ///   be
 ///                                        queued (or may be: asked once or twice for each). The higher goes first

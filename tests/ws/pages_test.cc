@@ -138,7 +138,7 @@ TEST(pages, deflate_each_message_alone) {
 }
 
 TEST(pages, deflate_by_a_preset) {
-  echoing server(hawser::ext::deflate(hawser::ext::deflate_preset::balanced));
+  echoing server{hawser::ext::deflate(hawser::ext::deflate_preset::balanced)};
   hawser::client ws(server.url());
 
   ws.extensions().add(hawser::ext::deflate(hawser::ext::deflate_preset::balanced));  // or with what came before
@@ -147,7 +147,7 @@ TEST(pages, deflate_by_a_preset) {
 }
 
 TEST(pages, deflate_with_values_beside_the_preset) {
-  echoing server(hawser::ext::deflate(hawser::ext::deflate_preset::fast));
+  echoing server{hawser::ext::deflate(hawser::ext::deflate_preset::fast)};
   hawser::client ws(server.url());
 
   hawser::ext::deflate_options o(hawser::ext::deflate_preset::balanced);

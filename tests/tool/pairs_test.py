@@ -1,7 +1,7 @@
 """Each extension at work between two processes: `hawser connect` and `hawser echo`, alone and composed, its messages whole and
 cut into fragments on the way.
 
-    pairs_test.py each|composed|fragments|inband|timer|own_opcode|one_bit HAWSER
+    pairs_test.py each|composed|fragments|mixed|inband|timer|own_opcode|one_bit HAWSER
 
 What is right is read from the bytes that each of them put on the wire: a relay between them records both directions, and the
 formats of docs/wire are undone here in other code than ours.
@@ -268,6 +268,50 @@ def inband():
     tool.find("extension no-masking: declined by the server$", "err")
     server.find("extension no-masking: declined: no-masking works on frames, which in-band are not its own$", "err")
     server.stop()
+
+
+def mixed():
+    """x-hawser-priority, alone and behind a checksum and deflate: messages longer than what may be on the way, from both ends
+    at once, put together here by channel. What each end sends stays within what the other has granted."""
+    noise = "".join(chr(33 + (at * at * 7919 + at // 94 * 31) % 90) for at in range(150000))
+    lines, window = [noise, "small", noise[::-1], "last"], 16384
+    priority = f"x-hawser-priority; window={window}"
+    for words in ([priority], ["x-hawser-checksum", "permessage-deflate; preset=low_memory", priority]):
+        flags = same(*words)[0]
+        server = EchoServer(HAWSER, "-vv", *flags)
+        between = Relay(server.port)
+        tool = Program([HAWSER, "connect", *flags, f"ws://127.0.0.1:{between.port}/"])
+        for line in lines:
+            tool.write_line(line)
+        expect_equal(sorted(tool.next_line() for _ in lines), sorted(lines), "what came back")
+        tool.end_input()
+        tool.expect_success()
+        seen = between.closed()
+        server.find(r" in   frame +text, \d+ bytes.*, more follows, masked: '\\x00", "err")
+        server.stop()
+        for frames, answers, end in ((seen.sent, seen.received, "client"), (seen.received, seen.sent, "server")):
+            expect_mixed(frames, answers, end, seen.response, lines, window)
+
+
+def expect_mixed(frames, answers, end, response, lines, window):
+    undo, halves, whole, sent = Undo(response, end, b""), {}, [], 0
+    undo.order.remove("x-hawser-priority")
+    for frame in frames:
+        if frame.opcode >= 8:
+            continue
+        channel, part = frame.payload[0], frame.payload[1:]
+        expect(channel < 4 and len(part) <= 16384, f"a frame of {len(part)} bytes on channel {channel}")
+        expect_equal(channel in halves, frame.opcode == 0, f"whether channel {channel} of the {end} was half-way")
+        message = halves.setdefault(channel, [frame.opcode, frame.rsv, b""])
+        message[2] += part
+        sent += len(part)
+        if frame.fin:
+            whole.append(undo.message(*halves.pop(channel))[2].decode())
+    expect_equal((sorted(whole), halves), (sorted(lines), {}), f"what the {end} sent")
+    grants = [int.from_bytes(frame.payload, "big") for frame in answers if frame.opcode == 15]
+    expect(all(len(frame.payload) == 4 for frame in answers if frame.opcode == 15), "the length of grants")
+    expect(sum(grants) <= sent <= sum(grants) + window, f"the {end} sent {sent} bytes and was granted {grants}")
+    expect(len(grants) > 10, f"so few grants for the {end}: {grants}")
 
 
 def timer():

@@ -260,13 +260,14 @@ def inband():
         for relay in (Relay, FragmentingRelay):
             for server, client, agreed, dictionary, at_work in alone + together:
                 pair(server, client, agreed, relay, dictionary, at_work, inband=True)
-    words = same("no-masking", "x-hawser-checksum")[0]
+    words = same("no-masking", "x-hawser-priority", "x-hawser-checksum")[0]
     server = EchoServer(HAWSER, "-v", *words)
     tool = Program([HAWSER, "connect", "-v", "--inband", *words, server.url])
     tool.end_input()
     tool.expect_success()
-    tool.find("extension no-masking: declined by the server$", "err")
-    server.find("extension no-masking: declined: no-masking works on frames, which in-band are not its own$", "err")
+    for name in ("no-masking", "x-hawser-priority"):
+        tool.find(f"extension {name}: declined by the server$", "err")
+        server.find(f"extension {name}: declined: {name} works on frames, which in-band are not its own$", "err")
     server.stop()
 
 

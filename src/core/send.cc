@@ -24,11 +24,12 @@ bool lies_in(byte_view part, byte_view whole) noexcept {
   return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
 }
 
-constexpr std::uint32_t no_compression = head_flag::no_compression;
-
 // A whole message as its stages are to see it.
 head head_of(opcode op, std::size_t size, send_options how) noexcept {
-  return whole_head(static_cast<unsigned>(op), size, how.priority, how.compress ? 0U : no_compression);
+  constexpr std::uint32_t no_compression = head_flag::no_compression;
+  constexpr std::uint32_t shared = head_flag::shared;
+  const std::uint32_t flags = (how.compress ? 0U : no_compression) | (how.shared ? shared : 0U);
+  return whole_head(static_cast<unsigned>(op), size, how.priority, flags);
 }
 
 }  // namespace

@@ -30,10 +30,12 @@ struct codec_config {
   std::uint8_t memory_level = 8;  ///< zlib: 1 to 9. ISA-L does not look at it.
   std::uint8_t window_bits = 15;  ///< zlib: 9 to 15. ISA-L: 8 to 15.
 
+  bool repeats = false;  ///< As `repeating_compressor` does.
+
   /// Configurations of one key are alike.
   [[nodiscard]] std::uint64_t key() const noexcept {
-    return std::uint64_t{static_cast<std::uint8_t>(with)} << 24 | std::uint64_t{level} << 16 |
-           std::uint64_t{memory_level} << 8 | window_bits;
+    return std::uint64_t{repeats} << 32 | std::uint64_t{static_cast<std::uint8_t>(with)} << 24 |
+           std::uint64_t{level} << 16 | std::uint64_t{memory_level} << 8 | window_bits;
   }
 };
 
@@ -84,6 +86,47 @@ class compressor {
   std::uint8_t spilled_from_ = 0;
   std::uint8_t spilled_to_ = 0;
   bool complete_ = false;
+};
+
+/// Where many connections get the same messages, one after the other, each message is compressed once: what was made of
+/// the last ones is kept, and given again for a message of the same bytes. For messages that stand alone.
+class repeating_compressor final : public compressor {
+ public:
+  static constexpr std::size_t most_said = std::size_t{64} << 10;  ///< Bytes of messages that are kept.
+  /// Null when there is no memory, or nobody to compress.
+  static std::unique_ptr<repeating_compressor> make(std::unique_ptr<compressor> by) noexcept;
+  static std::size_t bytes() noexcept;
+
+ private:
+  // What does not compress becomes longer, with zlib's smallest blocks by a twenty-fifth.
+  static constexpr std::size_t most_made = most_said + most_said / 8;
+  static constexpr std::size_t most_kept = 256;
+  struct kept {
+    std::uint32_t said_at, said_size, made_at, made_size;
+  };
+  struct storage {
+    std::array<std::byte, most_said> said;
+    std::array<std::byte, most_made> made;
+  };
+
+  repeating_compressor(std::unique_ptr<compressor> by, std::unique_ptr<storage> memory) noexcept;
+
+  work compress(byte_view in, byte_span room, bool fin) override;
+  void reset() noexcept override;
+  [[nodiscard]] bool knows(const kept& one, byte_view message) const noexcept;
+  bool find(byte_view message) noexcept;
+  bool learn(byte_view message);
+
+  std::unique_ptr<compressor> engine_;
+  std::unique_ptr<storage> memory_;
+  std::array<kept, most_kept> all_;
+  std::uint32_t count_ = 0;
+  std::uint32_t said_ = 0;  // Bytes of `memory_` that are taken.
+  std::uint32_t made_ = 0;
+  std::uint32_t at_ = 0;     // Which of `all_` is given,
+  std::uint32_t given_ = 0;  // and how much of it was.
+  bool begun_ = false;
+  bool again_ = false;  // Of the message in hand: it is given from `all_`.
 };
 
 /// Decompresses messages, adding the 00 00 FF FF that senders leave out. Blocks with BFINAL set end nothing but

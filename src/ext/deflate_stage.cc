@@ -16,8 +16,8 @@ constexpr std::uint8_t tail_size = 4;
 // does without: a quarter of the time for a quarter more bytes. docs/ext/deflate.md has the figures.
 constexpr std::uint64_t most_fixed = 2048;
 
-codec_config out_config(const deflate_terms& t, std::uint8_t level) noexcept {
-  return {t.out_engine, level, t.memory_level, t.out_bits};
+codec_config out_config(const deflate_terms& t, std::uint8_t level, bool repeats) noexcept {
+  return {t.out_engine, level, t.memory_level, t.out_bits, repeats};
 }
 
 std::uint8_t level_for(const deflate_terms& t, const head& h) noexcept {
@@ -64,8 +64,11 @@ verdict deflate_stage::begin(direction way, head& h, context& c) {
 // A message can always go as it is: so does the empty one, and whatever there is no memory for.
 verdict deflate_stage::begin_out(head& h, context& c) {
   if ((h.flags & head_flag::no_compression) != 0 || (h.sized != 0 && h.size == 0)) return verdict::bypass;
-  if (out_ == nullptr) out_level_ = level_for(agreed_, h);
-  const codec_config how = out_config(agreed_, out_level_);
+  if (out_ == nullptr) {
+    out_level_ = level_for(agreed_, h);
+    out_repeats_ = (h.flags & head_flag::shared) != 0 && !agreed_.out_takeover;
+  }
+  const codec_config how = out_config(agreed_, out_level_, out_repeats_);
   if (out_ == nullptr)
     out_ = obtain<compressor>(how.key(), compressor_bytes(how), c, [&how] { return make_compressor(how); });
   if (out_ == nullptr) return verdict::bypass;
@@ -134,7 +137,7 @@ void deflate_stage::closed(close_code, context& c) {
 }
 
 void deflate_stage::release_out(context& c) noexcept {
-  const codec_config how = out_config(agreed_, out_level_);
+  const codec_config how = out_config(agreed_, out_level_, out_repeats_);
   release(out_, how.key(), compressor_bytes(how), c);
 }
 
@@ -144,7 +147,7 @@ void deflate_stage::release_in(context& c) noexcept {
 
 deflate_memory kept_by(const deflate_terms& t) noexcept {
   deflate_memory m;
-  if (t.out_takeover && t.out_bits != 0) m.compressing = compressor_bytes(out_config(t, t.level));
+  if (t.out_takeover && t.out_bits != 0) m.compressing = compressor_bytes(out_config(t, t.level, false));
   if (t.in_takeover) m.decompressing = decompressor_bytes(t.in_bits);
   return m;
 }

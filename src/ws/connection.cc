@@ -23,9 +23,9 @@ errc send_bytes(connection c, opcode op, byte_view payload, send_options how) {
   return session::send_from_elsewhere(c, op, payload, how);
 }
 
-errc publish_bytes(connection c, std::string_view topic, opcode op, byte_view payload) {
-  if (session* s = session::here(c)) return s->publish(topic, op, payload);
-  return session::publish_from_elsewhere(c, topic, op, payload);
+errc publish_bytes(connection c, std::string_view topic, opcode op, byte_view payload, send_options how) {
+  if (session* s = session::here(c)) return s->publish(topic, op, payload, how);
+  return session::publish_from_elsewhere(c, topic, op, payload, how);
 }
 
 // What is refused off the loop: closed first, because that is for ever.
@@ -114,21 +114,21 @@ errc connection::unsubscribe(std::string_view topic) const {
   return session::reach(*this, [name = std::string(topic)](session& s) { return s.unsubscribe(name); });
 }
 
-errc connection::publish(std::string_view topic, std::string_view text) const {
+errc connection::publish(std::string_view topic, std::string_view text, send_options how) const {
   if (!names_topic(topic)) return errc::invalid_argument;
   if (!core::valid_utf8(as_bytes(text))) return errc::invalid_utf8;
-  return publish_bytes(*this, topic, opcode::text, as_bytes(text));
+  return publish_bytes(*this, topic, opcode::text, as_bytes(text), how);
 }
 
-errc connection::publish(std::string_view topic, byte_view data) const {
+errc connection::publish(std::string_view topic, byte_view data, send_options how) const {
   if (!names_topic(topic)) return errc::invalid_argument;
-  return publish_bytes(*this, topic, opcode::binary, data);
+  return publish_bytes(*this, topic, opcode::binary, data, how);
 }
 
-errc connection::publish(std::string_view topic, const message& m) const {
+errc connection::publish(std::string_view topic, const message& m, send_options how) const {
   if (!names_topic(topic)) return errc::invalid_argument;
   if (!m.may_be_sent()) return errc::invalid_utf8;
-  return publish_bytes(*this, topic, m.op_, m.payload_);
+  return publish_bytes(*this, topic, m.op_, m.payload_, how);
 }
 
 errc connection::post(function<void()> call) const {

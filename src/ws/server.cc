@@ -465,29 +465,31 @@ result<hawser::metrics> server::metrics() const {
   return told->good ? result<hawser::metrics>(about->sum) : result<hawser::metrics>(errc::out_of_resources);
 }
 
-errc server::publish_bytes(std::string_view topic, opcode op, byte_view payload) {
+errc server::publish_bytes(std::string_view topic, opcode op, byte_view payload, send_options how) {
   if (!names_topic(topic)) return errc::invalid_argument;
   for (unit& u : state_->units) {
     if (current_mailbox != &u.work->box()) continue;
-    const errc e = u.work->publish_elsewhere(topic, op, payload);
-    if (e == errc::ok) u.work->publish(topic, op, payload, nullptr);
+    const errc e = u.work->publish_elsewhere(topic, op, payload, how);
+    if (e == errc::ok) u.work->publish(topic, op, payload, how, nullptr);
     return e;
   }
   const std::lock_guard guard(state_->lock);
   if (state_->over || state_->units.empty()) return errc::closed;
-  return worker::post_publication(state_->all, topic, op, payload);
+  return worker::post_publication(state_->all, topic, op, payload, how);
 }
 
-errc server::publish(std::string_view topic, std::string_view text) {
+errc server::publish(std::string_view topic, std::string_view text, send_options how) {
   if (!core::valid_utf8(as_bytes(text))) return errc::invalid_utf8;
-  return publish_bytes(topic, opcode::text, as_bytes(text));
+  return publish_bytes(topic, opcode::text, as_bytes(text), how);
 }
 
-errc server::publish(std::string_view topic, byte_view data) { return publish_bytes(topic, opcode::binary, data); }
+errc server::publish(std::string_view topic, byte_view data, send_options how) {
+  return publish_bytes(topic, opcode::binary, data, how);
+}
 
-errc server::publish(std::string_view topic, const message& m) {
+errc server::publish(std::string_view topic, const message& m, send_options how) {
   if (!m.may_be_sent()) return errc::invalid_utf8;
-  return publish_bytes(topic, m.is_text() ? opcode::text : opcode::binary, m.bytes());
+  return publish_bytes(topic, m.is_text() ? opcode::text : opcode::binary, m.bytes(), how);
 }
 
 std::size_t server::connections() const noexcept {

@@ -126,9 +126,9 @@ class session final : public net::stream {
   errc resume();
   errc subscribe(std::string_view name);
   errc unsubscribe(std::string_view name);
-  errc publish(std::string_view name, opcode op, byte_view payload);
+  errc publish(std::string_view name, opcode op, byte_view payload, send_options how);
   /// Frames of a topic; a peer that does not read them is closed with 1013.
-  void send_frames(const buffer& frames, std::uint32_t messages);
+  void send_frames(const buffer& frames, std::uint32_t messages, send_options how);
   /// True when nothing stands in the way of `write_frames` of so many bytes: no turn to come, nothing that waits.
   [[nodiscard]] bool takes_frames_now(std::size_t size) const noexcept {
     return !marked_ && !watched_ && phase_ == phase::open && write_error_ == errc::ok && core_.takes_frames_now(size);
@@ -191,7 +191,8 @@ class session final : public net::stream {
   static errc reach(connection c, function<errc(session&)> call);
   /// From another thread: queues a copy. `would_block` when too much is under way or the backlog is full.
   static errc send_from_elsewhere(connection c, opcode op, byte_view payload, send_options how = {});
-  static errc publish_from_elsewhere(connection c, std::string_view topic, opcode op, byte_view payload);
+  static errc publish_from_elsewhere(connection c, std::string_view topic, opcode op, byte_view payload,
+                                     send_options how);
 
  private:
   friend class worker;

@@ -57,14 +57,14 @@ void session::ask_drain() {
   worker_mark();
 }
 
-void session::send_frames(const buffer& frames, std::uint32_t messages) {
+void session::send_frames(const buffer& frames, std::uint32_t messages, send_options how) {
   static_cast<void>(attempt([&]() -> errc {
     if (!is_open()) return errc::closed;
     const limits& l = core_.obeys().bounds;
     errc e = errc::ok;
     if (core_.sending_parts()) {
       e = waiting() + frames.size() > l.write_hard ? errc::would_block : errc::ok;
-      if (e == errc::ok) hold_back({frames, messages, opcode::continuation, {}});
+      if (e == errc::ok) hold_back({frames, messages, opcode::continuation, how});
     } else if (core_.stages() == nullptr && frames.size() <= l.max_outgoing_frame) {
       e = core_.send_frames(frames, messages);
     } else if (core_.queued() > l.write_hard) {
@@ -74,7 +74,7 @@ void session::send_frames(const buffer& frames, std::uint32_t messages) {
       core::frame_header h{};
       while (core_.is_open() && core::parse_frame_header(rest, h) == core::parse_status::ok) {
         const auto length = static_cast<std::size_t>(h.length);
-        static_cast<void>(core_.send_promised(static_cast<opcode>(h.first & 0x0FU), rest.subspan(h.size, length)));
+        static_cast<void>(core_.send_promised(static_cast<opcode>(h.first & 0x0FU), rest.subspan(h.size, length), how));
         rest = rest.subspan(h.size + length);
       }
     }
@@ -135,7 +135,7 @@ void session::let_go() {
   extras_->behind_bytes = 0;
   for (const held_back& h : behind) {
     if (h.op == opcode::continuation)
-      send_frames(h.bytes, h.messages);
+      send_frames(h.bytes, h.messages, h.how);
     else
       static_cast<void>(core_.send_promised(h.op, h.bytes.view(), h.how));
   }
@@ -238,12 +238,12 @@ errc session::unsubscribe(std::string_view name) {
   return errc::ok;
 }
 
-errc session::publish(std::string_view name, opcode op, byte_view payload) {
+errc session::publish(std::string_view name, opcode op, byte_view payload, send_options how) {
   if (!is_open()) return errc::closed;
   if (core_.side() == role::client) return errc::wrong_state;
   try {
-    const errc e = worker_->publish_elsewhere(name, op, payload);
-    if (e == errc::ok) worker_->publish(name, op, payload, this);
+    const errc e = worker_->publish_elsewhere(name, op, payload, how);
+    if (e == errc::ok) worker_->publish(name, op, payload, how, this);
     return e;
   } catch (const std::bad_alloc&) {
     return errc::out_of_resources;
@@ -323,14 +323,15 @@ errc session::send_from_elsewhere(connection c, opcode op, byte_view payload, se
   return errc::would_block;
 }
 
-errc session::publish_from_elsewhere(connection c, std::string_view topic, opcode op, byte_view payload) {
+errc session::publish_from_elsewhere(connection c, std::string_view topic, opcode op, byte_view payload,
+                                     send_options how) {
   if (!open_elsewhere(c)) return errc::closed;
   mailbox* box = find_slot(c.index_)->box.load(std::memory_order_acquire);
   if (box == nullptr) return errc::closed;
   loan under_way;
   if (!under_way.take(box->published(), payload.size(), mailbox::most_published)) return errc::would_block;
-  return reach(c, [op, name = std::string(topic), copy = std::string(as_text(payload)),
-                   paid = std::move(under_way)](session& s) { return s.publish(name, op, as_bytes(copy)); });
+  return reach(c, [op, how, name = std::string(topic), copy = std::string(as_text(payload)),
+                   paid = std::move(under_way)](session& s) { return s.publish(name, op, as_bytes(copy), how); });
 }
 
 HAWSER_END

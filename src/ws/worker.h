@@ -65,6 +65,7 @@ struct topic {
   buffer frames;               // Of this batch, framed for clients: unmasked.
   std::uint32_t messages = 0;  // In `frames`.
   std::uint32_t batch = 0;     // Which `frames` these are.
+  send_options how;            // What all of them were published with.
   bool dirty = false;          // Its subscribers are still to be marked.
   bool touched = false;        // It has frames of this batch.
 };
@@ -148,17 +149,18 @@ class alignas(64) worker final : public net::dirty {
   /// Another loop of the same server: publications go there too.
   void add_sibling(worker& other) { siblings_.push_back(&other); }
   /// Sends to the subscribers of `name` on the other loops. `would_block`, and nothing is sent, when one is far behind.
-  errc publish_elsewhere(std::string_view name, opcode op, byte_view payload) {
-    return post_publication(siblings_, name, op, payload);
+  errc publish_elsewhere(std::string_view name, opcode op, byte_view payload, send_options how) {
+    return post_publication(siblings_, name, op, payload, how);
   }
   /// The same for any loops, from any thread while they live.
-  static errc post_publication(const std::vector<worker*>& to, std::string_view name, opcode op, byte_view payload);
+  static errc post_publication(const std::vector<worker*>& to, std::string_view name, opcode op, byte_view payload,
+                               send_options how);
   /// `too_many_subscriptions` when `s` has `most` already.
   errc subscribe(session& s, std::string_view name, std::size_t most);
   void unsubscribe(session& s, std::string_view name);
   void unsubscribe_all(session& s) noexcept;
   /// Sends to the subscribers of `name` on this loop, except one.
-  void publish(std::string_view name, opcode op, byte_view payload, session* except);
+  void publish(std::string_view name, opcode op, byte_view payload, send_options how, session* except);
   /// Passes on what the topics of `s` hold for it, so that what is sent next comes behind.
   void catch_up(session& s);
   [[nodiscard]] bool topics_waiting() const noexcept { return !touched_topics_.empty(); }
@@ -190,7 +192,7 @@ class alignas(64) worker final : public net::dirty {
   static share share_of(const topic& t, const subscriber& to) noexcept;
   static void note_given(const topic& t, subscriber& to) noexcept;
   void end_topics();
-  void make_room(topic& t, std::size_t need);
+  void make_room(topic& t, std::size_t need, send_options how);
   void pass_on(topic& t, subscriber& to);
   static subscriber* find_subscriber(session& s, topic& t) noexcept;
   void leave(session& s, std::size_t at);

@@ -94,14 +94,14 @@ void worker::drop_if_empty(topic& t) {
   if (t.subscribers.empty() && !t.touched) topics_.erase(topics_.find(t.name));
 }
 
-void worker::publish(std::string_view name, opcode op, byte_view payload, session* except) {
+void worker::publish(std::string_view name, opcode op, byte_view payload, send_options how, session* except) {
   const auto found = topics_.find(name);
   if (found == topics_.end() || found->second->subscribers.empty()) return;
   topic& t = *found->second;
   make_place(touched_topics_);
   make_place(dirty_topics_);
   const std::size_t header = core::frame_header_size(payload.size(), false);
-  make_room(t, header + payload.size());
+  make_room(t, header + payload.size(), how);
   subscriber* own = except == nullptr ? nullptr : find_subscriber(*except, t);
   if (own != nullptr) pass_on(t, *own);
   std::byte* to = t.frames.data() + t.frames.size();
@@ -118,9 +118,9 @@ void worker::publish(std::string_view name, opcode op, byte_view payload, sessio
   loop_.mark_dirty(*this);
 }
 
-// A batch that has outgrown its buffer is passed on, and goes on in another one.
-void worker::make_room(topic& t, std::size_t need) {
-  if (t.frames && t.frames.back_room() >= need) return;
+// A batch that has outgrown its buffer, or was published with other wishes, is passed on, and goes on in another one.
+void worker::make_room(topic& t, std::size_t need, send_options how) {
+  if (t.frames && t.frames.back_room() >= need && t.how == how) return;
   const bool first = !t.frames;
   if (!first) {
     for (subscriber& to : t.subscribers)
@@ -128,10 +128,12 @@ void worker::make_room(topic& t, std::size_t need) {
   }
   t.frames = resources_.pool().take(0, std::max(need, first ? small_batch : large_batch));
   t.messages = 0;
+  t.how = how;
   ++t.batch;
 }
 
-errc worker::post_publication(const std::vector<worker*>& to, std::string_view name, opcode op, byte_view payload) {
+errc worker::post_publication(const std::vector<worker*>& to, std::string_view name, opcode op, byte_view payload,
+                              send_options how) {
   if (to.empty()) return errc::ok;
   std::vector<loan> loans(to.size());
   for (std::size_t i = 0; i < to.size(); ++i)
@@ -139,9 +141,9 @@ errc worker::post_publication(const std::vector<worker*>& to, std::string_view n
   // Shared: all the loops read the one copy.
   const auto copy = std::make_shared<const std::pair<std::string, std::string>>(name, as_text(payload));
   for (std::size_t i = 0; i < to.size(); ++i)
-    to[i]->box().post([w = to[i], op, copy, under_way = std::move(loans[i])] {
+    to[i]->box().post([w = to[i], op, how, copy, under_way = std::move(loans[i])] {
       try {
-        w->publish(copy->first, op, as_bytes(copy->second), nullptr);
+        w->publish(copy->first, op, as_bytes(copy->second), how, nullptr);
       } catch (const std::bad_alloc&) {
         w->log(log_level::error, "no memory for a publication: it is lost on one loop");
       }
@@ -210,7 +212,9 @@ void worker::pass_on(topic& t, subscriber& to) {
   const share due = share_of(t, to);
   if (due.messages == 0) return;
   note_given(t, to);
-  to.who->send_frames(t.frames.slice(due.from, t.frames.size() - due.from), due.messages);
+  send_options how = t.how;
+  how.shared = how.shared || t.subscribers.size() > 1;
+  to.who->send_frames(t.frames.slice(due.from, t.frames.size() - due.from), due.messages, how);
 }
 
 HAWSER_END

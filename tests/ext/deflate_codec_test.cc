@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hawser::ext::detail {
@@ -188,6 +190,75 @@ TEST(deflate_codec, many_last_blocks_are_cheap) {
   const auto in = decompressor::make(15);
   ASSERT_EQ(decompressed_by(*in, test::stored_blocks(std::string(40'000, 'x'), false), {}).status, codec_status::done);
   EXPECT_EQ(decompressed_by(*in, wire, {}).status, codec_status::done);
+}
+
+/// Counts the messages that are compressed.
+class counting_compressor final : public compressor {
+ public:
+  counting_compressor(std::unique_ptr<compressor> by, int& messages) : by_(std::move(by)), messages_(messages) {}
+
+ private:
+  work compress(byte_view in, byte_span room, bool fin) override {
+    const codec_step did = by_->run(in, room, fin);
+    messages_ += did.status == codec_status::done ? 1 : 0;
+    return {did.consumed, did.produced, did.status != codec_status::full};
+  }
+  void reset() noexcept override { by_->restart(); }
+
+  std::unique_ptr<compressor> by_;
+  int& messages_;
+};
+
+/// As many connections as there are, each with every message, before the next connection.
+int compressions_of(const std::vector<std::string>& messages, int connections, const codec_config& how) {
+  int count = 0;
+  const auto once = repeating_compressor::make(std::make_unique<counting_compressor>(make_compressor(how), count));
+  test::seeded_random random(messages.size());
+  for (int i = 0; i < connections; ++i) {
+    for (const std::string& text : messages) {
+      once->restart();
+      const std::string wire = compressed_by(*once, text, {1U << random.below(15), 0, nullptr});
+      EXPECT_TRUE(wire.ends_with(tail));
+      const inflated got = decompressed_by(*decompressor::make(15), wire.substr(0, wire.size() - tail.size()));
+      EXPECT_EQ(got.status, codec_status::done);
+      EXPECT_TRUE(got.text == text);
+    }
+  }
+  return count;
+}
+
+TEST(deflate_codec, what_many_connections_get_is_compressed_once) {
+  for (const engine e : engines_here()) {
+    const codec_config how{e, 1, 1, 15};
+    test::seeded_random random(50);
+    std::vector<std::string> batch;
+    for (int i = 0; i < 30; ++i)
+      batch.push_back(test::some_text(random, 2000) + std::to_string(i));
+    EXPECT_EQ(compressions_of({batch[0]}, 50, how), 1);
+    EXPECT_EQ(compressions_of(batch, 50, how), 30);
+    EXPECT_EQ(compressions_of({test::some_noise(random, repeating_compressor::most_said), "."}, 3, how), 6)
+        << "more than is kept";
+    EXPECT_EQ(compressions_of({test::some_noise(random, repeating_compressor::most_said)}, 3, how), 1);
+    EXPECT_EQ(compressions_of({std::string(repeating_compressor::most_said + 1, 'x')}, 3, how), 3);
+    std::vector<std::string> short_ones;
+    for (int i = 0; i < 300; ++i)
+      short_ones.push_back(std::to_string(i));
+    EXPECT_EQ(compressions_of(short_ones, 2, how), 600) << "each drops the one that comes round next";
+  }
+}
+
+// What comes in pieces is not known to be the same before it is all there.
+TEST(deflate_codec, a_message_in_pieces_is_compressed_as_it_comes) {
+  int count = 0;
+  const auto once = repeating_compressor::make(
+      std::make_unique<counting_compressor>(make_compressor({engine::zlib, 6, 8, 15}), count));
+  const std::string text(5000, 'p');
+  for (const std::size_t chunk : {0U, 100U, 0U}) {
+    once->restart();
+    const std::string wire = compressed_by(*once, text, {100, chunk, nullptr});
+    EXPECT_TRUE(decompressed_by(*decompressor::make(15), wire.substr(0, wire.size() - 4)).text == text);
+  }
+  EXPECT_EQ(count, 2);
 }
 
 // Streams longer than an engine can count go on: see most_counted in deflate_isal.cc.

@@ -1,9 +1,11 @@
 // Topics of a server over real sockets: what a publication costs, who gets it, and in which order.
 
+#include "ext/deflate_kit.h"
 #include "ws/on_loop.h"
 #include "ws/running_server.h"
 
 #include <gtest/gtest.h>
+#include <hawser/ext/deflate.h>
 #include <hawser/ext/message_extension.h>
 #include <hawser/ws/server.h>
 #include <sys/resource.h>
@@ -192,6 +194,82 @@ TEST(topics, subscribers_with_an_extension_get_the_same_messages_encoded) {
   speaker->flush();
   EXPECT_EQ(plain->frame(), (raw_frame{0x81, "from a staged one"}));
   EXPECT_EQ(staged->frame(), (raw_frame{marked_text, flip_text("from a staged one")}));
+}
+
+/// A topic server that compresses everything, each message alone.
+struct compressing_server : topic_server {
+  static ext::deflate_options how() {
+    ext::deflate_options o(ext::deflate_preset::low_memory);
+    o.threshold = 0;
+    return o;
+  }
+  compressing_server() { it().extensions().add(ext::deflate(how())); }
+
+  std::unique_ptr<raw_peer> join_compressing() {
+    auto peer = std::make_unique<raw_peer>(at());
+    EXPECT_NE(peer->upgrade("/", "Sec-WebSocket-Extensions: permessage-deflate\r\n").find(" 101 "), std::string::npos);
+    EXPECT_EQ(peer->frame().first, marked_text);
+    return peer;
+  }
+};
+
+std::string decompressed(const raw_frame& f) {
+  if (f.first != marked_text) return "not compressed";
+  return decompressed_by(*ext::detail::decompressor::make(15), f.payload).text;
+}
+
+// What is published is compressed once for all who agreed on the same: what is made of it waits with the loop.
+TEST(topics, what_is_published_is_compressed_once) {
+  compressing_server server;
+  server.start();
+  const auto plain = server.join_as();
+  std::vector<std::unique_ptr<raw_peer>> compressing;
+  for (int i = 0; i < 20; ++i)
+    compressing.push_back(server.join_compressing());
+  const auto kept = [&] { return on_loop(server.it(), [](worker& w) { return w.resources().lent().bytes(); }); };
+  const ext::deflate_options how = server.how();
+  const ext::detail::codec_config once{ext::detail::engine::zlib, static_cast<std::uint8_t>(how.level),
+                                       static_cast<std::uint8_t>(how.memory_level),
+                                       static_cast<std::uint8_t>(how.server_max_window_bits), true};
+  const std::size_t before = kept();
+  const std::string text = R"({"published":"to all who are here, and to all of them the same"})";
+  on_loop(server.it(), [&](worker&) {
+    for (int i = 0; i < 5; ++i)
+      EXPECT_EQ(server->publish("t", text + std::to_string(i)), errc::ok);
+    return true;
+  });
+  for (int i = 0; i < 5; ++i) {
+    const raw_frame first = compressing[0]->frame();
+    EXPECT_EQ(decompressed(first), text + std::to_string(i));
+    for (std::size_t peer = 1; peer < compressing.size(); ++peer)
+      EXPECT_EQ(compressing[peer]->frame(), first);
+    EXPECT_EQ(plain->frame(), (raw_frame{0x81, text + std::to_string(i)}));
+  }
+  EXPECT_EQ(kept() - before, ext::detail::compressor_bytes(once)) << "one that repeats, for all of them";
+}
+
+TEST(topics, a_publication_has_wishes_of_its_own) {
+  compressing_server server;
+  server.start();
+  const auto plain = server.join_as();
+  const auto compressing = server.join_compressing();
+  const auto publish = [&] {
+    for (const char* text : {"one", "two"}) {
+      EXPECT_EQ(server->publish("t", text, {.compress = false}), errc::ok);
+      EXPECT_EQ(server->publish("t", text), errc::ok);
+    }
+    return true;
+  };
+  on_loop(server.it(), [&](worker&) { return publish(); });  // In one batch,
+  publish();                                                 // and from elsewhere.
+  for (int round = 0; round < 2; ++round) {
+    for (const char* text : {"one", "two"}) {
+      EXPECT_EQ(compressing->frame(), (raw_frame{0x81, text}));
+      EXPECT_EQ(decompressed(compressing->frame()), text);
+      EXPECT_EQ(plain->frame(), (raw_frame{0x81, text}));
+      EXPECT_EQ(plain->frame(), (raw_frame{0x81, text}));
+    }
+  }
 }
 
 TEST(topics, a_connection_does_not_hear_itself_but_hears_the_server) {

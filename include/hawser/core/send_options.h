@@ -15,6 +15,11 @@ struct send_options {
   /// compresses both together tells of the secret (CRIME and BREACH; RFC 7692, 8).
   bool compress = true;
   std::uint8_t priority = 0;  ///< Higher goes first, where an agreed extension orders messages by it.
+  /// The same message goes to other connections of the loop as well: an extension may make once what it makes of it,
+  /// and use it again. `publish` says so by itself.
+  bool shared = false;
+
+  friend bool operator==(const send_options&, const send_options&) noexcept = default;
 };
 
 HAWSER_END

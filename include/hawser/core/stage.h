@@ -99,6 +99,7 @@ inline constexpr std::uint32_t max_half_way = 4;
 namespace head_flag {
 enum : std::uint32_t {
   no_compression = 1U << 0,  ///< Outwards: the sender wants this message sent as it is (`send_options::compress`).
+  shared = 1U << 1,          ///< Outwards: others of the loop get the same message (`send_options::shared`).
 };
 }  // namespace head_flag
 

@@ -104,6 +104,7 @@ class HAWSER_API deflate_stage {
   deflate_terms agreed_;
   bool made_something_ = false;  // Of the message going out.
   std::uint8_t out_level_;       // What `out_` compresses at.
+  bool out_repeats_ = false;     // Whether it keeps what it makes for others.
   std::unique_ptr<compressor> out_;
   std::unique_ptr<decompressor> in_;
 };

@@ -84,10 +84,12 @@ class HAWSER_API connection {
   errc unsubscribe(std::string_view topic) const;
   /// Sends to every other subscriber of `topic` on this server. Errors: as `subscribe`, `invalid_utf8`, `would_block`
   /// (sent to nobody) when too much waits for one of the server's loops already.
-  errc publish(std::string_view topic, std::string_view text) const;
-  errc publish(std::string_view topic, const char* text) const { return publish(topic, std::string_view(text)); }
-  errc publish(std::string_view topic, byte_view data) const;
-  errc publish(std::string_view topic, const message& m) const;
+  errc publish(std::string_view topic, std::string_view text, send_options how = {}) const;
+  errc publish(std::string_view topic, const char* text, send_options how = {}) const {
+    return publish(topic, std::string_view(text), how);
+  }
+  errc publish(std::string_view topic, byte_view data, send_options how = {}) const;
+  errc publish(std::string_view topic, const message& m, send_options how = {}) const;
 
   /// Runs `call` on the connection's loop. Errors: `closed`; then `call` is destroyed uncalled.
   errc post(function<void()> call) const;

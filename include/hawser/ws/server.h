@@ -101,10 +101,12 @@ class HAWSER_API server {
   /// Sends to every subscriber of `topic`, on all loops. Any thread. Errors: `invalid_utf8`, `invalid_argument` for a
   /// topic's name that is empty or over 255 bytes, `would_block` (sent to nobody) when 16 MiB wait for a loop already,
   /// `closed` when it does not serve any more.
-  errc publish(std::string_view topic, std::string_view text);
-  errc publish(std::string_view topic, const char* text) { return publish(topic, std::string_view(text)); }
-  errc publish(std::string_view topic, byte_view data);
-  errc publish(std::string_view topic, const message& m);
+  errc publish(std::string_view topic, std::string_view text, send_options how = {});
+  errc publish(std::string_view topic, const char* text, send_options how = {}) {
+    return publish(topic, std::string_view(text), how);
+  }
+  errc publish(std::string_view topic, byte_view data, send_options how = {});
+  errc publish(std::string_view topic, const message& m, send_options how = {});
 
   /// Connections that are there now: open, opening or closing. Any thread.
   [[nodiscard]] std::size_t connections() const noexcept;
@@ -121,7 +123,7 @@ class HAWSER_API server {
  private:
   friend struct server_access;
   result<net::address> listen_on(const net::address& at);
-  errc publish_bytes(std::string_view topic, opcode op, byte_view payload);
+  errc publish_bytes(std::string_view topic, opcode op, byte_view payload, send_options how);
 
   struct state;
   std::shared_ptr<state> state_;  // Shared with `run`: a handler may destroy the server.

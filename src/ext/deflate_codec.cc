@@ -125,28 +125,31 @@ bool repeating_compressor::learn(byte_view message) {
 
 // ---- by engine
 
-std::unique_ptr<compressor> make_compressor(const codec_config& c) noexcept {
-  if (c.repeats) {
-    codec_config once = c;
-    once.repeats = false;
-    return repeating_compressor::make(make_compressor(once));
-  }
+namespace {
+
+std::unique_ptr<compressor> make_engine(const codec_config& c) noexcept {
 #if defined(HAWSER_WITH_ISAL)
   if (c.with == engine::isal) return make_isal_compressor(c);
 #endif
   return make_zlib_compressor(c);
 }
 
-std::size_t compressor_bytes(const codec_config& c) noexcept {
-  if (c.repeats) {
-    codec_config once = c;
-    once.repeats = false;
-    return repeating_compressor::bytes() + compressor_bytes(once);
-  }
+std::size_t engine_bytes(const codec_config& c) noexcept {
 #if defined(HAWSER_WITH_ISAL)
   if (c.with == engine::isal) return isal_compressor_bytes(c);
 #endif
   return zlib_compressor_bytes(c);
+}
+
+}  // namespace
+
+std::unique_ptr<compressor> make_compressor(const codec_config& c) noexcept {
+  if (c.repeats) return repeating_compressor::make(make_engine(c));
+  return make_engine(c);
+}
+
+std::size_t compressor_bytes(const codec_config& c) noexcept {
+  return engine_bytes(c) + (c.repeats ? repeating_compressor::bytes() : 0);
 }
 
 }  // namespace ext::detail

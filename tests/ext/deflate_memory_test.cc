@@ -97,7 +97,8 @@ double measured(Make make) {
 
 TEST(deflate_memory, what_is_charged_is_what_the_allocator_gives) {
   if (test::under_sanitizer) GTEST_SKIP() << "this build has an allocator of its own";
-  mallopt(M_MMAP_THRESHOLD, 1 << 24);  // Or large pieces would come in whole pages, as long as none went back.
+  // Or large pieces would come in whole pages, as long as none went back.
+  mallopt(M_MMAP_THRESHOLD, 1 << 24);  // NOLINT(concurrency-mt-unsafe): there is one thread
   std::vector<codec_config> configs;
   for (const auto& [name, preset] : by_name) {
     const deflate_options o(preset);

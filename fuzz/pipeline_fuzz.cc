@@ -221,7 +221,7 @@ class owner {
         stages_->control(static_cast<std::uint8_t>(11 + what / 8 % 2), std::vector<std::byte>(what % 125), now());
         break;
       case 6:
-        stages_->occupy(way, (what & 8) != 0);
+        (way == direction::in ? allowed_.in : allowed_.out) = (what & 8) != 0;
         break;
       default:
         if (what == 255) stages_->flush(now());
@@ -283,7 +283,9 @@ class owner {
 
   void work() {
     pipeline::work w;
-    if (!stages_->next_work(w)) return;
+    if (!stages_->next_work(w, allowed_)) return;
+    require(w.what == pipeline::work::kind::control || (w.way == direction::in ? allowed_.in : allowed_.out),
+            "nothing is forwarded into a message half-way");
     require(!stages_->failed(), "after a failure there is no work");
     if (w.what == pipeline::work::kind::control) {
       require(w.opcode == 11 && w.body.size() <= 125, "only own control frames are sent");
@@ -326,6 +328,7 @@ class owner {
   buffer_pool pool_;
   core::pipeline_limits limits_;
   std::unique_ptr<pipeline> stages_;
+  core::work_allowed allowed_;
   message messages_[ways];
   int time_ = 0;
 };

@@ -1,4 +1,5 @@
 #include "core/assembly.h"
+#include "core/common_stages.h"
 #include "core/fast_path.h"
 #include "core/frame_layer.h"
 
@@ -34,25 +35,7 @@ connection::~connection() {
   state_ = state::over;
   drop_assembly();
   out_.clear(res_->block_);
-}
-
-void connection::attach(std::vector<agreed_extension> stages, tick now, std::uint64_t id) {
-  if (!stages.empty()) set_to_work(std::move(stages), now, id);
-}
-
-void connection::set_to_work(std::vector<agreed_extension> stages, tick now, std::uint64_t id) {
-  const limits& l = settings_->bounds;
-  pipeline_limits bounds;
-  bounds.max_message_in = l.max_message;
-  bounds.memory = l.extension_memory;
-  pipeline_ = std::make_unique<pipeline>(std::move(stages), side_, res_->pool_, bounds, id, &res_->lent_state_);
-  in_opcodes_ = pipeline_->wants().in_opcodes;
-  out_opcodes_ = pipeline_->wants().out_opcodes;
-  if (pipeline_->wants().unmasked) masked_in_ = masked_out_ = false;
-  framed_ = pipeline_->frames() != nullptr && !inband_;
-  tell_room();
-  pipeline_->open(now);
-  refresh_hot();
+  if (pipeline_ != nullptr) leave_stages();
 }
 
 statistics connection::stats() const noexcept { return {bytes_in_, bytes_out_, messages_in_, messages_out_, queued()}; }

@@ -56,6 +56,7 @@ kind connection::take_control(opcode op, byte_span payload) {
     case opcode::close:
       return take_close(payload);
     default:
+      working();
       tell_room();
       pipeline_->control(static_cast<std::uint8_t>(op), payload, res_->now_);
       return kind::none;

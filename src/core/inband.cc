@@ -49,9 +49,9 @@ result<inband_answer> parse_inband_answer(std::string_view text, std::string& wh
 
 // ---- messages
 
-void connection::attach_inband(std::vector<agreed_extension> stages, tick now, std::uint64_t id) {
+void connection::attach_inband(std::vector<agreed_extension> stages, tick now) {
   inband_ = true;
-  set_to_work(std::move(stages), now, id);
+  set_to_work(std::move(stages), now);
 }
 
 // Takes the byte that says what the message is. False: it has not come, or the connection has failed.
@@ -91,7 +91,6 @@ bool connection::begin_inband() {
   }
   if (!control) return begin_staged(op, rsv, (frame_first_ & 0x80U) != 0, frame_left_) && accept_size(frame_left_);
   message_op_ = static_cast<std::uint8_t>(op);
-  pipeline_->occupy(direction::in, true);
   return accept_size(frame_left_);
 }
 

@@ -94,6 +94,7 @@ void connection::output_moved(tick now) noexcept {
 // Lets stages say their last before a close frame. What they forward inwards waits for `next`.
 void connection::flush_stages() {
   if (!pipeline_) return;
+  working();
   drain_out();
   tell_room();
   pipeline_->flush(res_->now_);
@@ -146,7 +147,7 @@ void connection::put_close(std::uint16_t code, std::string_view reason) {
 kind connection::deliver_end() {
   const auto code = static_cast<close_code>(end_code_);
   state_ = state::over;
-  if (pipeline_) pipeline_->closed(code, res_->now_);
+  if (pipeline_) close_stages(code);
   if (framed_) pipeline_->frames()->clear();
   input() = {};
   in_frame_ = staged_ = sending_parts_ = parts_staged_ = settle_stages_ = false;

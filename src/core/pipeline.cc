@@ -16,6 +16,13 @@ namespace {
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 62;
 constexpr unsigned data_opcodes = 0x00F8;  // 3 to 7: each message of one concerns its owner.
 
+pipeline_limits in_range(pipeline_limits l) noexcept {
+  l.max_message_in = std::min(l.max_message_in, most_bytes);
+  l.max_message_out = std::min(l.max_message_out, most_bytes);
+  l.step = std::max<std::size_t>(l.step, 1);
+  return l;
+}
+
 slot slot_of(const agreed_extension& e) {
   const claims& uses = e.terms.uses;
   return {.table = &e.terms.work.table(),
@@ -125,7 +132,7 @@ void set_close_reason(std::string& text, std::string_view why) noexcept {
 
 pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, role at, buffer_pool& from,
                        const pipeline_limits& bounds, shelf* lends)
-    : owner(&self), limits(bounds), pool(&from), lent(lends), side(at), agreed(std::move(stages)) {
+    : owner(&self), limits(in_range(bounds)), pool(&from), lent(lends), side(at), agreed(std::move(stages)) {
   slots.reserve(agreed.size());
   front.reserve(agreed.size());
   for (const agreed_extension& e : agreed) {
@@ -135,9 +142,6 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
   for (std::size_t i = 1; i < slots.size(); ++i)
     slots[i].slack = slots[i - 1].slack + most_taken_off(slots[i - 1]);
   self.wants_ = interest_of(front, agreed);
-  limits.max_message_in = std::min(limits.max_message_in, most_bytes);
-  limits.max_message_out = std::min(limits.max_message_out, most_bytes);
-  limits.step = std::max<std::size_t>(limits.step, 1);
   queue_room.fill(static_cast<std::size_t>(most_bytes));
   reason.reserve(max_close_reason);  // A failure must not need memory.
   const bool works_on_frames =
@@ -370,7 +374,6 @@ std::uint64_t pipeline::proved() const noexcept { return state_->proved; }
 const notes& pipeline::noted() const& noexcept { return state_->noted; }
 bool pipeline::bypassed(direction way) const noexcept { return state_->at(way).count == 0; }
 bool pipeline::writes(direction way) const noexcept { return state_->at(way).writes; }
-void pipeline::occupy(direction way, bool half_way) noexcept { state_->at(way).occupied = half_way; }
 
 // Buffers go back to their pool, and the links are free for the next message.
 void pipeline::state::settle(direction way, lane& l) {
@@ -403,6 +406,44 @@ void pipeline::state::give_up(direction way) {
     if (!l.links[i].ended) end_link(way, l.links[i]);
   settle(way, l);
   l.active = false;
+}
+
+// ---- for one connection after another
+
+bool pipeline::at_rest() const noexcept {
+  const state& s = *state_;
+  const auto idle = [](const lane& l) { return !(l.used || l.active); };
+  const bool nothing_half_way = idle(s.lanes[0]) && idle(s.lanes[1]) && s.works.empty() && !s.failed;
+  const bool nothing_kept = s.charged == 0 && holding_ == 0 && !released_ && earliest_ == no_deadline;
+  return nothing_half_way && nothing_kept && s.noted.empty() && s.carried.empty() && s.sent_on == 0 && s.proved == 0 &&
+         s.breaches == 0;
+}
+
+void pipeline::serve(std::uint64_t id, bool opened, bool closing) noexcept {
+  state& s = *state_;
+  s.id = id;
+  s.opened = opened;
+  s.closing = closing;
+  s.over = false;
+}
+
+std::unique_ptr<pipeline> pipeline::copy() const {
+  const state& s = *state_;
+  std::vector<agreed_extension> stages;
+  stages.reserve(s.agreed.size());
+  for (const agreed_extension& e : s.agreed)
+    stages.push_back({e.name, {e.terms.response, e.terms.uses, e.terms.work.copy()}});
+  return std::make_unique<pipeline>(std::move(stages), s.side, *s.pool, s.limits, 0, s.lent);
+}
+
+bool pipeline::is_like(const std::vector<agreed_extension>& stages, role side,
+                       const pipeline_limits& limits) const noexcept {
+  const state& s = *state_;
+  const auto same = [](const agreed_extension& a, const agreed_extension& b) {
+    return a.name == b.name && a.terms.uses == b.terms.uses && a.terms.response == b.terms.response &&
+           a.terms.work.is_like(b.terms.work);
+  };
+  return s.side == side && s.limits == in_range(limits) && std::ranges::equal(s.agreed, stages, same);
 }
 
 // ---- own frames and time
@@ -471,12 +512,13 @@ bool goes_before(const pipeline::work& younger, const pipeline::work& older) noe
 
 }  // namespace
 
-bool pipeline::next_work(work& out, bool controls) {
+bool pipeline::next_work(work& out, const work_allowed& now) {
   state& s = *state_;
   if (s.failed || s.over) return false;
   auto best = s.works.end();
   for (auto it = s.works.begin(); it != s.works.end(); ++it) {
-    if (it->what == work::kind::control ? !controls : s.at(it->way).active || s.at(it->way).occupied) continue;
+    const bool free = it->way == direction::in ? now.in : now.out;
+    if (it->what == work::kind::control ? !now.control : !free || s.at(it->way).active) continue;
     if (best == s.works.end() || goes_before(*it, *best)) best = it;
     if (best->what == work::kind::control) break;
   }

@@ -79,7 +79,6 @@ struct lane {
   std::size_t count = 0;
   std::size_t depth = 0;     // Links from `depth` on have nothing to do.
   bool active = false;       // A message is half-way.
-  bool occupied = false;     // The same, by the caller's word.
   bool used = false;         // A message has joined links or left buffers here, and was not settled yet.
   bool writes = false;       // A stage changes the caller's own bytes.
   bool copied = false;       // A transform stands before what joins now: its bytes are ours.

@@ -149,6 +149,7 @@ bool connection::begin_staged(unsigned op, unsigned rsv, bool sized, std::uint64
     m.rsv = static_cast<std::uint8_t>(rsv);
     m.sized = sized ? 1 : 0;
     m.size = size;
+    working();
     tell_room();
     if (!pipeline_->begin(direction::in, m, res_->now_)) {
       end_staged();
@@ -160,7 +161,6 @@ bool connection::begin_staged(unsigned op, unsigned rsv, bool sized, std::uint64
     }
     staged_ = !pipeline_->bypassed(direction::in);
   }
-  if (pipeline_ && !staged_) pipeline_->occupy(direction::in, true);
   return true;
 }
 
@@ -168,6 +168,7 @@ bool connection::begin_staged(unsigned op, unsigned rsv, bool sized, std::uint64
 // has changed. False: its header was worked in and the stages are to get it, or one of them failed.
 bool connection::stages_let_be(unsigned op, std::size_t header, std::size_t length) {
   head m = whole_head(op, length);
+  working();
   if (out_.blocked()) tell_room();
   if (pipeline_->lets_be<direction::in>(m, res_->now_)) [[likely]]
     return true;
@@ -346,7 +347,6 @@ void connection::end_message() noexcept {
   message_op_ = 0;
   if (!inband_begins_) fragments_ = 0;
   staged_ = false;
-  if (pipeline_) pipeline_->occupy(direction::in, false);
   drop_assembly();
 }
 

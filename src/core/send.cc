@@ -84,6 +84,7 @@ errc connection::send_asked(opcode op, byte_view payload, send_options how) {
   if (in_hot_state_ && !pipeline_->sending_held())
     to = fast_path::room_for(*this, static_cast<std::uint8_t>(op), payload.size());
   if (to == nullptr) return send_slow(op, payload, how);
+  working();
   head h = head_of(op, payload.size(), how);
   if (!pipeline_->lets_be<direction::out>(h, res_->now_)) {
     if (!began()) return errc::closed;
@@ -135,7 +136,6 @@ errc connection::begin_message(opcode op, send_options how) {
     if (framed_) announce(h);  // Anew: what was drained had an urgency of its own.
     if ((out_opcodes_ >> h.opcode & 1U) != 0 && !begin_out(h)) return errc::closed;
     parts_staged_ = (out_opcodes_ >> h.opcode & 1U) != 0 && !pipeline_->bypassed(direction::out);
-    if (!parts_staged_) pipeline_->occupy(direction::out, true);
   }
   send_first_ = first_byte(h);
   sending_parts_ = true;
@@ -153,10 +153,7 @@ errc connection::send_part(byte_view payload, bool fin) {
   }
   if (!fin) return errc::ok;
   sending_parts_ = parts_staged_ = false;
-  if (pipeline_) {
-    pipeline_->occupy(direction::out, false);
-    drain_out();
-  }
+  if (pipeline_) drain_out();
   return errc::ok;
 }
 

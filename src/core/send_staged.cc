@@ -21,6 +21,7 @@ void connection::tell_room() noexcept {
 
 // Asks the stages about a message to be sent. False: one of them failed.
 bool connection::begin_out(head& h) {
+  working();
   tell_room();
   return pipeline_->lets_be<direction::out>(h, res_->now_) || began();
 }
@@ -115,16 +116,17 @@ void connection::append_to(buffer& made, byte_view piece) {
 // Carries out what stages asked for, outwards; what goes inwards waits for `next`.
 void connection::drain_out() {
   if (!pipeline_->has_work() && !pipeline_->failed()) return;
-  pipeline_->occupy(direction::in, true);
-  next_work();
-  pipeline_->occupy(direction::in, message_op_ != 0 && !staged_);
+  next_work(false);
 }
 
 // Work that stages have left: outwards while it can be queued, inwards one message at a time, between messages of the
 // peer.
-kind connection::next_work() {
+kind connection::next_work(bool inwards) {
   pipeline::work w;
-  while (out_.lane_has_room() && pipeline_->next_work(w, controls_go())) {
+  const auto allowed = [this, inwards] {
+    return work_allowed{controls_go(), !sending_parts_ || parts_staged_, inwards && (message_op_ == 0 || staged_)};
+  };
+  while (out_.lane_has_room() && pipeline_->next_work(w, allowed())) {
     if (w.what == pipeline::work::kind::control) {
       if (inband_)
         put_inband(w.opcode, std::move(w.body), true);

@@ -85,6 +85,7 @@ std::optional<accepted<detail::message_stage>> message_extension::confirm(const 
   uses.rsv = bit_;
   uses.in_needs_rsv = bit_ != 0;
   uses.adds_max = adds_;
+  uses.idle_state = false;
   return accepted<detail::message_stage>{answer, uses, {bit_, encode_, decode_}};
 }
 

@@ -19,10 +19,16 @@ constexpr std::size_t most_wakes_a_second = 100;
 // What is carried for one cause. Whoever answers every control frame with another one goes on for ever.
 constexpr int most_items = 10000;
 
+bool all_can_be_shared(const std::vector<core::agreed_extension>& stages) {
+  return std::ranges::all_of(stages,
+                             [](const auto& e) { return !e.terms.uses.idle_state && e.terms.work.can_be_copied(); });
+}
+
 }  // namespace
 
 party::party(std::vector<core::agreed_extension> stages, role side, const handling& how, seeded_random& random)
-    : pipeline_(std::make_unique<core::pipeline>(std::move(stages), side, pool_, how.limits)),
+    : shared_(all_can_be_shared(stages)),
+      pipeline_(std::make_unique<core::pipeline>(std::move(stages), side, pool_, how.limits)),
       how_(how),
       random_(random) {}
 
@@ -32,7 +38,16 @@ void party::open(tick now) {
   drain();
 }
 
+// Between messages other objects take over, as in a loop with more connections: they must be as good.
+void party::change_stages() {
+  if (!shared_ || !random_.one_in(2) || !pipeline_->at_rest()) return;
+  if (other_ == nullptr) other_ = pipeline_->copy();
+  std::swap(pipeline_, other_);
+  pipeline_->serve(0, true, flushed_);
+}
+
 void party::send(std::uint8_t opcode, std::string_view text) {
+  change_stages();
   head h;
   h.opcode = opcode;
   run(direction::out, h, text, false, 0);
@@ -54,6 +69,7 @@ void party::send_half(std::string_view text) {
 
 void party::receive(const wire_item& item, std::deque<wire_item>* behind) {
   if (item.opcode >= 8) return control(item);
+  change_stages();
   head h;
   h.opcode = item.opcode;
   h.rsv = item.rsv;
@@ -74,6 +90,7 @@ void party::timeout(tick now) {
 
 void party::flush() {
   pipeline_->flush(now_);
+  flushed_ = true;
   drain();
 }
 

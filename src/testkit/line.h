@@ -57,9 +57,13 @@ class party {
   bool pull(direction way, wire_item& into, bool& fin);
   void drain();
   void control(const wire_item& item);
+  void change_stages();
 
   buffer_pool pool_;
+  bool shared_;  // What follows serves other connections too, as these stages say that they may.
+  bool flushed_ = false;
   std::unique_ptr<core::pipeline> pipeline_;
+  std::unique_ptr<core::pipeline> other_;
   const handling& how_;
   seeded_random& random_;
   tick now_{};

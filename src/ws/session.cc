@@ -22,8 +22,7 @@ session::session(worker& w, role side, const core::settings& obey, route_handler
     : worker_(&w), handlers_(&handlers), core_(w.resources(), obey, side, w.loop().now()) {
   w.reserve_place();
   const slot_key key = acquire_slot(w.box());
-  slot_ = key.index;
-  generation_ = key.generation;
+  core_.give_id(std::uint64_t{key.generation} << 32 | key.index);
   w.add(*this);
 }
 
@@ -101,7 +100,7 @@ void session::established(route_handlers& handlers, std::string_view response,
   if (!response.empty()) core_.send_raw(as_bytes(response));
   begin_watch();
   watch_stages(stages);
-  core_.attach(std::move(stages), worker_->loop().now(), handle().id());
+  core_.attach(std::move(stages), worker_->loop().now());
   if (timed_) note_handshake_made(response.size());
   open(handlers, agreed);
   core_.receive(rest, worker_->loop().now());
@@ -155,7 +154,7 @@ void session::established_inband(route_handlers& handlers, std::string_view answ
   core_.obey(obey);
   if (!answer.empty()) static_cast<void>(core_.send(opcode::binary, as_bytes(answer)));
   watch_stages(stages);
-  core_.attach_inband(std::move(stages), worker_->loop().now(), handle().id());
+  core_.attach_inband(std::move(stages), worker_->loop().now());
   open(handlers, agreed);
 }
 
@@ -179,7 +178,7 @@ void session::reject(close_code code, errc why, std::string_view text, std::vect
   if (phase_ != phase::opening) return;
   const bool inside = in_turn_;
   if (!inside) begin_turn();
-  core_.attach(std::move(stages), worker_->loop().now(), handle().id());
+  core_.attach(std::move(stages), worker_->loop().now());
   core_.fail(code, why, text, worker_->loop().now());
   static_cast<void>(core_.next());
   linger();
@@ -617,18 +616,18 @@ std::size_t session::waiting() const noexcept { return core_.backlog() + (extras
 void session::note_backlog() noexcept {
   if (full_ || (waiting() < core_.obeys().bounds.write_soft && !core_.sending_held())) return;
   full_ = true;
-  find_slot(slot_)->full.store(true, std::memory_order_relaxed);
+  find_slot(slot_index())->full.store(true, std::memory_order_relaxed);
 }
 
 // Nothing more can be sent: other threads are to hear of it, who see no more of a session than its slot.
-void session::shut() noexcept { find_slot(slot_)->shut.store(true, std::memory_order_relaxed); }
+void session::shut() noexcept { find_slot(slot_index())->shut.store(true, std::memory_order_relaxed); }
 
 void session::tell_drained() {
   const std::size_t most = core_.obeys().bounds.write_resume;
   if (phase_ != phase::open || core_.queued() > most || core_.sending_held()) return;
   const bool for_all = waiting() <= most;
   if (for_all) {
-    if (full_) find_slot(slot_)->full.store(false, std::memory_order_relaxed);
+    if (full_) find_slot(slot_index())->full.store(false, std::memory_order_relaxed);
     full_ = false;
   }
   if (!(part_refused_ || (drain_wanted_ && for_all)) || !is_open()) return;
@@ -691,7 +690,7 @@ void session::die(bool reset) {
   loop.timers().cancel(*this);
   loop.io().close(*this, reset);
   worker_->bury(*this);
-  release_slot(slot_);
+  release_slot(slot_index());
   if (ticket_ != admission_ticket::uncounted) worker_->door()->left(ticket_);
   if (handlers_->gone) handlers_->gone(was_open_);
 }

@@ -145,7 +145,11 @@ class session final : public net::stream {
   [[nodiscard]] void* find_data(const void* tag) const noexcept;
 
   // ---- getters
-  [[nodiscard]] connection handle() const noexcept { return {slot_, generation_}; }
+  [[nodiscard]] connection handle() const noexcept {
+    return {slot_index(), static_cast<std::uint32_t>(core_.id() >> 32)};
+  }
+  /// Its place in the table that handles refer to.
+  [[nodiscard]] std::uint32_t slot_index() const noexcept { return static_cast<std::uint32_t>(core_.id()); }
   [[nodiscard]] core::connection& core() noexcept { return core_; }
   [[nodiscard]] worker& home() noexcept { return *worker_; }
   [[nodiscard]] bool is_open() const noexcept {
@@ -360,8 +364,6 @@ class session final : public net::stream {
   worker* worker_;
   route_handlers* handlers_;
   std::unique_ptr<extras> extras_;
-  std::uint32_t slot_ = 0;
-  std::uint32_t generation_ = 0;
   admission_ticket ticket_ = admission_ticket::uncounted;
   phase phase_ = phase::opening;
   errc write_error_ = errc::ok;  // The system takes nothing any more; what it still has to give is awaited.

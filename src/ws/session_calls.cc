@@ -52,7 +52,7 @@ void session::send_promised(opcode op, byte_view payload, send_options how) {
 }
 
 void session::ask_drain() {
-  find_slot(slot_)->drain_asked.store(0, std::memory_order_relaxed);
+  find_slot(slot_index())->drain_asked.store(0, std::memory_order_relaxed);
   drain_wanted_ = true;
   worker_mark();
 }

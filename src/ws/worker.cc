@@ -150,7 +150,7 @@ void worker::reserve_place() {
 void worker::add(session& s) noexcept {
   sessions_.push_back(&s);  // Within what `reserve_place` reserved.
   std::swap(sessions_[alive_], sessions_.back());
-  find_slot(s.slot_)->link = static_cast<std::uint32_t>(alive_++);
+  find_slot(s.slot_index())->link = static_cast<std::uint32_t>(alive_++);
 }
 
 void worker::mark(session& s) noexcept {
@@ -164,9 +164,9 @@ void worker::mark(session& s) noexcept {
 
 // The last one that is alive takes its place.
 void worker::bury(session& s) noexcept {
-  const std::uint32_t place = find_slot(s.slot_)->link;
+  const std::uint32_t place = find_slot(s.slot_index())->link;
   session* last = sessions_[--alive_];
-  find_slot(last->slot_)->link = place;
+  find_slot(last->slot_index())->link = place;
   sessions_[place] = last;
   sessions_[alive_] = &s;
   loop_.mark_dirty(*this);

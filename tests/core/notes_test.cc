@@ -74,7 +74,8 @@ struct noted_events : ::testing::Test {
     end = std::make_unique<test::core_end>(role::server, obey);
     test::stage_list stages;
     if (with_relay) stages.add("x-relay", {}, relay{});
-    (*end)->attach(stages.add("x-note", third(), noter{&id}).take(), end->now, 77);
+    (*end)->give_id(77);
+    (*end)->attach(stages.add("x-note", third(), noter{&id}).take(), end->now);
     end->on_event = [this](test::core_end& e, core::event& what) {
       const core::notes* n = e->noted();
       seen.push_back(std::string(as_text(what.payload)) + "/" + (n == nullptr ? "-" : text_of(*n, "x-note")));

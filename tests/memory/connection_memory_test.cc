@@ -25,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -394,22 +395,54 @@ TEST_F(connection_memory, with_four_subscriptions) {
   expect_near(c.each(says), idle() + says["extras"] + given_for(4 * says["subscription"]) + 4 * says["subscriber"]);
 }
 
-class with_stages : public connection_memory, public ::testing::WithParamInterface<int> {};
+/// Counts messages, and so keeps something between them.
+struct counting {
+  struct work {
+    static constexpr unsigned hooks = hook::observe;
+    std::uint64_t seen = 0;
+    static verdict begin(direction, head&, context&) { return verdict::observe; }
+    void observe(direction, byte_view, bool fin, context&) { seen += fin ? 1 : 0; }
+  };
+  using agreed = std::optional<accepted<work>>;
 
-TEST_P(with_stages, at_work) {
-  const int stages = GetParam();
-  const auto nothing = [](byte_span) {};
-  extension_list speaks;
-  std::string fields;
-  for (int i = 0; i < stages; ++i) {
-    const std::string name = "x-" + std::to_string(i);
-    speaks.add(ext::message_extension(name, static_cast<rsv>(4 >> i)).encode(nothing).decode(nothing));
-    fields += "Sec-WebSocket-Extensions: " + name + "\r\n";
+  std::string it;
+  [[nodiscard]] const std::string& name() const { return it; }
+  [[nodiscard]] static std::vector<params> offers() { return {{}}; }
+  [[nodiscard]] static agreed accept(const std::vector<params>&) { return confirm({}); }
+  [[nodiscard]] static agreed confirm(const params&) { return accepted<work>{{}, {}, {}}; }
+};
+
+class with_stages : public connection_memory, public ::testing::WithParamInterface<int> {
+ protected:
+  /// What each connection takes for extensions that `made` makes of their number.
+  template <class Made>
+  double each_with(Made&& made) {
+    extension_list speaks;
+    std::string fields;
+    for (int i = 0; i < GetParam(); ++i) {
+      const std::string name = "x-" + std::to_string(i);
+      speaks.add(made(name, i));
+      fields += "Sec-WebSocket-Extensions: " + name + "\r\n";
+    }
+    crowd c({}, std::move(speaks));
+    c.fields = fields;
+    c.open(many);
+    return c.each(says);
   }
-  crowd c({}, std::move(speaks));
-  c.fields = fields;
-  c.open(many);
-  expect_near(c.each(says), idle() + says["first stage"] + (stages - 1) * says["further stage"]);
+};
+
+TEST_P(with_stages, that_keep_something) {
+  expect_near(each_with([](const std::string& name, int) { return counting{name}; }),
+              idle() + says["first stage"] + (GetParam() - 1) * says["further stage"]);
+}
+
+// What they share is the loop's: here 1,020 connections bear it.
+TEST_P(with_stages, that_keep_nothing) {
+  const auto nothing = [](byte_span) {};
+  const double each = each_with([&](const std::string& name, int i) {
+    return ext::message_extension(name, static_cast<rsv>(4 >> i)).encode(nothing).decode(nothing);
+  });
+  expect_near(each, idle() + says["stage that keeps nothing"], 0.03);
 }
 
 INSTANTIATE_TEST_SUITE_P(connection_memory, with_stages, ::testing::Values(1, 3));

@@ -7,6 +7,7 @@
 #include <hawser/core/pipeline.h>
 #include <hawser/ext/message_extension.h>
 
+#include <array>
 #include <map>
 #include <stdexcept>
 
@@ -183,6 +184,49 @@ TEST(flaws, netty_shares_one_object_between_connections) {
       x ^= static_cast<std::byte>(++*key);
   };
   expect_found(f, "messages arrive as they were");
+}
+
+// Counts from message to message, and says that it keeps nothing and is as good as any other.
+struct keeps_secretly {
+  struct work {
+    static constexpr unsigned hooks = hook::in_place;
+    std::array<std::uint8_t, 2> count{};
+    bool operator==(const work&) const { return true; }
+    verdict begin(direction way, head& h, context&) {
+      h.rsv ^= 2;
+      ++count[static_cast<std::size_t>(way)];
+      return verdict::in_place;
+    }
+    void in_place(direction way, byte_span bytes, bool, context&) const {
+      for (std::byte& b : bytes)
+        b ^= std::byte{count[static_cast<std::size_t>(way)]};
+    }
+  };
+  using agreed = std::optional<accepted<work>>;
+
+  bool idle_state = false;
+  static std::string_view name() { return "x-keeps"; }
+  static std::vector<params> offers() { return {{}}; }
+  agreed accept(const std::vector<params>& all) const {
+    return std::ranges::find(all, params{}) == all.end() ? std::nullopt : confirm({});
+  }
+  agreed confirm(const params& p) const {
+    if (!p.empty()) return std::nullopt;
+    claims uses;
+    uses.rsv = 2;
+    uses.in_needs_rsv = true;
+    uses.idle_state = idle_state;
+    uses.ordered = idle_state;
+    return accepted<work>{{}, uses, {}};
+  }
+};
+
+TEST(flaws, what_is_kept_secretly_between_messages) {
+  expect_found(keeps_secretly{}, "messages arrive as they were");
+  const testkit::report honest = testkit::run(keeps_secretly{true}, test::quick());
+  const testkit::check* c = honest.find("messages arrive as they were");
+  ASSERT_NE(c, nullptr);
+  EXPECT_TRUE(c->passed) << honest.text();
 }
 
 TEST(flaws, a_message_is_forwarded_twice) {

@@ -80,6 +80,7 @@ class HAWSER_API resources {
   std::size_t unproven_ = 0;              // Bytes reserved for declared lengths that have not arrived (A11).
   std::vector<std::unique_ptr<assembly>> spare_;
   shelf lent_state_;
+  std::vector<std::unique_ptr<common_stages>> common_;  // Last: these refer to the others.
 };
 
 /// One WebSocket connection. Four groups of calls, and an order to drain in:
@@ -103,11 +104,15 @@ class HAWSER_API connection {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  /// Sets the agreed stages to work. Before the first byte, once. `id` is what `context::connection_id` tells them.
-  void attach(std::vector<agreed_extension> stages, tick now, std::uint64_t id = 0);
+  /// The number that stages know it by (`context::connection_id`); 0 until it was given one.
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  void give_id(std::uint64_t id) noexcept { id_ = id; }
+
+  /// Sets the agreed stages to work. Before the first byte, once.
+  void attach(std::vector<agreed_extension> stages, tick now);
   /// The same in-band: from here on every message is a binary one on the wire and begins with the byte that says what
   /// it is, also when there are no stages (core/inband.h). Between messages, once, in place of `attach`.
-  void attach_inband(std::vector<agreed_extension> stages, tick now, std::uint64_t id = 0);
+  void attach_inband(std::vector<agreed_extension> stages, tick now);
   /// Other settings from here on, which must outlive the connection. Between messages, before stages are attached.
   void obey(const settings& others) noexcept { settings_ = &others; }
 
@@ -132,7 +137,7 @@ class HAWSER_API connection {
   /// When the peer was heard of last; before it was, when the connection was made.
   [[nodiscard]] tick last_in() const noexcept { return last_in_; }
   /// The stages at work, or null.
-  [[nodiscard]] const pipeline* stages() const noexcept { return pipeline_.get(); }
+  [[nodiscard]] const pipeline* stages() const noexcept { return pipeline_; }
   /// True while a stage lets nothing be sent: then `would_block`. `take_released` says, once, that this is over.
   [[nodiscard]] bool sending_held() const noexcept { return pipeline_ && pipeline_->sending_held(); }
   bool take_released() noexcept { return pipeline_ && pipeline_->take_released(); }
@@ -151,6 +156,7 @@ class HAWSER_API connection {
     out_.end_turn(res_->block_, res_->pool_);
     // What was received goes with the turn, unless it is another connection's: a turn may end inside another's.
     if (res_->turn_ == this || res_->turn_ == nullptr) res_->end_input();
+    if (stages_lent_) rest_stages();
   }
   /// Ends the turn without memory: what it received, and everything that is still to be sent, is thrown away.
   void abandon_turn() noexcept;
@@ -317,7 +323,7 @@ class HAWSER_API connection {
   void append_to(buffer& made, byte_view piece);
   void tell_room() noexcept;
   void drain_out();
-  kind next_work();
+  kind next_work(bool inwards = true);
   void forward_out(pipeline::work& w);
   kind forward_in(pipeline::work& w);
 
@@ -336,11 +342,21 @@ class HAWSER_API connection {
   void put_held_close();
 
   // inband.cc
-  void set_to_work(std::vector<agreed_extension> stages, tick now, std::uint64_t id);
   bool begin_inband();
   kind store_inband_control(byte_span piece, bool fin);
   void put_inband(std::uint8_t first, buffer payload, bool fin);
   [[nodiscard]] bool controls_go() const noexcept;
+
+  // common_stages.cc
+  void set_to_work(std::vector<agreed_extension> stages, tick now);
+  /// Before stages are told of anything: they are this connection's until `rest_stages`.
+  void working() {
+    if (stages_rest_) borrow_stages(true);
+  }
+  void borrow_stages(bool opened);
+  void rest_stages() noexcept;
+  void close_stages(close_code code);
+  void leave_stages() noexcept;
 
   // life.cc
   assembly& need_assembly();
@@ -368,7 +384,10 @@ class HAWSER_API connection {
   bool settle_stages_ : 1 = false;  // The pipeline still holds the memory of the message that was delivered.
   bool paused_ : 1 = false;
   bool closes_first_ : 1 = false;
-  std::unique_ptr<pipeline> pipeline_;
+  bool stages_rest_ : 1 = false;  // The pipeline is one that this connection shares, and that is not to be touched.
+  bool stages_lent_ : 1 = false;  // It was borrowed from those who share it.
+  pipeline* pipeline_ = nullptr;  // Null: plain. Its own unless it says whom it belongs to (`pipeline::common`).
+  std::uint64_t id_ = 0;
   tick last_in_;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
@@ -404,7 +423,7 @@ class HAWSER_API connection {
 };
 
 // A server has many that only wait. What a message needs while it is half-way lies in a side block.
-static_assert(sizeof(connection) <= 136);
+static_assert(sizeof(connection) <= 144);
 
 }  // namespace core
 HAWSER_END

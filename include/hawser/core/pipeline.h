@@ -34,6 +34,8 @@ struct pipeline_limits {
   std::size_t memory = std::size_t{8} << 20;  ///< Bytes that all stages of the connection may charge (1008).
   std::size_t step = 16 * 1024;               ///< The most output room a transform gets at once.
   std::size_t work = 64;                      ///< Actions of stages that may wait; more are refused.
+
+  friend bool operator==(const pipeline_limits&, const pipeline_limits&) = default;
 };
 
 /// What stages care for, tested by the connection before it calls: what concerns nobody costs nothing.
@@ -48,6 +50,14 @@ struct interest {
 
 struct frame_layer;
 struct frame_cut;
+class common_stages;
+
+/// What an owner can carry out of the actions of its stages at the moment.
+struct work_allowed {
+  bool control = true;
+  bool out = true;  ///< Messages outwards: none that this pipeline does not see is half-way.
+  bool in = true;   ///< The same inwards.
+};
 
 class HAWSER_API pipeline {
  public:
@@ -87,11 +97,8 @@ class HAWSER_API pipeline {
   bool begin_behind(std::size_t stage, direction way, head& h, tick now);
 
   /// True when every stage bypasses the message in hand: the caller may pass the bytes itself and skip push and pull.
-  /// It then says by `occupy` how long that takes, unless the message leaves at once.
+  /// Until it is through the message it says so to `next_work`.
   [[nodiscard]] bool bypassed(direction way) const noexcept;
-  /// The caller is half-way through a message that this pipeline does not see, or is through it: nothing is forwarded
-  /// in between.
-  void occupy(direction way, bool half_way) noexcept;
   /// True when a stage will write into the chunks that are pushed: they must be the caller's to change.
   [[nodiscard]] bool writes(direction way) const noexcept;
 
@@ -153,8 +160,8 @@ class HAWSER_API pipeline {
   };
   /// Takes the oldest action that can be carried out now. A forward waits while a message is half-way in its direction;
   /// among forwards the stage nearest to their end goes first, so that what was held there is not overtaken. False:
-  /// none. Without `controls`, own control frames wait.
-  bool next_work(work& out, bool controls = true);
+  /// none.
+  bool next_work(work& out, const work_allowed& now = {});
   /// True when actions wait, also when none can be carried out now.
   [[nodiscard]] bool has_work() const noexcept;
 
@@ -185,6 +192,20 @@ class HAWSER_API pipeline {
   [[nodiscard]] std::size_t breaches() const noexcept;
   [[nodiscard]] std::string_view last_breach() const noexcept;
 
+  // ---- for one connection after another: common_stages
+  /// True between messages, when nothing waits, is charged, armed, held or noted, and nothing has failed.
+  [[nodiscard]] bool at_rest() const noexcept;
+  /// From here on the stages work for connection `id`: one that `open` is to be called for, or was, and that sends
+  /// nothing more when it is `closing`. At rest only.
+  void serve(std::uint64_t id, bool opened, bool closing) noexcept;
+  /// The same stages again, where all can be copied.
+  [[nodiscard]] std::unique_ptr<pipeline> copy() const;
+  /// Whom to give it back to; null for the pipeline of one connection.
+  [[nodiscard]] common_stages* common() const noexcept { return common_; }
+  void belong_to(common_stages& all) noexcept { common_ = &all; }
+  [[nodiscard]] bool is_like(const std::vector<agreed_extension>& stages, role side,
+                             const pipeline_limits& limits) const noexcept;
+
  private:
   friend class hawser::context;
   friend struct frame_layer;
@@ -193,8 +214,9 @@ class HAWSER_API pipeline {
   // What the connection asks for each message, or each turn.
   interest wants_;
   tick earliest_ = no_deadline;
-  std::uint32_t holding_ = 0;     // Stages that hold.
-  bool released_ = false;         // The last one has let go, and nobody has asked since.
+  std::uint32_t holding_ = 0;  // Stages that hold.
+  bool released_ = false;      // The last one has let go, and nobody has asked since.
+  common_stages* common_ = nullptr;
   std::unique_ptr<state> state_;  // Last: it fills in the others.
 };
 

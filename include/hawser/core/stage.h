@@ -55,8 +55,14 @@ struct claims {
   bool in_needs_rsv = false;  ///< Incoming messages without one of my RSV bits do not concern me.
   std::uint16_t opcodes_of_interest = 1U << 1 | 1U << 2;  ///< Bit n: messages of opcode n concern me.
   std::uint64_t out_min_size =
-      0;                   ///< Outgoing messages shorter than this, when their size is known, do not concern me.
-  bool idle_state = true;  ///< Keeps memory between messages; false: everything is given back in `done`.
+      0;  ///< Outgoing messages shorter than this, when their size is known, do not concern me.
+  /// Keeps something between messages. False: once `done` was called nothing of the message is left in the stage.
+  /// Stages that say so of themselves, and can be copied and compared with `==`, where equal means agreed on the same,
+  /// serve all connections of a loop in turn: one that waits has none of its own. Their hooks come as always, `open`
+  /// and `closed` once for each connection, `context` tells which it is; but no object sees all of one connection.
+  bool idle_state = true;
+
+  friend bool operator==(const claims&, const claims&) = default;
 };
 
 // ---- a message on its way -------------------------------------------------------------------------------------------
@@ -393,7 +399,7 @@ consteval unsigned hooks_found() {
 ///
 /// `fin` marks the last chunk of a message, which may be empty. A hook that throws, or breaks the contract, fails the
 /// connection with 1011 and a line that names the extension and what it did. One stage object serves one connection,
-/// both directions, one thread.
+/// both directions, one thread; more of them in turn where it says that it may (`claims::idle_state`).
 template <class S>
 concept stage = requires(S& s, head& h, context& c) {
   { S::hooks } -> std::convertible_to<unsigned>;

@@ -5,6 +5,7 @@
 #include <hawser/core/stage.h>
 
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -16,6 +17,8 @@ namespace core {
 struct stage_table {
   unsigned hooks;
   void (*destroy)(void* self) noexcept;
+  void* (*copy)(const void* self);  // This one and the next: of stages that can be copied and compared.
+  bool (*equal)(const void* self, const void* other) noexcept;
   std::uint32_t (*begin)(void* self, direction way, head& h, context& c) noexcept;  // `packed`, or `begin_threw`.
   bool (*observe)(void* self, direction way, byte_view chunk, bool fin, context& c) noexcept;
   bool (*in_place)(void* self, direction way, byte_span chunk, bool fin, context& c) noexcept;
@@ -85,6 +88,12 @@ constexpr stage_table make_stage_table() {
   stage_table t{};
   t.hooks = S::hooks;
   t.destroy = [](void* p) noexcept { delete static_cast<S*>(p); };
+  if constexpr (std::copy_constructible<S> && std::equality_comparable<S>) {
+    t.copy = [](const void* p) -> void* { return new S(*static_cast<const S*>(p)); };
+    t.equal = [](const void* p, const void* q) noexcept {
+      return *static_cast<const S*>(p) == *static_cast<const S*>(q);
+    };
+  }
   t.begin = [](void* p, direction w, head& h, context& c) noexcept {
     std::uint32_t said = begin_threw;
     guarded([&] { said = packed(static_cast<S*>(p)->begin(w, h, c)); });
@@ -165,6 +174,14 @@ class any_stage {
   explicit operator bool() const noexcept { return table_ != nullptr; }
   [[nodiscard]] const stage_table& table() const noexcept { return *table_; }
   [[nodiscard]] void* state() const noexcept { return state_; }
+
+  /// Whether `copy` can be called.
+  [[nodiscard]] bool can_be_copied() const noexcept { return table_->copy != nullptr; }
+  [[nodiscard]] any_stage copy() const { return {table_, table_->copy(state_)}; }
+  /// Whether the other one is of the same type, and equal.
+  [[nodiscard]] bool is_like(const any_stage& other) const noexcept {
+    return table_ == other.table_ && can_be_copied() && table_->equal(state_, other.state_);
+  }
 
  private:
   const stage_table* table_ = nullptr;

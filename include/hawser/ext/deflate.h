@@ -76,6 +76,8 @@ struct deflate_terms {
   std::uint8_t in_bits = 15;
   bool out_takeover = true;
   bool in_takeover = true;
+
+  bool operator==(const deflate_terms&) const = default;
 };
 
 /// Compresses what goes out, decompresses what comes in.
@@ -84,8 +86,12 @@ class HAWSER_API deflate_stage {
   static constexpr unsigned hooks = hook::transform | hook::done | hook::closed;
 
   explicit deflate_stage(const deflate_terms& agreed) noexcept;
+  /// Another one for the same terms, that has begun no message.
+  deflate_stage(const deflate_stage& other) noexcept : deflate_stage(other.agreed_) {}
   deflate_stage(deflate_stage&&) noexcept;
+  deflate_stage& operator=(const deflate_stage&) = delete;
   deflate_stage& operator=(deflate_stage&&) noexcept;
+  bool operator==(const deflate_stage& other) const noexcept { return agreed_ == other.agreed_; }
   ~deflate_stage();
 
   verdict begin(direction way, head& h, context& c);

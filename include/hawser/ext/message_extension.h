@@ -89,6 +89,7 @@ class HAWSER_API message_stage {
 
   verdict begin(direction way, head& h, context& c);
   void whole(direction way, const head& h, buffer body, context& c);
+  bool operator==(const message_stage&) const = default;
 
  private:
   std::uint8_t bit_;

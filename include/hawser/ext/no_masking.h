@@ -25,6 +25,7 @@ class HAWSER_API no_masking {
   struct work {
     static constexpr unsigned hooks = hook::none;
     static verdict begin(direction, head&, context&) { return verdict::bypass; }
+    bool operator==(const work&) const = default;
   };
 
   static constexpr bool secure_only = true;

@@ -63,6 +63,7 @@ class HAWSER_API trace_stage {
 
   verdict begin(direction way, head& h, context& c);
   void prefix(direction way, byte_span bytes, context& c);
+  bool operator==(const trace_stage& other) const noexcept { return source_ == other.source_; }
 
  private:
   // Shared: the function belongs to the factory, which all connections share and may outlive.

@@ -24,6 +24,8 @@ struct zstd_options {
   int level = 3;           ///< 1 (fast) to 19 (small).
   int window = 18;         ///< The largest window, as a power of two: 10 to 23. Bounds what a receiver needs.
   std::size_t least = 64;  ///< Shorter messages go as they are.
+
+  bool operator==(const zstd_options&) const = default;
 };
 
 namespace detail {
@@ -39,6 +41,8 @@ struct zstd_terms {
   zstd_options how;
   std::uint32_t dictionary_id = 0;                    // 0: none.
   std::shared_ptr<const zstd_dictionary> dictionary;  // The connections share it with the factory, and may outlive it.
+
+  bool operator==(const zstd_terms&) const = default;
 };
 
 /// Compresses what goes out and reads what comes in.
@@ -47,8 +51,12 @@ class HAWSER_API zstd_stage {
   static constexpr unsigned hooks = hook::transform | hook::done;
 
   explicit zstd_stage(zstd_terms terms) noexcept;
+  /// Another one for the same terms, that has begun no message.
+  zstd_stage(const zstd_stage& other) noexcept : zstd_stage(other.terms_) {}
   zstd_stage(zstd_stage&& other) noexcept;
+  zstd_stage& operator=(const zstd_stage&) = delete;
   ~zstd_stage();
+  bool operator==(const zstd_stage& other) const noexcept { return terms_ == other.terms_; }
 
   verdict begin(direction way, head& h, context& c);
   step transform(direction way, byte_view in, byte_span out, bool fin, context& c);

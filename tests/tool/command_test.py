@@ -211,7 +211,7 @@ def polling():
 
 
 # ---- timings
-def page(port, path):
+def fetched(port, path):
     """Status, content type and body of a plain GET."""
     asked = http.client.HTTPConnection("127.0.0.1", port, timeout=WATCHDOG)
     asked.request("GET", path)
@@ -241,7 +241,7 @@ def timings():
     expect(re.search(f"^hawser: connecting: not finished; name {span}\n.*^hawser: error: {span} = detect {span} \\+ ", err,
                      re.MULTILINE | re.DOTALL), f"where nobody listens it said {err!r}")
 
-    status, kind, text = page(server.port, "/metrics")
+    status, kind, text = fetched(server.port, "/metrics")
     expect_equal((status, kind), (200, "text/plain; version=0.0.4; charset=utf-8"), "status and type of the page")
     samples = {(s.name, s.labels.get("part") or s.labels.get("reason"), s.labels.get("le")): s.value
                for family in text_string_to_metric_families(text) for s in family.samples}
@@ -255,7 +255,7 @@ def timings():
     server.stop()
 
     server = EchoServer(HAWSER)
-    expect_equal(page(server.port, "/metrics")[0], 426, "status without --metrics")
+    expect_equal(fetched(server.port, "/metrics")[0], 426, "status without --metrics")
     server.stop()
 
 

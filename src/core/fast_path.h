@@ -76,6 +76,9 @@ struct fast_path {
     return true;
   }
 
+  /// Sends a message that stages are to be asked about, without any wishes, which are dear to pass on.
+  [[gnu::noinline]] static errc ask(connection& c, opcode op, byte_view payload);
+
   /// True when a stage wants to be asked about a message to be sent.
   static bool concerns_stages(const connection& c, std::uint8_t number, std::size_t size) noexcept {
     return (c.out_opcodes_ >> number & 1U) != 0 && size >= c.pipeline_->wants().out_min_size;

@@ -69,17 +69,9 @@ void connection::put_masked(std::byte* to, std::uint8_t first, byte_view payload
   ++messages_out_;
 }
 
-errc connection::send(opcode op, byte_view payload) { return send(op, payload, send_options()); }
-
-errc connection::send(opcode op, byte_view payload, send_options how) {
-  if (pipeline_ && fast_path::concerns_stages(*this, static_cast<std::uint8_t>(op), payload.size()))
-    return send_asked(op, payload, how);
-  return fast_path::send(*this, op, payload) ? errc::ok : send_slow(op, payload, how);
-}
-
 // A message that stages are to be asked about. Nearly always a short one for which there is room in the block, at a
 // time when they have nothing else to do, and which they let be.
-errc connection::send_asked(opcode op, byte_view payload, send_options how) {
+[[gnu::always_inline]] inline errc connection::send_asked(opcode op, byte_view payload, send_options how) {
   std::byte* to = nullptr;
   if (in_hot_state_ && !pipeline_->sending_held())
     to = fast_path::room_for(*this, static_cast<std::uint8_t>(op), payload.size());
@@ -95,6 +87,20 @@ errc connection::send_asked(opcode op, byte_view payload, send_options how) {
   }
   fast_path::put(*this, to, first_byte(h), payload);
   return errc::ok;
+}
+
+errc fast_path::ask(connection& c, opcode op, byte_view payload) { return c.send_asked(op, payload, send_options()); }
+
+errc connection::send(opcode op, byte_view payload) {
+  if (pipeline_ && fast_path::concerns_stages(*this, static_cast<std::uint8_t>(op), payload.size()))
+    return fast_path::ask(*this, op, payload);
+  return fast_path::send(*this, op, payload) ? errc::ok : send_slow(op, payload, send_options());
+}
+
+errc connection::send(opcode op, byte_view payload, send_options how) {
+  if (pipeline_ && fast_path::concerns_stages(*this, static_cast<std::uint8_t>(op), payload.size()))
+    return send_asked(op, payload, how);
+  return fast_path::send(*this, op, payload) ? errc::ok : send_slow(op, payload, how);
 }
 
 errc connection::send_slow(opcode op, byte_view payload, send_options how) {

@@ -83,6 +83,25 @@ constexpr void add_frame_hooks(stage_table& t) {
     };
 }
 
+/// Those that are not about a message.
+template <stage S>
+constexpr void add_connection_hooks(stage_table& t) {
+  if constexpr (hawser::detail::has_control<S>)
+    t.control = [](void* p, std::uint8_t op, byte_view b, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->control(op, b, c); });
+    };
+  if constexpr (hawser::detail::has_timer<S>)
+    t.timer = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->timer(c); }); };
+  if constexpr (hawser::detail::has_open<S>)
+    t.open = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->open(c); }); };
+  if constexpr (hawser::detail::has_flush<S>)
+    t.flush = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->flush(c); }); };
+  if constexpr (hawser::detail::has_closed<S>)
+    t.closed = [](void* p, close_code code, context& c) noexcept {
+      return guarded([&] { static_cast<S*>(p)->closed(code, c); });
+    };
+}
+
 template <stage S>
 constexpr stage_table make_stage_table() {
   stage_table t{};
@@ -129,20 +148,7 @@ constexpr stage_table make_stage_table() {
     };
   if constexpr (hawser::detail::has_done<S>)
     t.done = [](void* p, direction w, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->done(w, c); }); };
-  if constexpr (hawser::detail::has_control<S>)
-    t.control = [](void* p, std::uint8_t op, byte_view b, context& c) noexcept {
-      return guarded([&] { static_cast<S*>(p)->control(op, b, c); });
-    };
-  if constexpr (hawser::detail::has_timer<S>)
-    t.timer = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->timer(c); }); };
-  if constexpr (hawser::detail::has_open<S>)
-    t.open = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->open(c); }); };
-  if constexpr (hawser::detail::has_flush<S>)
-    t.flush = [](void* p, context& c) noexcept { return guarded([&] { static_cast<S*>(p)->flush(c); }); };
-  if constexpr (hawser::detail::has_closed<S>)
-    t.closed = [](void* p, close_code code, context& c) noexcept {
-      return guarded([&] { static_cast<S*>(p)->closed(code, c); });
-    };
+  add_connection_hooks<S>(t);
   add_frame_hooks<S>(t);
   return t;
 }

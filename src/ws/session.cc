@@ -337,9 +337,11 @@ void session::settle_turn() {
 void session::write_frames_that_wait() {
   core_.refill();
   flush();
-  const bool drained =
-      drain_wanted_ && core_.is_open() && !write_pending_ && core_.queued() <= core_.obeys().bounds.write_resume;
-  if (drained || core_.is_ending()) worker_mark();
+  note_backlog();
+  const bool asked = drain_wanted_ || full_ || part_refused_;
+  const std::size_t left = part_refused_ ? core_.queued() : waiting();
+  const bool drained = left <= core_.obeys().bounds.write_resume && !write_pending_ && !core_.sending_held();
+  if ((asked && drained && core_.is_open()) || core_.is_ending()) worker_mark();
 }
 
 // Calls a handler; one that throws closes this connection with 1011 and harms nothing else.
@@ -603,22 +605,6 @@ void session::after_flush() {
   if (peer_ended_) die(false);
 }
 
-// Something was queued: inside its own turn it goes out at the end of that, otherwise at the end of the batch; in both
-// cases at once when it is much, so that the peer's pace is felt.
-void session::touch() {
-  if (core_.pending() >= core::turn_block::flush_at) flush();
-  if (write_pending_ || core_.sending_held()) note_backlog();
-  if (!in_turn_) worker_mark();
-}
-
-std::size_t session::waiting() const noexcept { return core_.backlog() + (extras_ ? extras_->behind_bytes : 0); }
-
-void session::note_backlog() noexcept {
-  if (full_ || (waiting() < core_.obeys().bounds.write_soft && !core_.sending_held())) return;
-  full_ = true;
-  find_slot(slot_index())->full.store(true, std::memory_order_relaxed);
-}
-
 // Nothing more can be sent: other threads are to hear of it, who see no more of a session than its slot.
 void session::shut() noexcept { find_slot(slot_index())->shut.store(true, std::memory_order_relaxed); }
 
@@ -656,7 +642,7 @@ void session::turn_at_batch_end() {
   worker_->catch_up(*this);
   pump();
   if (phase_ == phase::open && reading_held_ && !paused_) go_on_reading(kept);
-  if (drain_wanted_ || full_) {
+  if (drain_wanted_ || full_ || part_refused_) {
     flush();
     tell_drained();
   }

@@ -120,6 +120,25 @@ errc session::send_part(byte_view part, bool last) {
   });
 }
 
+// Something was queued: inside its own turn it goes out at the end of that, otherwise at the end of the batch; in both
+// cases at once when it is much, so that the peer's pace is felt.
+void session::touch() {
+  const bool frames_wait = core_.is_framed() && !in_turn_ && waiting() >= core_.obeys().bounds.write_soft;
+  if (frames_wait) core_.refill();
+  if (frames_wait || core_.pending() >= core::turn_block::flush_at) flush();
+  if (frames_wait || write_pending_ || core_.sending_held()) note_backlog();
+  if (!in_turn_) worker_mark();
+}
+
+// What is in no frame yet, or behind a message in parts, waits as well.
+std::size_t session::waiting() const noexcept { return core_.queued() + (extras_ ? extras_->behind_bytes : 0); }
+
+void session::note_backlog() noexcept {
+  if (full_ || (waiting() < core_.obeys().bounds.write_soft && !core_.sending_held())) return;
+  full_ = true;
+  find_slot(slot_index())->full.store(true, std::memory_order_relaxed);
+}
+
 // Frames of another message must not stand between those of a message in parts (RFC 6455, 5.4).
 void session::hold_back(held_back what) {
   extras& x = need_extras();

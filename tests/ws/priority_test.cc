@@ -1,11 +1,14 @@
 // x-hawser-priority over real sockets: what waits to be cut into frames goes on as the system and the peer take it, a
 // close waits for it, and what is urgent does not.
+#include "ws/on_loop.h"
 #include "ws/running_server.h"
 
 #include <gtest/gtest.h>
 #include <hawser/ext/deflate.h>
 #include <hawser/hawser.h>
 
+#include <atomic>
+#include <future>
 #include <string>
 #include <vector>
 
@@ -106,6 +109,65 @@ TEST(priority_ws, what_its_page_shows_works) {
   ws.run_forever();
   server.stop();
   EXPECT_EQ(came, (std::vector<std::string>{"s 5", "f 16777216"}));
+}
+
+/// Waits until the loop of `c` has done what was asked of it before.
+void catch_up(connection c) {
+  std::promise<void> done;
+  ASSERT_EQ(c.post([&done] { done.set_value(); }), errc::ok);
+  done.get_future().wait();
+}
+
+/// Sends from this thread until that is refused, also when the loop has done all that it was asked for. How often it
+/// was taken; at most `most` times.
+std::size_t sends_taken(connection to, const std::string& text, std::size_t most) {
+  std::size_t taken = 0;
+  for (int refused = 0; taken < most && refused < 20;) {
+    if (to.send(text) == errc::ok) {
+      ++taken;
+      refused = 0;
+    } else {
+      ++refused;
+      catch_up(to);
+    }
+  }
+  return taken;
+}
+
+// What waits for a grant is in no frame, and still is a backlog.
+TEST(priority_ws, other_threads_are_refused_while_the_peer_grants_nothing_and_hear_of_the_drain_D10) {
+  std::promise<connection> at_server;
+  std::promise<connection> at_client;
+  std::atomic<int> drains{0};
+  running_server server(for_large_messages());
+  server->extensions().add(ext::priority());
+  server->route("/")
+      .on_connect([&](connection c, const handshake&) { at_server.set_value(c); })
+      .on_drain([&](connection) { ++drains; });
+  server.start();
+  client ws(server.url(), once());
+  ws.extensions().add(ext::priority());
+  std::atomic<std::size_t> came{0};
+  ws.on_connect([&](connection c, const handshake&) {
+    EXPECT_EQ(c.pause(), errc::ok);
+    at_client.set_value(c);
+  });
+  ws.on_message([&](connection, const message&) { ++came; });
+  ASSERT_TRUE(ws.start());
+  const connection reader = at_client.get_future().get();
+  const connection writer = at_server.get_future().get();
+
+  const std::string text = large('x', 65'536);
+  const std::size_t sent = sends_taken(writer, text, 1000);
+  EXPECT_GT(sent * text.size(), 196'608U) << "what the window lets go of large messages";
+  EXPECT_LT(sent * text.size(), std::size_t{8} << 20) << "of 62 MiB";
+  ASSERT_EQ(reader.post([reader] { EXPECT_EQ(reader.resume(), errc::ok); }), errc::ok);
+  EXPECT_TRUE(test::comes_true(server.it(), [&](worker&) { return came == sent; }));
+  EXPECT_TRUE(test::comes_true(server.it(), [&](worker&) { return drains > 0; }));
+  EXPECT_TRUE(test::comes_true(server.it(), [&](worker&) { return writer.send("once more") == errc::ok; }));
+  EXPECT_TRUE(test::comes_true(server.it(), [&](worker&) { return came > sent; }));
+  ws.stop();
+  server.stop();
 }
 
 }  // namespace

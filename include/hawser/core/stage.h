@@ -393,9 +393,9 @@ consteval unsigned hooks_found() {
 ///                                        message may carry behind this stage's extension data; 0: it has to wait.
 ///                                        Asked again after the stage's next `control` or `timer`, or when something
 ///                                        else is sent or came. Not asked for a frame that carries nothing
-///   std::uint32_t frame_urgency(const head&, context&)                 optional, with `interleaves`: a message is to
-///   be
-///                                        queued (or may be: asked once or twice for each). The higher goes first
+///   std::uint32_t frame_urgency(const head&, context&)                 optional, with `interleaves`: how urgent the
+///                                        message is that is to be queued, or may be: asked once or twice for each.
+///                                        The higher goes first
 ///
 /// `fin` marks the last chunk of a message, which may be empty. A hook that throws, or breaks the contract, fails the
 /// connection with 1011 and a line that names the extension and what it did. One stage object serves one connection,

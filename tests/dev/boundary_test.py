@@ -230,6 +230,7 @@ class SnippetsTest(Copy):
     tree = {
         "README.md": "```sh\nhawser --version\n```\n",
         "examples/x.cc": "#include <hawser/hawser.h>\n\n#include <string>\n\nint main() {\n  int a = 1;\n\n  return a;\n}\n",
+        "tests/compile_fail/refused.cc": "int a = 3;\n",
     }
 
     def snippets(self):
@@ -259,6 +260,7 @@ class SnippetsTest(Copy):
             self.expect("docs/page.md", f"```{language}\nint a = 2;\n```\n", 1)
         self.expect("docs/page.md", "```cpp\nreturn a;\nint a = 1;\n```\n", 1)
         self.expect("docs/page.md", "```cpp\nint a\n```\n", 1)
+        self.expect("docs/page.md", "```cpp\nint a = 3;\n```\n", 1)
         self.expect("docs/page.md", "```cpp\n#include <vector>\nint a = 1;\n```\n", 1)
         self.expect("docs/page.md", "```cpp\nint a = 1;\n```\n\n- x\n\n  ```cpp\n  int b;\n  ```\n", 7)
 

@@ -12,6 +12,7 @@ import sys
 BLOCK = re.compile(r"^([ \t]*)```[ \t]*(?:c|cc|cpp|cxx|c\+\+|h|hpp)\b[^\n]*\n(.*?)^\1```", re.I | re.M | re.S)
 COMPILED = ("examples/**/*.cc", "examples/**/*.c", "examples/**/*.h", "tests/**/*.cc", "tests/**/*.c", "fuzz/*.cc",
             "tools/hawser/*.h")
+REFUSED = "tests/compile_fail"  # What stands there must not compile.
 
 
 def bare(text):
@@ -30,7 +31,7 @@ def stands_in(block, source):
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     compiled = ["\n".join(["", *bare(path.read_text(encoding="utf-8")), ""])
-                for pattern in COMPILED for path in root.glob(pattern)]
+                for pattern in COMPILED for path in root.glob(pattern) if root / REFUSED not in path.parents]
     found = []
     for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         text = page.read_text(encoding="utf-8")

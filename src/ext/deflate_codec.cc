@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <new>
+#include <string_view>
 #include <utility>
 
 HAWSER_BEGIN
@@ -65,13 +67,15 @@ std::unique_ptr<repeating_compressor> repeating_compressor::make(std::unique_ptr
 std::size_t repeating_compressor::bytes() noexcept { return sizeof(repeating_compressor) + sizeof(storage); }
 
 repeating_compressor::repeating_compressor(std::unique_ptr<compressor> by, std::unique_ptr<storage> memory) noexcept
-    : engine_(std::move(by)), memory_(std::move(memory)) {}
+    : engine_(std::move(by)), memory_(std::move(memory)) {
+  forget();
+}
 
 void repeating_compressor::reset() noexcept { begun_ = again_ = false; }
 
 compressor::work repeating_compressor::compress(byte_view in, byte_span room, bool fin) {
   if (!std::exchange(begun_, true)) {
-    again_ = fin && in.size() <= most_said && (find(in) || learn(in));
+    again_ = fin && in.size() <= most_said && recall(in);
     given_ = 0;
     if (!again_) engine_->restart();
   }
@@ -79,48 +83,77 @@ compressor::work repeating_compressor::compress(byte_view in, byte_span room, bo
     const codec_step did = engine_->run(in, room, fin);
     return {did.consumed, did.produced, did.status != codec_status::full};
   }
-  const kept& one = all_[at_];
+  const kept& one = memory_->all[at_];
   const std::size_t n = std::min<std::size_t>(room.size(), one.made_size - given_);
   std::memcpy(room.data(), memory_->made.data() + one.made_at + given_, n);
   given_ += static_cast<std::uint32_t>(n);
   return {in.size(), n, given_ == one.made_size};
 }
 
-bool repeating_compressor::knows(const kept& one, byte_view message) const noexcept {
+// Each connection gets the same ones in the same order, so the next one is nearly always behind the last one.
+bool repeating_compressor::recall(byte_view message) {
+  if (since_ != 0) {
+    ++since_;
+    since_bytes_ += message.size();
+  }
+  const std::uint32_t next = at_ + 1 < count_ ? at_ + 1 : 0;
+  if (count_ != 0 && knows(next, message)) {
+    at_ = next;
+    return true;
+  }
+  const auto hash = static_cast<std::uint32_t>(std::hash<std::string_view>()(as_text(message)));
+  if (find(message, hash)) return true;
+  if (count_ == most_kept || message.size() > most_said - said_) {
+    if (!comes_round(message, hash)) return false;
+    forget();
+  }
+  return learn(message, hash);
+}
+
+bool repeating_compressor::knows(std::size_t at, byte_view message) const noexcept {
+  const kept& one = memory_->all[at];
   return one.said_size == message.size() &&
          (message.empty() || std::memcmp(memory_->said.data() + one.said_at, message.data(), message.size()) == 0);
 }
 
-// Each connection gets the same ones in the same order, so the next one is nearly always behind the last one.
-bool repeating_compressor::find(byte_view message) noexcept {
-  for (std::uint32_t i = 0; i < count_; ++i) {
-    const std::uint32_t at = (at_ + 1 + i) % count_;
-    if (!knows(all_[at], message)) continue;
-    at_ = at;
+bool repeating_compressor::find(byte_view message, std::uint32_t hash) noexcept {
+  for (std::uint32_t i = memory_->first[hash % most_kept]; i != 0; i = memory_->all[i - 1].next) {
+    if (memory_->all[i - 1].hash != hash || !knows(i - 1, message)) continue;
+    at_ = i - 1;
     return true;
   }
   return false;
 }
 
-bool repeating_compressor::learn(byte_view message) {
-  for (bool fresh = count_ == 0;; fresh = true) {
-    if (fresh) count_ = said_ = made_ = 0;
-    const bool fits = count_ < most_kept && message.size() <= most_said - said_;
-    if (fits) {
-      engine_->restart();
-      const codec_step did = engine_->run(message, byte_span(memory_->made).subspan(made_), true);
-      if (did.status == codec_status::done) {
-        if (!message.empty()) std::memcpy(memory_->said.data() + said_, message.data(), message.size());
-        at_ = count_++;
-        all_[at_] = {said_, static_cast<std::uint32_t>(message.size()), made_,
-                     static_cast<std::uint32_t>(did.produced)};
-        said_ += all_[at_].said_size;
-        made_ += all_[at_].made_size;
-        return true;
-      }
-    }
-    if (fresh) return false;
-  }
+// The message was counted when it came the first time, and has been now.
+bool repeating_compressor::comes_round(byte_view message, std::uint32_t hash) noexcept {
+  const bool soon = since_ != 0 && since_ - 1 <= most_kept && since_bytes_ - message.size() <= most_said;
+  if (soon) return hash == missed_;
+  missed_ = hash;
+  since_ = 1;
+  since_bytes_ = message.size();
+  return false;
+}
+
+void repeating_compressor::forget() noexcept {
+  memory_->first.fill(0);
+  count_ = said_ = made_ = since_ = at_ = 0;
+}
+
+bool repeating_compressor::learn(byte_view message, std::uint32_t hash) {
+  engine_->restart();
+  const codec_step did = engine_->run(message, byte_span(memory_->made).subspan(made_), true);
+  if (did.status != codec_status::done) return false;
+  if (!message.empty()) std::memcpy(memory_->said.data() + said_, message.data(), message.size());
+  at_ = count_++;
+  std::uint16_t& first = memory_->first[hash % most_kept];
+  kept& one = memory_->all[at_];
+  one = {said_, static_cast<std::uint32_t>(message.size()), made_, static_cast<std::uint32_t>(did.produced), hash,
+         first};
+  first = static_cast<std::uint16_t>(count_);
+  said_ += one.said_size;
+  made_ += one.made_size;
+  return true;
 }
 
 // ---- by engine

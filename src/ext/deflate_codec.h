@@ -89,44 +89,58 @@ class compressor {
 };
 
 /// Where many connections get the same messages, one after the other, each message is compressed once: what was made of
-/// the last ones is kept, and given again for a message of the same bytes. For messages that stand alone.
+/// it is kept, and given again for a message of the same bytes. For messages that stand alone.
+///
+/// What is kept stays until there is no room for a message that comes round again soon: together with all that came in
+/// between it would find room if everything else were forgotten, and then everything is. Of more messages than there is
+/// room for, those that are kept go on being given.
 class repeating_compressor final : public compressor {
  public:
-  static constexpr std::size_t most_said = std::size_t{64} << 10;  ///< Bytes of messages that are kept.
+  static constexpr std::size_t most_said = std::size_t{64} << 10;  ///< Bytes of messages that are kept,
+  static constexpr std::size_t most_kept = 1024;                   ///< and how many messages.
   /// Null when there is no memory, or nobody to compress.
   static std::unique_ptr<repeating_compressor> make(std::unique_ptr<compressor> by) noexcept;
   static std::size_t bytes() noexcept;
 
  private:
-  // What does not compress becomes longer, with zlib's smallest blocks by a twenty-fifth.
-  static constexpr std::size_t most_made = most_said + most_said / 8;
-  static constexpr std::size_t most_kept = 256;
+  // What does not compress becomes longer: much of it by an eighth at most, 64 bytes by some 15.
+  static constexpr std::size_t most_made = most_said + most_said / 4;
   struct kept {
     std::uint32_t said_at, said_size, made_at, made_size;
+    std::uint32_t hash;
+    std::uint16_t next;  // Of those whose hashes begin alike, as in `first_`.
   };
   struct storage {
     std::array<std::byte, most_said> said;
     std::array<std::byte, most_made> made;
+    std::array<kept, most_kept> all;
+    std::array<std::uint16_t, most_kept> first;  // By hash: a place in `all` and one; 0: none.
   };
 
   repeating_compressor(std::unique_ptr<compressor> by, std::unique_ptr<storage> memory) noexcept;
 
   work compress(byte_view in, byte_span room, bool fin) override;
   void reset() noexcept override;
-  [[nodiscard]] bool knows(const kept& one, byte_view message) const noexcept;
-  bool find(byte_view message) noexcept;
-  bool learn(byte_view message);
+  bool recall(byte_view message);
+  [[nodiscard]] bool knows(std::size_t at, byte_view message) const noexcept;
+  bool find(byte_view message, std::uint32_t hash) noexcept;
+  bool comes_round(byte_view message, std::uint32_t hash) noexcept;
+  void forget() noexcept;
+  bool learn(byte_view message, std::uint32_t hash);
 
   std::unique_ptr<compressor> engine_;
   std::unique_ptr<storage> memory_;
-  std::array<kept, most_kept> all_;
   std::uint32_t count_ = 0;
   std::uint32_t said_ = 0;  // Bytes of `memory_` that are taken.
   std::uint32_t made_ = 0;
-  std::uint32_t at_ = 0;     // Which of `all_` is given,
+  std::uint32_t at_ = 0;     // Which message is given,
   std::uint32_t given_ = 0;  // and how much of it was.
+  // A message that there was no room for, and what came since, itself included.
+  std::uint32_t missed_ = 0;  // Its hash.
+  std::uint32_t since_ = 0;   // Messages; 0: there is none.
+  std::uint64_t since_bytes_ = 0;
   bool begun_ = false;
-  bool again_ = false;  // Of the message in hand: it is given from `all_`.
+  bool again_ = false;  // The message in hand is given from `memory_`.
 };
 
 /// Decompresses messages, adding the 00 00 FF FF that senders leave out. Blocks with BFINAL set end nothing but

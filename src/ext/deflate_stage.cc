@@ -39,6 +39,10 @@ std::unique_ptr<Codec> obtain(std::uint64_t key, std::size_t bytes, context& c, 
   return codec;
 }
 
+std::unique_ptr<compressor> obtain_out(const codec_config& how, context& c) {
+  return obtain<compressor>(how.key(), compressor_bytes(how), c, [&how] { return make_compressor(how); });
+}
+
 template <class Codec>
 void release(std::unique_ptr<Codec>& codec, std::uint64_t key, std::size_t bytes, context& c) noexcept {
   if (codec == nullptr) return;
@@ -67,10 +71,11 @@ verdict deflate_stage::begin_out(head& h, context& c) {
   if (out_ == nullptr) {
     out_level_ = level_for(agreed_, h);
     out_repeats_ = (h.flags & head_flag::shared) != 0 && !agreed_.out_takeover;
+    // Where there is no room for what repeats, there may be for what does not.
+    out_ = obtain_out(out_config(agreed_, out_level_, out_repeats_), c);
+    if (out_ == nullptr && std::exchange(out_repeats_, false))
+      out_ = obtain_out(out_config(agreed_, out_level_, false), c);
   }
-  const codec_config how = out_config(agreed_, out_level_, out_repeats_);
-  if (out_ == nullptr)
-    out_ = obtain<compressor>(how.key(), compressor_bytes(how), c, [&how] { return make_compressor(how); });
   if (out_ == nullptr) return verdict::bypass;
   h.rsv |= compressed_bit;
   made_something_ = false;

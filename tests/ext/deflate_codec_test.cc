@@ -236,14 +236,71 @@ TEST(deflate_codec, what_many_connections_get_is_compressed_once) {
       batch.push_back(test::some_text(random, 2000) + std::to_string(i));
     EXPECT_EQ(compressions_of({batch[0]}, 50, how), 1);
     EXPECT_EQ(compressions_of(batch, 50, how), 30);
-    EXPECT_EQ(compressions_of({test::some_noise(random, repeating_compressor::most_said), "."}, 3, how), 6)
-        << "more than is kept";
     EXPECT_EQ(compressions_of({test::some_noise(random, repeating_compressor::most_said)}, 3, how), 1);
     EXPECT_EQ(compressions_of({std::string(repeating_compressor::most_said + 1, 'x')}, 3, how), 3);
-    std::vector<std::string> short_ones;
-    for (int i = 0; i < 300; ++i)
-      short_ones.push_back(std::to_string(i));
-    EXPECT_EQ(compressions_of(short_ones, 2, how), 600) << "each drops the one that comes round next";
+  }
+}
+
+/// Messages of 64 bytes, each another one.
+std::vector<std::string> short_messages(std::size_t count, std::string_view batch = "") {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < count; ++i) {
+    all.push_back(R"({"batch":")" + std::string(batch) + R"(","id":)" + std::to_string(i) + ',');
+    all.back().resize(64, 'x');
+  }
+  return all;
+}
+
+// A batch of a topic is 64 KiB of frames: as many short messages are kept.
+TEST(deflate_codec, a_batch_of_short_messages_is_compressed_once) {
+  for (const engine e : engines_here()) {
+    const codec_config how{e, 1, 8, 15};
+    EXPECT_EQ(compressions_of(short_messages(1000), 50, how), 1000);
+    test::seeded_random random(51);
+    std::vector<std::string> noise;
+    for (int i = 0; i < 1000; ++i)
+      noise.push_back(test::some_noise(random, 64));
+    EXPECT_LE(compressions_of(noise, 10, how), 1100) << "what does not compress has room as well";
+  }
+}
+
+// Of more than has room, what is kept goes on being given, and nothing is compressed oftener than without.
+TEST(deflate_codec, of_too_many_messages_some_are_compressed_once) {
+  const codec_config how{engine::zlib, 1, 8, 15};
+  for (const std::size_t count : {1030U, 2000U, 5000U}) {
+    const std::size_t kept = std::min(repeating_compressor::most_kept, repeating_compressor::most_said / 64);
+    const auto all = static_cast<int>(kept + (count - kept) * 10);
+    EXPECT_EQ(compressions_of(short_messages(count), 10, how), all) << count;
+  }
+  test::seeded_random random(52);
+  const std::string long_one = test::some_noise(random, repeating_compressor::most_said);
+  EXPECT_EQ(compressions_of({long_one, "."}, 10, how), 11) << "one is kept, the other one is not";
+  std::vector<std::string> tiny;
+  for (int i = 0; i < 2000; ++i)
+    tiny.push_back(std::to_string(i));
+  EXPECT_EQ(compressions_of(tiny, 3, how), 1024 + 976 * 3);
+}
+
+// What fills the memory makes room for what comes after it: a batch that finds no room is compressed once more.
+TEST(deflate_codec, one_batch_after_the_other_is_compressed_once) {
+  const codec_config how{engine::zlib, 1, 8, 15};
+  for (const std::size_t size : {1U, 7U, 100U, 900U}) {
+    SCOPED_TRACE(size);
+    int count = 0;
+    const auto once = repeating_compressor::make(std::make_unique<counting_compressor>(make_compressor(how), count));
+    const std::size_t batches = 5000 / size;
+    for (std::size_t b = 0; b < batches; ++b) {
+      const std::vector<std::string> batch = short_messages(size, std::to_string(b));
+      for (int i = 0; i < 20; ++i) {
+        for (const std::string& text : batch) {
+          once->restart();
+          compressed_by(*once, text);
+        }
+      }
+    }
+    const std::size_t messages = size * batches;
+    EXPECT_GE(static_cast<std::size_t>(count), messages);
+    EXPECT_LE(static_cast<std::size_t>(count), size < 500 ? messages + messages / 5 : 2 * messages) << messages;
   }
 }
 

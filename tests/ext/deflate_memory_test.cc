@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -78,6 +79,16 @@ TEST(deflate_memory, the_page_says_what_the_presets_are) {
   }
 }
 
+TEST(deflate_memory, the_page_says_what_sending_to_many_costs) {
+  std::ifstream page("docs/ext/deflate.md");
+  const std::string text{std::istreambuf_iterator<char>(page), {}};
+  std::string bytes = std::to_string(ext::detail::repeating_compressor::bytes());
+  bytes.insert(bytes.size() - 3, ",");
+  EXPECT_NE(text.find(bytes + " bytes more are charged"), std::string::npos) << bytes;
+  static_assert(ext::detail::repeating_compressor::most_kept == 1024);
+  EXPECT_NE(text.find("1,024 messages at most, and 64 KiB"), std::string::npos);
+}
+
 // What malloc has given out, its own words included.
 std::size_t in_use() {
   const struct mallinfo2 m = mallinfo2();
@@ -107,6 +118,7 @@ TEST(deflate_memory, what_is_charged_is_what_the_allocator_gives) {
                          static_cast<std::uint8_t>(o.server_max_window_bits)});
   }
   configs.push_back({deflate_engine::zlib, 1, 1, 9});
+  configs.push_back({deflate_engine::zlib, 6, 5, 12, true});
   const std::string text(3000, 'm');
   const std::string wire = test::stored_blocks(text, false);
   for (const codec_config& c : configs) {

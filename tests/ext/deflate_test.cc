@@ -11,6 +11,7 @@
 #include <hawser/testkit/testkit.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hawser {
@@ -384,6 +385,31 @@ TEST(deflate, over_the_budget) {
   two_pipelines less{deflate(every_message(deflate_engine::zlib, true)), {.memory = 30'000}};
   EXPECT_TRUE(receive(*less.server, from_hex("f248cdc9c90700")).failed);
   EXPECT_EQ(less.server->fail_code(), close_code::policy_violation);
+}
+
+// Where what compresses once for many has no room, what compresses for one may have.
+TEST(deflate, over_the_budget_of_what_is_shared) {
+  const deflate_options o = every_message(deflate_engine::zlib, false);
+  const ext::detail::codec_config one{deflate_engine::zlib, 1, static_cast<std::uint8_t>(o.memory_level), 15, false};
+  ext::detail::codec_config many = one;
+  many.repeats = true;
+  const std::string text(500, 'x');
+  head h = head_of(text);
+  h.flags = head_flag::shared;
+  const std::size_t single = ext::detail::compressor_bytes(one);
+  const std::size_t repeating = ext::detail::compressor_bytes(many);
+  for (const auto& [memory, kept] :
+       {std::pair{repeating, repeating}, std::pair{repeating - 1, single}, std::pair{single - 1, std::size_t{0}}}) {
+    SCOPED_TRACE(memory);
+    core::pipeline_limits limits;
+    limits.memory = memory;
+    two_pipelines p{deflate(o), limits};
+    const passed out = test::send(*p.client, direction::out, text, {}, h);
+    EXPECT_EQ(out.h.rsv, kept != 0 ? mark : 0);
+    EXPECT_EQ(out.bytes == text, kept == 0);
+    EXPECT_EQ(p.lent.bytes(), kept);
+    EXPECT_EQ(p.client->charged(), 0U);
+  }
 }
 
 // ---- on a connection

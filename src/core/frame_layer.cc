@@ -1,5 +1,6 @@
 #include "core/frame_layer.h"
 
+#include <hawser/core/frame.h>
 #include <hawser/core/mask.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@ namespace core {
 namespace {
 
 constexpr std::uint64_t frame_size = 16 * 1024;  // With interleaving: so much may stand in the way of what is urgent.
+constexpr std::uint64_t message_weight = max_frame_header;  // What a message counts that has no payload at all.
 constexpr std::uint8_t fin_bit = 0x80;
 
 }  // namespace
@@ -104,21 +106,22 @@ std::uint32_t frame_layer::urgency_of(const head& h) {
 std::uint64_t frame_layer::waiting_before(std::uint32_t urgency) const noexcept {
   std::uint64_t waits = 0;
   for (auto it = classes.begin(); it != classes.end() && it->first >= urgency; ++it)
-    for (const outgoing& m : it->second)
-      waits += m.left;
+    waits += it->second.bytes;
   return waits;
 }
 
 void frame_layer::queue(std::uint8_t first, buffer piece, bool fin) {
+  urgency_class& same = classes[open == nullptr ? announced : open->urgency];
   if (open == nullptr) {
-    std::list<outgoing>& same = classes[announced];
-    same.emplace_back();
-    open = &same.back();
+    same.messages.emplace_back();
+    open = &same.messages.back();
     open->first = first;
     open->urgency = announced;
   }
+  const std::uint64_t weight = piece.size() + (fin ? message_weight : 0);
+  same.bytes += weight;
+  bytes += weight;
   open->left += piece.size();
-  bytes += piece.size();
   if (!piece.empty()) open->pieces.push_back(std::move(piece));
   open->complete = fin;
   if (fin) open = nullptr;
@@ -160,10 +163,10 @@ bool frame_layer::ask_quotas(const outgoing& m, std::uint64_t& size) {
 
 // The most urgent that can go. Where a message may not begin, those behind it that are as urgent may not either.
 bool frame_layer::cut(std::uint64_t most, frame_cut& out) {
-  for (auto& [urgency, list] : classes) {
-    for (auto m = list.begin(); m != list.end(); ++m) {
+  for (auto& [urgency, same] : classes) {
+    for (auto m = same.messages.begin(); m != same.messages.end(); ++m) {
       std::uint64_t size = 0;
-      if (candidate(*m, most, size)) return make(list, m, size, out);
+      if (candidate(*m, most, size)) return make(same, m, size, out);
       if (s.failed || !interleaves) return false;
       if (m->channel == max_half_way && (m->left > 0 || m->complete)) break;
     }
@@ -199,7 +202,7 @@ bool frame_layer::put_ext(const outgoing& m, std::uint64_t size, bool fin, frame
   return true;
 }
 
-bool frame_layer::make(std::list<outgoing>& from, std::list<outgoing>::iterator m, std::uint64_t size, frame_cut& out) {
+bool frame_layer::make(urgency_class& from, std::list<outgoing>::iterator m, std::uint64_t size, frame_cut& out) {
   if (m->channel == max_half_way) {
     m->channel = 0;
     while (interleaves && (channels >> m->channel & 1U) != 0)
@@ -217,14 +220,16 @@ bool frame_layer::make(std::list<outgoing>& from, std::list<outgoing>::iterator 
     piece.trim_front(n);
     if (piece.empty()) m->pieces.pop_front();
   }
+  const std::uint64_t weight = size + (fin ? message_weight : 0);
   m->left -= size;
-  bytes -= size;
+  from.bytes -= weight;
+  bytes -= weight;
   m->first = 0;
   if (!fin) return true;
   channels &= ~(1U << m->channel);
   const std::uint32_t urgency = m->urgency;
-  from.erase(m);
-  if (from.empty()) classes.erase(urgency);
+  from.messages.erase(m);
+  if (from.messages.empty()) classes.erase(urgency);
   return true;
 }
 

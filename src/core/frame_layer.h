@@ -35,6 +35,12 @@ struct outgoing {
   bool complete = false;                 // Its last piece is here.
 };
 
+/// Outgoing messages of one urgency, in the order they came.
+struct urgency_class {
+  std::list<outgoing> messages;
+  std::uint64_t bytes = 0;  // As in `frame_layer::bytes`.
+};
+
 /// The next frame to go out.
 struct frame_cut {
   std::array<std::byte, max_ext_data> ext;
@@ -65,7 +71,8 @@ struct frame_layer {
   void queue(std::uint8_t first, buffer piece, bool fin);
   /// Cuts the next frame, of at most `most` bytes of payload. False: nothing can go now, or a stage failed.
   bool cut(std::uint64_t most, frame_cut& out);
-  [[nodiscard]] bool empty() const noexcept { return classes.empty(); }
+  /// True when nothing is left to go: at most a message sent in parts is still open, all of whose parts have gone.
+  [[nodiscard]] bool idle() const noexcept { return bytes == 0; }
   void drop_out() noexcept;
   void clear() noexcept;
 
@@ -84,20 +91,18 @@ struct frame_layer {
   tick since{};            // Since when something is half-way ...
   std::uint64_t came = 0;  // ... and what has come in that time.
 
-  // Higher first; among equals in the order they came.
-  std::map<std::uint32_t, std::list<outgoing>, std::greater<>> classes;
-  outgoing* open = nullptr;     // Sent in parts, and not complete.
-  std::uint32_t announced = 0;  // The urgency of the message that is queued next.
-  std::uint64_t bytes = 0;
-  std::uint32_t channels = 0;                                        // Bit n: channel n is taken ...
-  std::array<std::list<outgoing>::iterator, max_half_way> half_way;  // ... by this message.
+  std::map<std::uint32_t, urgency_class, std::greater<>> classes;  // Higher first.
+  outgoing* open = nullptr;                                        // Sent in parts, and not complete.
+  std::uint32_t announced = 0;                                     // The urgency of the message that is queued next.
+  std::uint64_t bytes = 0;       // Of payload, and for each complete message as much as a header may take.
+  std::uint32_t channels = 0;    // Bit n: a message half-way outwards has channel n.
   std::vector<std::byte> close;  // The close frame's payload, when it waits for what was queued before.
   bool close_waits = false;
 
  private:
   bool candidate(outgoing& m, std::uint64_t most, std::uint64_t& size);
   bool ask_quotas(const outgoing& m, std::uint64_t& size);
-  bool make(std::list<outgoing>& from, std::list<outgoing>::iterator m, std::uint64_t size, frame_cut& out);
+  bool make(urgency_class& from, std::list<outgoing>::iterator m, std::uint64_t size, frame_cut& out);
   bool put_ext(const outgoing& m, std::uint64_t size, bool fin, frame_cut& out);
 };
 

@@ -176,12 +176,12 @@ void connection::refill() {
   if (state_ == state::ending || state_ == state::over) return;
   frame_layer& f = *pipeline_->frames();
   frame_cut next;
-  while (!f.empty() && out_.pending(res_->block_) < committed) {
+  while (!f.idle() && out_.pending(res_->block_) < committed) {
     if (!pipeline_->cut(std::max<std::uint64_t>(settings_->bounds.max_outgoing_frame, 1), next, res_->now_)) break;
     put_cut(next);
   }
   if (pipeline_->failed()) return end_staged();
-  if (f.empty() && f.close_waits) put_held_close();
+  if (f.idle() && f.close_waits) put_held_close();
 }
 
 void connection::put_held_close() {
@@ -216,10 +216,11 @@ void connection::put_cut(frame_cut& cut) {
   if (!copies) out_.append(res_->block_, std::move(cut.payload));
 }
 
-// A close frame waits for what was sent before it. True: it does.
+// A close frame waits for what was sent before it, not for the end of a message that nothing can be added to any more.
+// True: it waits.
 bool connection::hold_close(byte_view payload) {
   frame_layer& f = *pipeline_->frames();
-  if (f.empty()) return false;
+  if (f.idle()) return false;
   f.close.assign(payload.begin(), payload.end());
   f.close_waits = true;
   return true;

@@ -113,8 +113,9 @@ void connection::end(errc why, close_code code, std::string_view text) {
   if (code != close_code::abnormal && !may_send(number, side_))
     number = static_cast<std::uint16_t>(close_code::internal_error);
   if (!text.empty()) need_assembly().text_of_end = text.substr(0, most_last_words);
+  const bool unsaid = state_ == state::open || (state_ == state::close_sent && close_waits());
   if (framed_) pipeline_->frames()->drop_out();
-  if (state_ == state::open && code != close_code::abnormal) {
+  if (unsaid && code != close_code::abnormal) {
     const std::string_view words = cut_text(text.empty() ? describe(why) : text, max_close_reason);
     put_close(number, valid_utf8(as_bytes(words)) ? words : std::string_view());
   }

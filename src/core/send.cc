@@ -104,7 +104,7 @@ errc connection::send(opcode op, byte_view payload, send_options how) {
 }
 
 errc connection::send_slow(opcode op, byte_view payload, send_options how) {
-  if (framed_) announce(head_of(op, payload.size(), how));
+  if (framed_ && !sending_parts_) announce(head_of(op, payload.size(), how));
   const errc e = admit_message(op, payload.size());
   return e == errc::ok ? send_promised(op, payload, how) : e;
 }
@@ -120,7 +120,7 @@ errc connection::send_promised(opcode op, byte_view payload, send_options how) {
 }
 
 errc connection::send(opcode op, buffer payload, send_options how) {
-  if (framed_) announce(head_of(op, payload.size(), how));
+  if (framed_ && !sending_parts_) announce(head_of(op, payload.size(), how));
   if (const errc e = admit_message(op, payload.size()); e != errc::ok) return e;
   if (pipeline_) {
     head h = head_of(op, payload.size(), how);
@@ -133,7 +133,7 @@ errc connection::send(opcode op, buffer payload, send_options how) {
 errc connection::begin_message(opcode op, send_options how) {
   head h = head_of(op, 0, how);
   h.sized = 0;
-  if (framed_) announce(h);
+  if (framed_ && !sending_parts_) announce(h);
   if (const errc e = admit_message(op, 0); e != errc::ok) return e;
   if (pipeline_) {
     drain_out();

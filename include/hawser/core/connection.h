@@ -213,7 +213,7 @@ class HAWSER_API connection {
   /// system took what was `pending`. `sent` and `next` do it too.
   [[nodiscard]] bool is_framed() const noexcept { return framed_; }
   void refill();
-  /// Bytes that wait, also those that are not in frames yet and that something more urgent overtakes.
+  /// Bytes that wait. Of messages that are not in frames yet, the payload and as much for each as a header may take.
   [[nodiscard]] std::size_t queued() const noexcept;
   [[nodiscard]] std::size_t pending() const noexcept { return out_.pending(res_->block_); }
   [[nodiscard]] std::size_t backlog() const noexcept { return out_.backlog(); }

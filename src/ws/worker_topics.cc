@@ -121,12 +121,12 @@ void worker::publish(std::string_view name, opcode op, byte_view payload, send_o
 // A batch that has outgrown its buffer, or was published with other wishes, is passed on, and goes on in another one.
 void worker::make_room(topic& t, std::size_t need, send_options how) {
   if (t.frames && t.frames.back_room() >= need && t.how == how) return;
-  const bool first = !t.frames;
-  if (!first) {
+  const bool outgrown = t.frames && t.how == how;
+  if (t.frames) {
     for (subscriber& to : t.subscribers)
       pass_on(t, to);
   }
-  t.frames = resources_.pool().take(0, std::max(need, first ? small_batch : large_batch));
+  t.frames = resources_.pool().take(0, std::max(need, outgrown ? large_batch : small_batch));
   t.messages = 0;
   t.how = how;
   ++t.batch;

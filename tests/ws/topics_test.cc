@@ -272,6 +272,20 @@ TEST(topics, a_publication_has_wishes_of_its_own) {
   }
 }
 
+// A batch ends where the wishes change: nothing was outgrown, and each gets a buffer as small as a first one.
+TEST(topics, publications_with_changing_wishes_take_small_buffers) {
+  compressing_server server;
+  server.start();
+  const auto compressing = server.join_compressing();
+  const std::size_t used = on_loop(server.it(), [&](worker& w) {
+    for (int i = 0; i < 20; ++i)
+      EXPECT_EQ(server->publish("t", "short", {.compress = i % 2 == 0}), errc::ok);
+    return w.resources().pool().used_bytes();
+  });
+  EXPECT_GT(used, 4096U);
+  EXPECT_LT(used, 16'384U);
+}
+
 TEST(topics, a_connection_does_not_hear_itself_but_hears_the_server) {
   topic_server server;
   server.start();

@@ -14,6 +14,12 @@ constexpr std::size_t most_known = 32;
 // As many messages may be half-way, on connections of one kind, before a pipeline is made for a single message.
 constexpr std::size_t most_ready = 64;
 
+bool hears_of_end(const pipeline& stages) noexcept {
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    if (stages.at(i).terms.work.table().closed != nullptr) return true;
+  return false;
+}
+
 }  // namespace
 
 common_stages::common_stages(std::unique_ptr<pipeline> first) : resting_(std::move(first)) {
@@ -96,11 +102,15 @@ void connection::rest_stages() noexcept {
   stages_rest_ = true;
 }
 
-// The end needs no memory: while they rest, those that all share hear of it in place of a copy.
+// What rests is everybody's, so they hear of the end from one of their own; and not at all when there is no memory for
+// one, since the end must need none.
 void connection::close_stages(close_code code) {
-  if (stages_rest_) pipeline_->serve(id_, true, true);
+  if (stages_rest_) {
+    if (!hears_of_end(*pipeline_)) return;
+    guarded([this] { borrow_stages(true); });
+    if (stages_rest_) return;
+  }
   pipeline_->closed(code, res_->now_);
-  if (stages_rest_) pipeline_->serve(0, true, false);
 }
 
 void connection::leave_stages() noexcept {

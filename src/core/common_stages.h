@@ -3,7 +3,6 @@
 
 #include <hawser/core/pipeline.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -11,18 +10,10 @@
 HAWSER_BEGIN
 namespace core {
 
-/// Whether these stages can serve one connection after another.
-inline bool can_be_shared(const std::vector<agreed_extension>& stages) {
-  return !stages.empty() && std::ranges::all_of(stages, [](const agreed_extension& e) {
-    const claims& uses = e.terms.uses;
-    return !uses.idle_state && uses.at == layer::message && e.terms.work.can_be_copied();
-  });
-}
-
 /// Where nothing is left of a message when it is over (`claims::idle_state`), nothing tells the stages of one
 /// connection from those of another that agreed on the same. So a connection has a pipeline only for the turns and the
 /// messages in which it needs one; while it waits it refers to one that all of them share, which says what was agreed
-/// and does nothing.
+/// and does nothing: no hook ever runs on it, so that copies of it are like new.
 class common_stages {
  public:
   /// Those of `known` that are like `stages`, or new ones, which it gets; null where each connection needs its own.
@@ -33,7 +24,7 @@ class common_stages {
 
   [[nodiscard]] pipeline& resting() noexcept { return *resting_; }
   [[nodiscard]] std::unique_ptr<pipeline> borrow();
-  /// At rest it waits for the next to borrow it, otherwise it goes.
+  /// At rest it waits for the next to borrow it; otherwise it goes, as does one whose stages were told of an end.
   void give_back(std::unique_ptr<pipeline> borrowed) noexcept;
 
   std::size_t users = 0;

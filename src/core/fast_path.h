@@ -9,6 +9,7 @@
 #include <hawser/core/utf8.h>
 
 #include <bit>
+#include <cstddef>
 #include <cstring>
 
 HAWSER_BEGIN
@@ -16,6 +17,10 @@ namespace core {
 
 /// Opcode and bits of a message's first frame.
 constexpr std::uint8_t first_byte(const head& h) noexcept { return static_cast<std::uint8_t>(h.rsv << 4 | h.opcode); }
+
+static_assert(offsetof(head, sized) == 2 && offsetof(head, priority) == 3 && offsetof(head, flags) == 4 &&
+                  offsetof(head, size) == 8,
+              "whole_head makes it by shifts");
 
 /// The head of a message whose size is known; made in registers, since stages are asked about it at once.
 inline head whole_head(unsigned op, std::uint64_t size, std::uint8_t priority = 0, std::uint32_t flags = 0) noexcept {

@@ -84,7 +84,7 @@ errc connection::close(close_code code, std::string_view reason, tick now) {
   state_ = state::close_sent;
   wake_ = later(now, settings_->close_timeout);
   refresh_hot();
-  return errc::ok;
+  return done_outside(errc::ok);
 }
 
 void connection::output_moved(tick now) noexcept {

@@ -177,8 +177,10 @@ void pipeline::flush(tick now) {
   if (!s.opened || s.closing) return;
   s.now = now;
   for (std::uint32_t i = 0; i < s.slots.size() && !s.failed && !s.over; ++i) {
+    if (s.slots[i].table->flush == nullptr) continue;
     context c(*this, i);
-    if (s.slots[i].table->flush != nullptr) s.ran(s.slots[i].table->flush(s.slots[i].self, c), i, "flush");
+    s.spent = true;
+    s.ran(s.slots[i].table->flush(s.slots[i].self, c), i, "flush");
   }
   s.closing = true;
 }
@@ -194,8 +196,11 @@ void pipeline::closed(close_code code, tick now) {
   for (std::uint32_t i = 0; i < s.slots.size(); ++i) {
     slot& one = s.slots[i];
     one.deadline = no_deadline;
-    context c(*this, i);
-    if (s.opened && one.table->closed != nullptr && !one.table->closed(one.self, code, c)) s.threw(i, "closed");
+    if (s.opened && one.table->closed != nullptr) {
+      context c(*this, i);
+      s.spent = true;
+      if (!one.table->closed(one.self, code, c)) s.threw(i, "closed");
+    }
     if (one.charged != 0) s.breach(i, "kept " + std::to_string(one.charged) + " bytes on its account after closed");
     s.charged -= one.charged;
     one.charged = 0;
@@ -413,7 +418,7 @@ void pipeline::state::give_up(direction way) {
 bool pipeline::at_rest() const noexcept {
   const state& s = *state_;
   const auto idle = [](const lane& l) { return !(l.used || l.active); };
-  const bool nothing_half_way = idle(s.lanes[0]) && idle(s.lanes[1]) && s.works.empty() && !s.failed;
+  const bool nothing_half_way = idle(s.lanes[0]) && idle(s.lanes[1]) && s.works.empty() && !(s.failed || s.spent);
   const bool nothing_kept = s.charged == 0 && holding_ == 0 && !released_ && earliest_ == no_deadline;
   return nothing_half_way && nothing_kept && s.noted.empty() && s.carried.empty() && s.sent_on == 0 && s.proved == 0 &&
          s.breaches == 0;

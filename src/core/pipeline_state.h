@@ -162,6 +162,7 @@ struct pipeline::state {
   role side;
   bool opened = false;
   bool closing = false;  // `flush` is over: nothing more goes out.
+  bool spent = false;    // A stage was told that the connection ends: it is no good for another.
   std::uint32_t failed_stage = 0;
   close_code code = close_code::normal;
   errc error = errc::ok;

@@ -113,7 +113,7 @@ errc connection::send_promised(opcode op, byte_view payload, send_options how) {
   if (const errc e = check_message(op); e != errc::ok) return e;
   if (pipeline_) {
     head h = head_of(op, payload.size(), how);
-    return send_staged(h, payload, nullptr);
+    return done_outside(send_staged(h, payload, nullptr));
   }
   put_message(static_cast<std::uint8_t>(op), payload, true);
   return errc::ok;
@@ -124,7 +124,7 @@ errc connection::send(opcode op, buffer payload, send_options how) {
   if (const errc e = admit_message(op, payload.size()); e != errc::ok) return e;
   if (pipeline_) {
     head h = head_of(op, payload.size(), how);
-    return send_staged(h, payload.view(), &payload);
+    return done_outside(send_staged(h, payload.view(), &payload));
   }
   put_message(static_cast<std::uint8_t>(op), std::move(payload), true);
   return errc::ok;
@@ -160,7 +160,7 @@ errc connection::send_part(byte_view payload, bool fin) {
   if (!fin) return errc::ok;
   sending_parts_ = parts_staged_ = false;
   if (pipeline_) drain_out();
-  return errc::ok;
+  return done_outside(errc::ok);
 }
 
 errc connection::send_frames(const buffer& frames, std::uint32_t messages) {

@@ -19,18 +19,15 @@ constexpr std::size_t most_wakes_a_second = 100;
 // What is carried for one cause. Whoever answers every control frame with another one goes on for ever.
 constexpr int most_items = 10000;
 
-bool all_can_be_shared(const std::vector<core::agreed_extension>& stages) {
-  return std::ranges::all_of(stages,
-                             [](const auto& e) { return !e.terms.uses.idle_state && e.terms.work.can_be_copied(); });
-}
-
 }  // namespace
 
 party::party(std::vector<core::agreed_extension> stages, role side, const handling& how, seeded_random& random)
-    : shared_(all_can_be_shared(stages)),
+    : shared_(core::can_be_shared(stages)),
       pipeline_(std::make_unique<core::pipeline>(std::move(stages), side, pool_, how.limits)),
       how_(how),
-      random_(random) {}
+      random_(random) {
+  if (shared_) new_ = pipeline_->copy();
+}
 
 void party::open(tick now) {
   now_ = now;
@@ -38,12 +35,21 @@ void party::open(tick now) {
   drain();
 }
 
-// Between messages other objects take over, as in a loop with more connections: they must be as good.
+// Between messages other objects take over, as in a loop with more connections: they must be as good. So must they when
+// another connection has ended.
 void party::change_stages() {
   if (!shared_ || !random_.one_in(2) || !pipeline_->at_rest()) return;
-  if (other_ == nullptr) other_ = pipeline_->copy();
+  if (random_.one_in(4)) end_another();
+  if (other_ == nullptr) other_ = new_->copy();
   std::swap(pipeline_, other_);
   pipeline_->serve(0, true, flushed_);
+}
+
+void party::end_another() {
+  const std::unique_ptr<core::pipeline> its = new_->copy();
+  its->serve(1, true, false);
+  its->flush(now_);
+  its->closed(close_code::normal, now_);
 }
 
 void party::send(std::uint8_t opcode, std::string_view text) {

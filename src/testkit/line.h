@@ -58,12 +58,14 @@ class party {
   void drain();
   void control(const wire_item& item);
   void change_stages();
+  void end_another();
 
   buffer_pool pool_;
   bool shared_;  // What follows serves other connections too, as these stages say that they may.
   bool flushed_ = false;
   std::unique_ptr<core::pipeline> pipeline_;
   std::unique_ptr<core::pipeline> other_;
+  std::unique_ptr<core::pipeline> new_;  // Serves nobody: what the others are copies of.
   const handling& how_;
   seeded_random& random_;
   tick now_{};

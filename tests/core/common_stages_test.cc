@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +25,7 @@ using test::core_end;
 struct book {
   int alive = 0;
   int most = 0;
-  std::vector<std::string> hooks;  ///< "open 7"
+  std::vector<std::string> hooks;  ///< "done 7"
   std::function<void(direction, context&)> at_begin;
 
   int count(const std::string& hook) const { return static_cast<int>(std::ranges::count(hooks, hook)); }
@@ -34,13 +35,13 @@ struct book {
 /// it forgets.
 class turning {
  public:
-  static constexpr unsigned hooks = hook::in_place | hook::done | hook::open | hook::flush | hook::closed | hook::timer;
+  static constexpr unsigned hooks = hook::in_place | hook::done | hook::flush | hook::closed | hook::timer;
 
   turning(book& b, int terms) : book_(&b), terms_(terms) { born(); }
-  turning(const turning& o) : book_(o.book_), terms_(o.terms_) { born(); }
+  turning(const turning& o) noexcept : book_(o.book_), terms_(o.terms_) { born(); }
   turning& operator=(const turning&) = delete;
   ~turning() { --book_->alive; }
-  bool operator==(const turning& o) const { return book_ == o.book_ && terms_ == o.terms_; }
+  bool operator==(const turning& o) const noexcept { return book_ == o.book_ && terms_ == o.terms_; }
 
   verdict begin(direction way, head& h, context& c) {
     h.rsv ^= 1;
@@ -53,7 +54,6 @@ class turning {
       b ^= static_cast<std::byte>(++at_[static_cast<std::size_t>(way)] & 0x1F);
   }
   void done(direction, context& c) { note("done", c); }
-  void open(context& c) { note("open", c); }
   void flush(context& c) { note("flush", c); }
   void timer(context& c) { note("timer", c); }
   void closed(close_code, context& c) { note("closed", c); }
@@ -142,10 +142,8 @@ TEST_F(common_stages, hooks_come_for_each_connection) {
   ends[0]->end_of_input();
   ends[1]->end_of_input();
   ends[2]->receive(test::frame_writer(role::client).close(1000).take());
-  EXPECT_EQ(seen.hooks,
-            (std::vector<std::string>{"open 1", "open 2", "open 3", "done 1", "done 1", "done 2", "done 2", "done 3",
-                                      "done 3", "flush 1", "closed 1", "closed 2", "flush 3", "closed 3"}));
-  EXPECT_EQ(seen.alive, 2);
+  EXPECT_EQ(seen.hooks, (std::vector<std::string>{"done 1", "done 1", "done 2", "done 2", "done 3", "done 3", "flush 1",
+                                                  "closed 1", "closed 2", "flush 3", "closed 3"}));
 }
 
 // Messages half-way on several connections at once: nobody's bytes are turned by another's count.
@@ -236,7 +234,7 @@ TEST_F(common_stages, the_end_may_come_half_way) {
   core_end& a = open();
   a.receive(test::frame_writer(role::client).frame(0x12, turned("half")).take());
   a.end_of_input();
-  EXPECT_EQ(seen.hooks, (std::vector<std::string>{"open 1", "done 1", "closed 1"}));
+  EXPECT_EQ(seen.hooks, (std::vector<std::string>{"done 1", "closed 1"}));
   core_end& b = open();
   send(b, "next");
   EXPECT_EQ(payloads(b), "next,");
@@ -277,6 +275,151 @@ TEST_F(common_stages, after_our_close_a_stage_sends_nothing) {
   send(a, "late");
   EXPECT_EQ(a.out, closed);
   EXPECT_EQ(payloads(a), "late,");
+}
+
+// What a hook writes to the object at the end of one connection, nobody else finds: not those who share what it rests
+// on, and not who borrows next.
+struct ending {
+  static constexpr unsigned hooks = hook::in_place | hook::flush | hook::closed;
+  std::uint8_t key = 0x20;
+  bool operator==(const ending& o) const noexcept { return key == o.key; }
+  verdict begin(direction, head& h, context&) const {
+    h.rsv ^= 1;
+    return verdict::in_place;
+  }
+  void in_place(direction, byte_span bytes, bool, context&) const {
+    for (std::byte& b : bytes)
+      b ^= std::byte{key};
+  }
+  void flush(context&) { key = 0; }
+  void closed(close_code, context& c) {
+    key = 0;
+    c.receipts(5, 5);
+    throw std::runtime_error("closed");
+  }
+};
+
+TEST_F(common_stages, the_end_of_one_is_nothing_to_the_others) {
+  const auto attach = [this] {
+    ends.push_back(std::make_unique<core_end>(role::server, core::settings{}, &loop));
+    core_end& end = *ends.back();
+    end.turn(
+        [&](core::connection& c) { c.attach(test::stage_list().add("x-end", marked(), ending{}).take(), end.now); });
+  };
+  for (int i = 0; i < 6; ++i)
+    attach();
+  const auto all_are_well = [this](std::size_t from) {
+    for (std::size_t i = from; i < ends.size(); ++i) {
+      core_end& end = *ends[i];
+      end.receive(test::frame_writer(role::client).frame(0x12, "HEL").frame(0x80, "LO").take());
+      EXPECT_EQ(payloads(end), "hello,") << i;
+      EXPECT_EQ(end->stages()->breaches(), 0U) << i;
+      EXPECT_EQ(end->stages()->last_breach(), "") << i;
+      EXPECT_EQ(end->stages()->sent_on(), 0U) << i;
+    }
+  };
+  ends[0]->end_of_input();  // While nothing was borrowed yet, or after.
+  all_are_well(1);
+  ends[1]->end_of_input();
+  EXPECT_EQ(ends[1]->core().stages()->breaches(), 1U) << "its own";
+  ends[2]->turn([&](core::connection& c) { EXPECT_EQ(c.close(close_code::normal, "", ends[2]->now), errc::ok); });
+  attach();
+  all_are_well(3);
+  ends[2]->end_of_input();
+  ends.erase(ends.begin(), ends.begin() + 3);
+  attach();
+  all_are_well(0);
+}
+
+// `open` comes once for a connection, and what it sets its messages need: each has its own.
+struct opening {
+  static constexpr unsigned hooks = hook::in_place | hook::open;
+  std::uint8_t key = 0;
+  bool operator==(const opening&) const noexcept { return true; }
+  void open(context&) { key = 0x20; }
+  verdict begin(direction, head& h, context&) const {
+    h.rsv ^= 1;
+    return verdict::in_place;
+  }
+  void in_place(direction, byte_span bytes, bool, context&) const {
+    for (std::byte& b : bytes)
+      b ^= std::byte{key};
+  }
+};
+
+TEST_F(common_stages, who_needs_an_open_has_its_own) {
+  for (int i = 0; i < 3; ++i) {
+    ends.push_back(std::make_unique<core_end>(role::server, core::settings{}, &loop));
+    core_end& end = *ends.back();
+    end.turn(
+        [&](core::connection& c) { c.attach(test::stage_list().add("x-open", marked(), opening{}).take(), end.now); });
+  }
+  for (auto& end : ends)
+    end->receive(test::frame_writer(role::client).frame(0x12, "HEL").take());
+  for (auto& end : ends)
+    end->receive(test::frame_writer(role::client).frame(0x80, "LO").take());
+  for (auto& end : ends)
+    EXPECT_EQ(payloads(*end), "hello,");
+}
+
+// One handler sends to everybody: nobody keeps stages for it until its own turn comes.
+TEST_F(common_stages, what_others_send_keeps_none) {
+  for (int i = 0; i < 200; ++i)
+    open();
+  seen.most = seen.alive;
+  for (auto& end : ends)
+    EXPECT_EQ(end->core().send(opcode::binary, as_bytes("to all")), errc::ok);
+  EXPECT_EQ(seen.most, 2);
+  for (auto& end : ends)
+    EXPECT_EQ(end->core().begin_message(opcode::binary), errc::ok);
+  EXPECT_EQ(seen.alive, 201) << "half-way";
+  for (auto& end : ends)
+    EXPECT_EQ(end->core().send_part(as_bytes("to all"), true), errc::ok);
+  EXPECT_LE(seen.alive, 2 + 63) << "what waits for the next is bounded";
+  const std::string expected = turned("to all");
+  for (auto& end : ends) {
+    end->turn([](core::connection&) {});
+    EXPECT_EQ(end->out, test::frame_writer(role::server).frame(0x92, expected).frame(0x92, expected).take());
+  }
+}
+
+// What the core does of its own accord must not meet an exception of a stage: such stages serve one connection each.
+struct copies_may_throw {
+  static constexpr unsigned hooks = 0;
+  std::string text = "x";
+  bool operator==(const copies_may_throw&) const = default;
+  static verdict begin(direction, head&, context&) { return verdict::bypass; }
+};
+struct comparing_may_throw {
+  static constexpr unsigned hooks = 0;
+  bool operator==(const comparing_may_throw&) const { throw std::runtime_error("compared"); }
+  static verdict begin(direction, head&, context&) { return verdict::bypass; }
+};
+struct does_not_throw {
+  static constexpr unsigned hooks = 0;
+  std::shared_ptr<const std::string> text;
+  bool operator==(const does_not_throw&) const = default;
+  static verdict begin(direction, head&, context&) { return verdict::bypass; }
+};
+
+TEST_F(common_stages, copies_that_may_throw_are_not_made) {
+  EXPECT_FALSE(core::any_stage::of(copies_may_throw{}).can_be_copied());
+  EXPECT_FALSE(core::any_stage::of(comparing_may_throw{}).can_be_copied());
+  EXPECT_TRUE(core::any_stage::of(does_not_throw{}).can_be_copied());
+  const auto shared = [](auto stage) {
+    return core::can_be_shared(test::stage_list().add("x", marked(), stage).take());
+  };
+  EXPECT_FALSE(shared(copies_may_throw{}));
+  EXPECT_FALSE(shared(comparing_may_throw{}));
+  EXPECT_FALSE(shared(opening{}));
+  EXPECT_TRUE(shared(does_not_throw{}));
+  EXPECT_FALSE(core::can_be_shared({}));
+  for (int i = 0; i < 2; ++i) {
+    core_end end(role::server, core::settings{}, &loop);
+    end.turn([&](core::connection& c) {
+      c.attach(test::stage_list().add("x", marked(), comparing_may_throw{}).take(), end.now);
+    });
+  }
 }
 
 // Who agreed on something else, has other limits or keeps something between messages, has others.

@@ -1,6 +1,7 @@
 // What a connection costs: its size, and no allocation for a message once it runs. What happens when there is no
 // memory.
 #include "core/connection_kit.h"
+#include "core/pipeline_kit.h"
 #include "core/scripted_stage.h"
 
 #include <gtest/gtest.h>
@@ -155,6 +156,46 @@ TEST_F(no_memory_test, a_hook_that_throws_for_lack_of_memory_is_1011) {
   make();
   EXPECT_EQ(p->fail_code(), close_code::internal_error);
   EXPECT_EQ(p->breaches(), 1U);
+}
+
+struct hears_the_end {
+  static constexpr unsigned hooks = hook::in_place | hook::closed;
+  int* ended;
+  bool operator==(const hears_the_end& o) const noexcept { return ended == o.ended; }
+  static verdict begin(direction, head&, context&) { return verdict::in_place; }
+  void in_place(direction, byte_span, bool, context&) const {}
+  void closed(close_code, context&) const { ++*ended; }
+};
+
+// Connections that wait have no stages of their own. Their end needs none either, where there is no memory for them.
+TEST(no_memory, connections_that_share_stages_end_without) {
+  buffer_pool pool;
+  test::seeded_source random(1);
+  core::resources shared(pool, random);
+  const core::settings obey;
+  int ended = 0;
+  claims uses;
+  uses.idle_state = false;
+  const auto attach = [&](core::connection& c) {
+    c.attach(test::stage_list().add("x-end", uses, hears_the_end{&ended}).take(), test::clock_start);
+    c.begin_turn();
+    c.end_turn();
+  };
+  core::connection busy(shared, obey, role::client, test::clock_start);
+  core::connection waits(shared, obey, role::client, test::clock_start);
+  core::connection waits_too(shared, obey, role::client, test::clock_start);
+  for (core::connection* c : {&busy, &waits, &waits_too})
+    attach(*c);
+  ASSERT_EQ(busy.begin_message(opcode::binary), errc::ok);  // Borrows the one that was ready.
+  {
+    const famine none;
+    waits.end_of_input(test::clock_start);
+    EXPECT_EQ(waits.next(), core::kind::closed);
+  }
+  EXPECT_EQ(ended, 0);
+  waits_too.end_of_input(test::clock_start);
+  EXPECT_EQ(waits_too.next(), core::kind::closed);
+  EXPECT_EQ(ended, 1);
 }
 #endif
 

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <stdexcept>
 
 namespace hawser {
@@ -191,7 +192,7 @@ struct keeps_secretly {
   struct work {
     static constexpr unsigned hooks = hook::in_place;
     std::array<std::uint8_t, 2> count{};
-    bool operator==(const work&) const { return true; }
+    bool operator==(const work&) const noexcept { return true; }
     verdict begin(direction way, head& h, context&) {
       h.rsv ^= 2;
       ++count[static_cast<std::size_t>(way)];
@@ -227,6 +228,95 @@ TEST(flaws, what_is_kept_secretly_between_messages) {
   const testkit::check* c = honest.find("messages arrive as they were");
   ASSERT_NE(c, nullptr);
   EXPECT_TRUE(c->passed) << honest.text();
+}
+
+/// Turns bytes by a key, and says that it keeps nothing; `Work` says where the key is and what becomes of it.
+template <class Work>
+struct keyed {
+  using agreed = std::optional<accepted<Work>>;
+  static std::string_view name() { return "x-keyed"; }
+  static std::vector<params> offers() { return {{}}; }
+  agreed accept(const std::vector<params>& all) const {
+    return std::ranges::find(all, params{}) == all.end() ? std::nullopt : confirm({});
+  }
+  agreed confirm(const params& p) const {
+    if (!p.empty()) return std::nullopt;
+    claims uses;
+    uses.rsv = 2;
+    uses.in_needs_rsv = true;
+    uses.idle_state = false;
+    return accepted<Work>{{}, uses, {}};
+  }
+};
+
+void turn(byte_span bytes, unsigned key) {
+  for (std::byte& b : bytes)
+    b ^= static_cast<std::byte>(key);
+}
+
+// What the copies of a stage share is gone for all of them when one connection ends.
+struct closed_for_all {
+  static constexpr unsigned hooks = hook::in_place | hook::closed;
+  std::shared_ptr<unsigned> key = std::make_shared<unsigned>(0x55);
+  bool operator==(const closed_for_all&) const noexcept { return true; }
+  verdict begin(direction, head& h, context&) const {
+    h.rsv ^= 2;
+    return verdict::in_place;
+  }
+  void in_place(direction, byte_span bytes, bool, context&) const { turn(bytes, *key); }
+  void closed(close_code, context&) { *key = 0; }
+};
+
+// The same in `flush`.
+struct flushed_for_all : closed_for_all {
+  static constexpr unsigned hooks = hook::in_place | hook::flush | hook::closed;
+  bool operator==(const flushed_for_all&) const noexcept { return true; }
+  void flush(context&) { *key = 0; }
+  void closed(close_code, context&) {}
+};
+
+// Its key comes with the first message that the object sees, and goes on from there.
+struct begins_with_the_first {
+  static constexpr unsigned hooks = hook::in_place;
+  std::array<unsigned, 2> key{};
+  bool operator==(const begins_with_the_first&) const noexcept { return true; }
+  verdict begin(direction way, head& h, context&) {
+    h.rsv ^= 2;
+    unsigned& mine = key[static_cast<std::size_t>(way)];
+    mine = mine == 0 ? 0x55 : 0x2A;
+    return verdict::in_place;
+  }
+  void in_place(direction way, byte_span bytes, bool, context&) const {
+    turn(bytes, key[static_cast<std::size_t>(way)]);
+  }
+};
+
+// Its key comes with `open`: right, since the library makes no more of such a stage.
+struct begins_with_open {
+  static constexpr unsigned hooks = hook::in_place | hook::open;
+  unsigned key = 0;
+  bool operator==(const begins_with_open&) const noexcept { return true; }
+  void open(context&) { key = 0x55; }
+  verdict begin(direction, head& h, context& c) const {
+    h.rsv ^= 2;
+    if (key == 0) c.fail(close_code::internal_error, "served without open");
+    return verdict::in_place;
+  }
+  void in_place(direction, byte_span bytes, bool, context&) const { turn(bytes, key); }
+};
+
+TEST(flaws, the_end_of_one_connection_spoils_another) {
+  expect_found(keyed<closed_for_all>{}, "messages arrive as they were");
+  expect_found(keyed<flushed_for_all>{}, "messages arrive as they were");
+}
+
+TEST(flaws, an_object_counts_on_the_first_message) {
+  expect_found(keyed<begins_with_the_first>{}, "messages arrive as they were");
+}
+
+TEST(flaws, a_stage_with_open_serves_its_own_connection) {
+  const testkit::report r = testkit::run(keyed<begins_with_open>{}, test::quick());
+  EXPECT_TRUE(r.passed()) << r.text();
 }
 
 TEST(flaws, a_message_is_forwarded_twice) {

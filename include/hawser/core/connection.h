@@ -355,6 +355,11 @@ class HAWSER_API connection {
   }
   void borrow_stages(bool opened);
   void rest_stages() noexcept;
+  /// After what others had this connection do in their turn: its own may be long in coming.
+  errc done_outside(errc result) noexcept {
+    if (stages_lent_ && res_->turn_ != this && !out_.holds(res_->block_)) rest_stages();
+    return result;
+  }
   void close_stages(close_code code);
   void leave_stages() noexcept;
 
@@ -384,9 +389,16 @@ class HAWSER_API connection {
   bool settle_stages_ : 1 = false;  // The pipeline still holds the memory of the message that was delivered.
   bool paused_ : 1 = false;
   bool closes_first_ : 1 = false;
-  bool stages_rest_ : 1 = false;  // The pipeline is one that this connection shares, and that is not to be touched.
-  bool stages_lent_ : 1 = false;  // It was borrowed from those who share it.
-  pipeline* pipeline_ = nullptr;  // Null: plain. Its own unless it says whom it belongs to (`pipeline::common`).
+  // Whose the pipeline is. Only common_stages.cc changes these three, and frees it, in `leave_stages`:
+  //
+  //   pipeline_    stages_rest_ stages_lent_
+  //   null         false        false        plain: no stages
+  //   this one's   false        false        from `set_to_work` to the end
+  //   borrowed     false        true         this one's from `borrow_stages` to `rest_stages`, or to the end
+  //   the shared   true         false        of `common_stages`, between turns; says what was agreed, runs no hook
+  bool stages_rest_ : 1 = false;
+  bool stages_lent_ : 1 = false;
+  pipeline* pipeline_ = nullptr;
   std::uint64_t id_ = 0;
   tick last_in_;
   std::uint64_t bytes_in_ = 0;

@@ -11,6 +11,7 @@
 #include <hawser/core/negotiate.h>
 #include <hawser/core/notes.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +38,16 @@ struct pipeline_limits {
 
   friend bool operator==(const pipeline_limits&, const pipeline_limits&) = default;
 };
+
+/// Whether these stages can serve one connection after another (`claims::idle_state`). An object that serves the next
+/// was not told of its `open`, so those that have one cannot.
+inline bool can_be_shared(const std::vector<agreed_extension>& stages) noexcept {
+  return !stages.empty() && std::ranges::all_of(stages, [](const agreed_extension& e) {
+    const claims& uses = e.terms.uses;
+    const any_stage& work = e.terms.work;
+    return !uses.idle_state && uses.at == layer::message && work.can_be_copied() && work.table().open == nullptr;
+  });
+}
 
 /// What stages care for, tested by the connection before it calls: what concerns nobody costs nothing.
 struct interest {
@@ -193,7 +204,8 @@ class HAWSER_API pipeline {
   [[nodiscard]] std::string_view last_breach() const noexcept;
 
   // ---- for one connection after another: common_stages
-  /// True between messages, when nothing waits, is charged, armed, held or noted, and nothing has failed.
+  /// True between messages, when nothing waits, is charged, armed, held or noted, nothing has failed, and no stage was
+  /// told that its connection ends (`flush`, `closed`).
   [[nodiscard]] bool at_rest() const noexcept;
   /// From here on the stages work for connection `id`: one that `open` is to be called for, or was, and that sends
   /// nothing more when it is `closing`. At rest only.

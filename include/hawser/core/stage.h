@@ -57,9 +57,12 @@ struct claims {
   std::uint64_t out_min_size =
       0;  ///< Outgoing messages shorter than this, when their size is known, do not concern me.
   /// Keeps something between messages. False: once `done` was called nothing of the message is left in the stage.
-  /// Stages that say so of themselves, and can be copied and compared with `==`, where equal means agreed on the same,
-  /// serve all connections of a loop in turn: one that waits has none of its own. Their hooks come as always, `open`
-  /// and `closed` once for each connection, `context` tells which it is; but no object sees all of one connection.
+  /// Stages that say so of themselves, have no `open`, and can be copied and compared with `==` without an exception,
+  /// where equal means agreed on the same, serve all connections of a loop in turn: one that waits has none of its own.
+  /// Their hooks come as always, `context` tells which connection it is about; but no object sees all of one. What a
+  /// hook writes to the object beyond the message in hand is lost, or another connection finds it; what it writes to
+  /// something that the copies share is everybody's. An object that `flush` or `closed` was called on serves no other
+  /// connection. `closed` is not called where a connection that waits ends and there is no memory for an object.
   bool idle_state = true;
 
   friend bool operator==(const claims&, const claims&) = default;

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 HAWSER_BEGIN
@@ -17,7 +18,7 @@ namespace core {
 struct stage_table {
   unsigned hooks;
   void (*destroy)(void* self) noexcept;
-  void* (*copy)(const void* self);  // This one and the next: of stages that can be copied and compared.
+  void* (*copy)(const void* self);  // This one and the next: of stages that can be copied and compared, see below.
   bool (*equal)(const void* self, const void* other) noexcept;
   std::uint32_t (*begin)(void* self, direction way, head& h, context& c) noexcept;  // `packed`, or `begin_threw`.
   bool (*observe)(void* self, direction way, byte_view chunk, bool fin, context& c) noexcept;
@@ -102,12 +103,18 @@ constexpr void add_connection_hooks(stage_table& t) {
     };
 }
 
+/// Stages of which `claims::idle_state` may make more: what the library does of its own accord must not bring an
+/// exception of theirs into the core. `copy` may lack memory, nothing else.
+template <class S>
+concept copied_and_compared = std::is_nothrow_copy_constructible_v<S> && std::equality_comparable<S> &&
+    noexcept(std::declval<const S&>() == std::declval<const S&>());
+
 template <stage S>
 constexpr stage_table make_stage_table() {
   stage_table t{};
   t.hooks = S::hooks;
   t.destroy = [](void* p) noexcept { delete static_cast<S*>(p); };
-  if constexpr (std::copy_constructible<S> && std::equality_comparable<S>) {
+  if constexpr (copied_and_compared<S>) {
     t.copy = [](const void* p) -> void* { return new S(*static_cast<const S*>(p)); };
     t.equal = [](const void* p, const void* q) noexcept {
       return *static_cast<const S*>(p) == *static_cast<const S*>(q);

@@ -26,7 +26,7 @@ class HAWSER_API checksum_stage {
   verdict begin(direction way, head& h, context& c);
   void observe(direction way, byte_view chunk, bool fin, context& c);
   void suffix(direction way, byte_span sum, context& c);
-  bool operator==(const checksum_stage&) const = default;
+  bool operator==(const checksum_stage&) const noexcept = default;
 
  private:
   std::array<std::uint32_t, 2> sums_{};

@@ -1,5 +1,5 @@
 #include "core/frame_layer.h"
-#include "core/pipeline_state.h"
+#include "core/pipeline_begin.h"
 
 #include <hawser/core/utf8.h>
 
@@ -69,30 +69,6 @@ interest interest_of(const std::vector<asked>& front, const std::vector<agreed_e
   if (all.out_opcodes == 0) all.out_min_size = 0;
   return all;
 }
-
-template <direction Way>
-bool concerns(const asked& a, const head& h) noexcept {
-  if constexpr (Way == direction::in)
-    return (a.in_opcodes >> h.opcode & 1U) != 0 || ((h.rsv & a.in_bits) != 0 && (a.of_interest >> h.opcode & 1U) != 0);
-  return (a.of_interest >> h.opcode & 1U) != 0 && (h.size >= a.out_min_size || h.sized == 0);
-}
-
-// A head in two registers, from which each stage gets a copy of its own. The statement without instructions keeps them
-// two: a head that was just stored as two words and is read as one makes the processor wait for its own stores.
-struct head_words {
-  explicit head_words(const head& h) noexcept : size(h.size) {
-    std::memcpy(&front, &h, sizeof front);
-    asm("" : "+r"(front), "+r"(size));  // NOLINT(hicpp-no-assembler)
-  }
-  void put(head& to) const noexcept {
-    std::memcpy(static_cast<void*>(&to), &front, sizeof front);
-    to.size = size;
-  }
-
-  std::uint64_t front;
-  std::uint64_t size;
-};
-static_assert(sizeof(head) == sizeof(head_words) && offsetof(head, size) == sizeof(std::uint64_t));
 
 bool is_bypass(const verdict& v) noexcept {
   return v.what == verdict::kind::bypass && (v.prefix_size | v.suffix_size) == 0;
@@ -210,15 +186,6 @@ void pipeline::closed(close_code code, tick now) {
 
 // ---- one message
 
-template <direction Way>
-bool pipeline::lets_be(head& h, tick now) {
-  state& s = *state_;
-  s.now = now;
-  return s.start<Way>(h, s.front.data() + (Way == direction::out ? 0 : s.front.size()));
-}
-template HAWSER_API bool pipeline::lets_be<direction::in>(head& h, tick now);
-template HAWSER_API bool pipeline::lets_be<direction::out>(head& h, tick now);
-
 bool pipeline::begin(direction way, head& h, tick now) {
   const bool nothing = way == direction::out ? lets_be<direction::out>(h, now) : lets_be<direction::in>(h, now);
   return nothing || !(state_->failed || state_->over);
@@ -232,34 +199,6 @@ bool pipeline::begin_behind(std::size_t stage, direction way, head& h, tick now)
                        : s.carried.empty()   ? s.start<direction::in>(h, from)
                                              : s.start_noted(h, from);
   return nothing || !(s.failed || s.over);
-}
-
-// Asks each stage that the message concerns; true when nothing came of it. What all of them let be passes here and
-// nowhere else: one call a stage, and nothing is set up that would have to be taken down.
-template <direction Way>
-inline bool pipeline::state::start(head& h, const asked* from) {
-  lane& l = at(Way);
-  if ((failed | over | l.used) && !clear(Way, l)) return false;
-  // A message of a stage's own opcode comes no further than to its owner.
-  const asked* const first = front.data();
-  const asked* const end = Way == direction::out ? first + front.size() : h.opcode <= 2 ? first : owner_of(h.opcode);
-  head_words known(h);
-  for (const asked* i = from; i != end; Way == direction::out ? ++i : --i) {
-    const asked& a = Way == direction::out ? *i : i[-1];
-    if (!concerns<Way>(a, h)) continue;
-    head mine;
-    known.put(mine);
-    context c(*owner, a.stage);
-    const std::uint32_t said = a.begin(a.self, Way, mine, c);
-    if (said == packed(verdict::bypass) && !failed && mine.opcode == h.opcode && mine.rsv == h.rsv) [[likely]]
-      continue;
-    if (!answered(Way, a.stage, said, mine, h)) return false;
-    if (l.whole_ahead) break;
-    known = head_words(h);
-  }
-  if (l.count == 0) return works.empty();
-  begun(Way, l, h);
-  return false;
 }
 
 const asked* pipeline::state::owner_of(std::uint8_t opcode) const noexcept {

@@ -2,6 +2,7 @@
 
 #include "core/assembly.h"
 #include "core/fast_path.h"
+#include "core/pipeline_begin.h"
 
 #include <hawser/core/connection.h>
 #include <hawser/core/frame.h>

@@ -101,10 +101,6 @@ class HAWSER_API pipeline {
   /// `h` is what leaves: for `in`, RSV bits that are still set belong to nobody, and the caller fails the connection
   /// (F-01). False: `failed()`. The caller drains `next_work` first, or what a stage held may be overtaken.
   bool begin(direction way, head& h, tick now);
-  /// The same as `begin`, and true when nothing came of it: every stage lets the message be, and no action waits.
-  /// Otherwise `failed`, `bypassed` and `has_work` say what did.
-  template <direction Way>
-  bool lets_be(head& h, tick now);
   bool begin_behind(std::size_t stage, direction way, head& h, tick now);
 
   /// True when every stage bypasses the message in hand: the caller may pass the bytes itself and skip push and pull.
@@ -219,9 +215,15 @@ class HAWSER_API pipeline {
                              const pipeline_limits& limits) const noexcept;
 
  private:
+  friend class connection;
   friend class hawser::context;
   friend struct frame_layer;
   struct state;
+
+  // The same as `begin`, and true when nothing came of it: every stage lets the message be, and no action waits.
+  // Otherwise `failed`, `bypassed` and `has_work` say what did. For the connection, in line: core/pipeline_begin.h.
+  template <direction Way>
+  bool lets_be(head& h, tick now);
 
   // What the connection asks for each message, or each turn.
   interest wants_;

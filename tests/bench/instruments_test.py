@@ -444,6 +444,16 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(report.tables_of(self.file).splitlines()[2],
                          "| about it | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 | 1.5 **over** | 3.00 |")
 
+    def test_compressing_servers_are_shown_with_their_ratios(self):
+        workload = run.Workload("w", "about it", "", bar=1.5, also="ratio")
+        rows = [{**row, "also": 3.333, "also_base": 3.85}
+                for row in run.summaries(workload, {"ours": [2.0] * 6, "floor": [1.0] * 6})]
+        plain = run.summaries(run.Workload("p", "plain", "", bar=9), {"ours": [2.0] * 6, "floor": [1.0] * 6})
+        self.write("comparison", [*rows, *plain], "ours", "floor")
+        self.assertEqual(report.tables_of(self.file).splitlines()[2:4],
+                         ["| about it | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 | 1.5 **over** | 1/3.33 | 1/3.85 |",
+                          "| plain | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 | 9 met |  |  |"])
+
     def test_two_servers_of_ours_have_no_bar(self):
         figures = {"A": [2.0] * 6, "B": [1.0] * 6}
         self.write("comparison", list(run.summaries(run.Workload("w", "about it", "", bar=1.5), figures)), *figures)

@@ -45,10 +45,10 @@ constexpr entry entries[] = {
     {errc::wrong_state, fault::caller_mistake,
      "The call does not fit the state of the object, such as a chunk without a begin; nothing was done. Correct the "
      "order of the calls."},
-    {errc::extension_conflict, fault::caller_mistake,
-     "Two extensions claim the same bit or opcode, or stand in an order that cannot work. Leave one out, or change "
-     "their "
-     "order."},
+    {errc::extension_conflict, fault::peer_violation,
+     "The server agreed to extensions that cannot work together: they claim the same bit or opcode, or stand in an "
+     "order "
+     "that cannot work. Offer only one of them, or correct the server."},
     {errc::not_supported, fault::caller_mistake,
      "This build or this system cannot do that. Build with the option that it needs, or do without it."},
     {errc::too_many_subscriptions, fault::limit,
@@ -57,7 +57,8 @@ constexpr entry entries[] = {
     {errc::not_kept, fault::caller_mistake,
      "The connection does not keep what was asked for. Set the option for it (keep_request, timings) before it opens."},
     {errc::invalid_extension, fault::caller_mistake,
-     "The name of an extension is not a token, so it cannot be negotiated. Use letters, digits and dashes."},
+     "An extension of this program has a name that is not a token (letters, digits and dashes), or claims what no "
+     "extension may. Correct the extension, or leave it out."},
     {errc::invalid_plugin, fault::caller_mistake,
      "The plug-in cannot be loaded or does not keep to hawser/plugin.h. Correct the path, or build it anew."},
     {errc::closed, fault::closed, "The connection is closed. Connect again if it is still needed."},
@@ -191,8 +192,9 @@ constexpr entry entries[] = {
     {errc::handler_threw, fault::internal,
      "A handler of this program threw an exception, so its connection was closed. Catch it inside the handler."},
     {errc::extension_threw, fault::internal,
-     "An extension of this program threw or broke its contract, so its connection was closed. The extension must be "
-     "corrected."},
+     "An extension of this program threw, broke its contract or gave up by its own fault, so its connection was "
+     "closed. "
+     "The extension must be corrected."},
     {errc::slow_consumer, fault::limit,
      "The peer read too slowly, and what waits for it passed the hard limit. Send less, or raise the limit."},
     {errc::internal, fault::internal, "This library has a defect. Please report it together with what led to it."},

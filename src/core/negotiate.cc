@@ -266,6 +266,7 @@ errc confirm_one(const extension_element& e, const extension_list& list, const c
   bool threw = false;
   std::string said;
   std::string conflict;
+  std::string defect;
   for (const any_factory& f : list.all()) {
     if (f.name() != e.name || offers_of(f, where).empty()) continue;
     asked<std::optional<agreement>> terms =
@@ -278,12 +279,20 @@ errc confirm_one(const extension_element& e, const extension_list& list, const c
     terms.value->response = e.parameters;
     out.agreed.push_back({e.name, std::move(*terms.value)});
     std::string reason;
-    if (compose(out.agreed, where, reason)) {
-      note(out, e.name, true, "agreed as " + written(e.name, e.parameters));
-      return errc::ok;
+    if (compose({&out.agreed.back(), 1}, {where.side, true, false}, reason)) {
+      if (compose(out.agreed, where, reason)) {
+        note(out, e.name, true, "agreed as " + written(e.name, e.parameters));
+        return errc::ok;
+      }
+    } else if (defect.empty()) {
+      defect = "an extension of this program is wrong: " + reason;
     }
     out.agreed.pop_back();
     if (conflict.empty()) conflict = "the server's answer cannot work: " + reason;
+  }
+  if (!defect.empty()) {
+    say(why, defect);
+    return errc::invalid_extension;
   }
   if (!conflict.empty()) {
     say(why, conflict);

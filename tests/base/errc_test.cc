@@ -73,6 +73,8 @@ TEST(errc, faults_by_example) {
   EXPECT_EQ(fault_of(errc::ping_timeout), fault::transport);
   EXPECT_EQ(fault_of(errc::accept_invalid), fault::peer_violation);
   EXPECT_EQ(fault_of(errc::reserved_bits), fault::peer_violation);
+  EXPECT_EQ(fault_of(errc::extension_conflict), fault::peer_violation);
+  EXPECT_EQ(fault_of(errc::invalid_extension), fault::caller_mistake);
   EXPECT_EQ(fault_of(errc::message_too_big), fault::limit);
   EXPECT_EQ(fault_of(errc::handler_threw), fault::internal);
 }

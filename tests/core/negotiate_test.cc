@@ -459,7 +459,23 @@ TEST(confirm_test, an_answer_in_conflict_fails_N_16_P_05) {
   list.add(named("x-a", with_rsv(rsv::one))).add(named("x-b", with_rsv(rsv::one)));
   const outcome o = confirm("x-a, x-b", list);
   EXPECT_EQ(o.error, errc::extension_conflict);
+  EXPECT_EQ(o.error, fault::peer_violation) << "who answers has to see that it works";
   EXPECT_EQ(o.why, "the server's answer cannot work: x-a and x-b: both claim RSV1");
+}
+
+TEST(confirm_test, a_claim_that_nobody_may_make_is_the_fault_of_who_wrote_it_N_16) {
+  claims of_close;
+  of_close.opcodes = 1U << 8;
+  extension_list list;
+  list.add(named("x-a")).add(named("x-b", of_close));
+  for (const char* answered : {"x-b", "x-a, x-b"}) {
+    const outcome o = confirm(answered, list);
+    EXPECT_EQ(o.error, errc::invalid_extension);
+    EXPECT_EQ(o.error, fault::caller_mistake);
+    EXPECT_EQ(o.why,
+              "an extension of this program is wrong: x-b claims opcode 8; only 3 to 7 and 11 to 15 are free for "
+              "extensions");
+  }
 }
 
 TEST(confirm_test, a_required_extension_that_is_declined_is_named_for_the_1010_N_20) {

@@ -28,12 +28,11 @@ enum class errc : std::uint8_t {
   wrong_thread = 8,  ///< This call belongs to the connection's own loop; use `post`.
   would_block = 9,   ///< Not taken: the backlog is over its limit. Wait for `on_drain`, then send again.
   wrong_state = 11,  ///< The call does not fit the state: a chunk without a begin, `run` twice.
-  extension_conflict = 12,      ///< Two extensions claim the same bit or opcode, or stand in an order that cannot work.
   not_supported = 13,           ///< Left out of this build, or not possible on this system.
   too_many_subscriptions = 14,  ///< The connection has `limits.max_subscriptions` topics already; it did not join.
   not_kept = 15,                ///< Not kept by this connection; set the option that the call names.
-  invalid_extension = 16,       ///< The name of an extension is not a token (RFC 6455, 9.1).
-  invalid_plugin = 17,          ///< A plug-in cannot be loaded, or breaks the rules of plugin.h; the text says which.
+  invalid_extension = 16,  ///< An extension has a name that is not a token (RFC 6455, 9.1), or claims what none may.
+  invalid_plugin = 17,     ///< A plug-in cannot be loaded, or breaks the rules of plugin.h; the text says which.
 
   // The connection is over.
   closed = 20,     ///< Already closed, or never was: normal life, for every call, for ever.
@@ -76,6 +75,7 @@ enum class errc : std::uint8_t {
   extension_header_malformed = 77,  ///< Sec-WebSocket-Extensions does not parse (N-01).
   extension_not_offered = 78,       ///< The server answered an extension that was not offered (N-08).
   extension_parameters = 79,        ///< The server's parameters for an extension are not acceptable (P-12).
+  extension_conflict = 12,          ///< The server agreed to extensions that cannot work together (N-16, P-05).
   extension_missing = 80,           ///< A mandatory extension was declined (1010; at the server 400).
   server_full = 81,                 ///< Connection, per-address or rate limit reached (503).
 
@@ -102,7 +102,7 @@ enum class errc : std::uint8_t {
 
   // Ours.
   handler_threw = 130,    ///< A handler threw; the connection was closed with 1011.
-  extension_threw = 131,  ///< A stage of an extension threw or broke its contract (1011).
+  extension_threw = 131,  ///< A stage of an extension threw, broke its contract, or gave up by its own fault (1011).
   slow_consumer = 132,    ///< The peer did not read: the backlog passed its hard limit (1013).
   internal = 133,         ///< A defect in this library; please report it.
 };

@@ -168,6 +168,8 @@ class owner {
       claims uses;
       uses.rsv = static_cast<std::uint8_t>(1U << agreed.size());
       uses.trim_max = static_cast<std::uint8_t>(input_.below(9));
+      uses.adds_max = uses.trim_max % 2 == 0 ? claims::grows : uses.trim_max;
+      adds_.push_back(uses.adds_max);
       uses.in_needs_rsv = input_.below(4) == 1;
       uses.out_min_size = input_.below(8);
       if (agreed.empty()) uses.opcodes = 1U << 11;
@@ -194,6 +196,7 @@ class owner {
   struct message {
     bool begun = false;
     bool staged = false;
+    std::size_t in = 0;
     std::size_t out = 0;
     std::vector<std::unique_ptr<std::byte[]>> memory;  // Of chunks that were pushed and may still be looked at.
   };
@@ -247,6 +250,7 @@ class owner {
     if (!m.begun) return;
     const std::size_t n = input_.next();
     const bool fin = input_.below(3) == 0;
+    m.in += n;
     m.memory.push_back(std::make_unique<std::byte[]>(n));
     stages_->push(way, {m.memory.back().get(), n}, fin, now());
     pull_all(way);
@@ -273,6 +277,7 @@ class owner {
 #endif
       require(!m.staged || m.out <= (way == direction::in ? limits_.max_message_in : limits_.max_message_out),
               "the limit holds");
+      require(way == direction::in || m.out <= most_of(m.in), "no more is made of a message than was claimed");
       if (fin) m.begun = false;
       if (input_.below(4) == 1) {
         stages_->stash(way);
@@ -297,8 +302,16 @@ class owner {
     m.begun = stages_->begin_behind(w.stage, w.way, w.message, now());
     m.staged = m.begun && !stages_->bypassed(w.way);
     if (!m.begun) return;
+    m.in = w.body.size();
     stages_->push_owned(w.way, std::move(w.body), now());
     pull_all(w.way);
+  }
+
+  /// What all stages together may make of a message outwards, at the most.
+  std::uint64_t most_of(std::uint64_t bytes) const {
+    for (const std::uint16_t adds : adds_)
+      bytes = claims::most_made(adds, bytes) + 2 * max_edge;
+    return bytes;
   }
 
   void check() {
@@ -329,6 +342,7 @@ class owner {
   core::pipeline_limits limits_;
   std::unique_ptr<pipeline> stages_;
   core::work_allowed allowed_;
+  std::vector<std::uint16_t> adds_;  // What the stages claim.
   message messages_[ways];
   int time_ = 0;
 };

@@ -160,6 +160,7 @@ void claim(hawser_claims* uses) {
   if (next() % 8 == 1) uses->opcodes = static_cast<std::uint16_t>(next() << 8U);
   if (next() % 2 == 1) uses->opcodes = 1U << 11 | 1U << 3;
   if (next() % 8 == 1) uses->interest = next();
+  uses->adds_max = claims::grows;
   if (next() % 8 == 1) uses->adds_max = static_cast<std::uint16_t>(wide());
   if (next() % 2 == 1) uses->trim_max = static_cast<std::uint8_t>(next() % 10);
   if (next() % 8 == 1) uses->out_min_size = wide();

@@ -154,10 +154,10 @@ class runs {
   static agreed agree(std::uint8_t byte) {
     hawser::claims uses;
     uses.rsv = mark;
-    uses.in_needs_rsv = true;  // Messages without the mark are none of its business,
-    uses.out_min_size = 16;    // nor are those too short to be worth it.
-    uses.idle_state = false;   // Nothing is kept between messages.
-    uses.adds_max = 65535;     // A byte of its kind that stands alone becomes two.
+    uses.in_needs_rsv = true;               // Messages without the mark are none of its business,
+    uses.out_min_size = 16;                 // nor are those too short to be worth it.
+    uses.idle_state = false;                // Nothing is kept between messages.
+    uses.adds_max = hawser::claims::grows;  // A byte of its kind that stands alone becomes two.
     return hawser::accepted<runs_stage>{{{"byte", std::to_string(byte)}}, uses, runs_stage(byte)};
   }
 

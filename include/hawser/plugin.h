@@ -134,7 +134,9 @@ typedef struct hawser_claims {
   uint16_t opcodes;       ///< Bit n: opcode n is mine; 0. 3 to 7 are messages that come in to this stage and no
                           ///< further, 11 to 15 control frames, which need the `control` hook.
   uint16_t interest;      ///< Bit n: messages of opcode n concern me; texts and binaries. Others cost nothing.
-  uint16_t adds_max;      ///< The most bytes by which `transform` or `whole` makes a message longer outwards; 0.
+  uint16_t adds_max;      ///< The most bytes by which `transform` or `whole` makes a message longer outwards; 0. A
+                          ///< `transform` that makes more fails the connection. 65535: it depends on the message,
+                          ///< which may come out 8 times as long and 65535 bytes more.
   uint8_t rsv;            ///< The RSV bits that are mine; 0.
   uint8_t trim_max;       ///< The most bytes that `hawser_step.trim` takes back, at most 8; 0.
   uint64_t out_min_size;  ///< Outgoing messages shorter than this, when their size is known, do not concern me; 0.

@@ -292,7 +292,7 @@ bool pipeline::state::join(direction way, std::size_t stage, const verdict& v, h
   k.body_over = k.ready = k.fin = k.ended = false;
   k.in = {};
   k.given = 0;
-  k.made = 0;
+  k.made = k.taken = 0;
   k.h = h;
   if (v.what == verdict::kind::whole) l.whole_ahead = true;
   if (v.what == verdict::kind::in_place && !l.copied) l.writes = true;

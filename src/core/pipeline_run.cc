@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 HAWSER_BEGIN
@@ -275,12 +276,27 @@ class pipeline::state::step_of {
       return false;
     }
     k_.in = k_.in.subspan(did.consumed);
+    k_.taken += did.consumed;
     const std::size_t have = k_.back + did.produced;
-    if (did.next == flow::done) return finish({k_.store.data(), have - did.trim});
+    if (did.next == flow::done) return claimed(have - did.trim) && finish({k_.store.data(), have - did.trim});
     k_.ready = did.next == flow::full;
     k_.back = static_cast<std::uint8_t>(std::min<std::size_t>(have, trim_max));
     k_.given = have - k_.back;
-    return give({k_.store.data(), k_.given});
+    return claimed(k_.given) && give({k_.store.data(), k_.given});
+  }
+
+  /// Outwards nothing else ends a stage that makes and makes. False: `more` bytes are over what it claimed to add.
+  bool claimed(std::size_t more) {
+    const std::uint16_t adds = s_.slots[k_.stage].adds_max;
+    const std::uint64_t makes = k_.made + more;
+    if (way_ == direction::in || makes <= claims::most_made(adds, k_.taken)) [[likely]]
+      return true;
+    return s_.attempt(k_.stage, [&] {
+      s_.breach(k_.stage, "its transform made " + std::to_string(makes) + " bytes of " + std::to_string(k_.taken) +
+                              ", its adds_max of " + std::to_string(adds) + " allows " +
+                              std::to_string(claims::most_made(adds, k_.taken)) + ": claim what it adds, or end");
+      return false;
+    });
   }
 
   /// What is wrong with a step, for its author; null when nothing is.

@@ -58,18 +58,19 @@ struct link {
   std::uint8_t kept =
       0;  // Outwards: the prefix was made. Inwards: how much of the prefix, then of the suffix, is here.
   bool prefix_over = false;
-  bool body_over = false;  // Outwards: only the suffix is missing.
-  bool ready = false;      // There is something to do: input, or a transform that asked to be called again.
-  bool fin = false;        // The input in hand is the last one.
-  bool ended = false;      // `done` was called.
-  std::uint8_t back = 0;   // Transform: bytes at the end of `store`, behind `given`, that it may still trim.
-  byte_span in;            // Input not yet worked in.
-  std::size_t given = 0;   // Transform: bytes of `store` given on by the last step.
-  std::uint64_t made = 0;  // Bytes that left this stage.
-  std::uint64_t most = 0;  // Bytes that may leave it.
-  head h;                  // Whole and retain: what they are told.
-  buffer store;            // Transform: its output. Whole and retain: the message so far.
-  buffer stash;            // Input whose memory would have gone.
+  bool body_over = false;   // Outwards: only the suffix is missing.
+  bool ready = false;       // There is something to do: input, or a transform that asked to be called again.
+  bool fin = false;         // The input in hand is the last one.
+  bool ended = false;       // `done` was called.
+  std::uint8_t back = 0;    // Transform: bytes at the end of `store`, behind `given`, that it may still trim.
+  byte_span in;             // Input not yet worked in.
+  std::size_t given = 0;    // Transform: bytes of `store` given on by the last step.
+  std::uint64_t made = 0;   // Bytes that left this stage.
+  std::uint64_t taken = 0;  // Transform, outwards: bytes that it took.
+  std::uint64_t most = 0;   // Bytes that may leave it.
+  head h;                   // Whole and retain: what they are told.
+  buffer store;             // Transform: its output. Whole and retain: the message so far.
+  buffer stash;             // Input whose memory would have gone.
   std::unique_ptr<edge_bytes> edge;
 };
 

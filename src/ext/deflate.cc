@@ -18,8 +18,6 @@ constexpr int most_bits = 15;
 // zlib compresses in no smaller window, and reads in no smaller one what others of its kind have compressed "in 8".
 constexpr int least_zlib_bits = 9;
 constexpr std::uint8_t compressed_bit = static_cast<std::uint8_t>(rsv::one);
-// How much longer a message can become: DEFLATE stores what does not compress, a few bytes for each block more.
-constexpr std::uint16_t most_added = 0xFFFF;
 
 constexpr std::string_view server_alone = "server_no_context_takeover";
 constexpr std::string_view client_alone = "client_no_context_takeover";
@@ -137,7 +135,7 @@ claims claims_of(const detail::deflate_terms& t, const deflate_options& o) {
   claims c;
   c.rsv = compressed_bit;
   c.trim_max = 4;
-  c.adds_max = most_added;
+  c.adds_max = claims::grows;  // What does not compress is stored: a few bytes for each block more.
   c.in_needs_rsv = true;
   c.ordered = c.idle_state = t.out_takeover || t.in_takeover;
   c.out_min_size = t.out_bits == 0 ? ~std::uint64_t{0} : std::max<std::uint64_t>(o.threshold, 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 HAWSER_BEGIN
 namespace ext {
@@ -37,6 +38,11 @@ buffer unshared(buffer body, context& c) {
   return copy;
 }
 
+std::string over_its_claim(std::size_t taken, std::uint64_t most) {
+  return "its encode makes more than " + std::to_string(most) + " bytes of " + std::to_string(taken) +
+         ": say what it adds by message_extension::adds";
+}
+
 }  // namespace
 
 verdict message_stage::begin(direction way, head& h, context&) {
@@ -48,8 +54,11 @@ verdict message_stage::begin(direction way, head& h, context&) {
 void message_stage::whole(direction way, const head& h, buffer body, context& c) {
   const coder& with = way == direction::out ? *encode_ : *decode_;
   if (!with.rewrites) body = unshared(std::move(body), c);
-  byte_sink out(c, way);
+  const std::uint64_t claimed = way == direction::out ? claims::most_made(adds_, body.size()) : ~std::uint64_t{0};
+  const std::uint64_t limit = c.limit(way);
+  byte_sink out(c, std::min(limit, claimed));
   const bool ok = with.run(body.span(), out);
+  if (out.over() && claimed < limit) return c.breach(over_its_claim(body.size(), claimed));
   if (out.over()) return c.fail(close_code::message_too_big, "message over the size limit");
   if (!ok && way == direction::in) return c.fail(close_code::invalid_payload, "the message cannot be decoded");
   if (!ok && bit_ == 0) return c.fail(close_code::internal_error, "the message cannot be encoded");
@@ -84,9 +93,10 @@ std::optional<accepted<detail::message_stage>> message_extension::confirm(const 
   claims uses;
   uses.rsv = bit_;
   uses.in_needs_rsv = bit_ != 0;
-  uses.adds_max = adds_;
+  const bool rewrites = encode_ != nullptr && encode_->rewrites;
+  uses.adds_max = adds_.value_or(rewrites ? claims::grows : std::uint16_t{0});
   uses.idle_state = false;
-  return accepted<detail::message_stage>{answer, uses, {bit_, encode_, decode_}};
+  return accepted<detail::message_stage>{answer, uses, {bit_, uses.adds_max, encode_, decode_}};
 }
 
 }  // namespace ext

@@ -15,8 +15,6 @@ namespace {
 constexpr auto mark = static_cast<std::uint8_t>(rsv::one);
 constexpr std::uint32_t least_window = 10;
 constexpr std::uint32_t most_window = 23;  // What every decoder has to support: RFC 8878, 3.1.1.1.2.
-// How much longer a message can become: the frame's header, and three bytes for each block of 128 KiB.
-constexpr std::uint16_t most_added = 0xFFFF;
 
 struct wire_terms {
   std::uint32_t window = 0;      // 0: not given.
@@ -189,7 +187,7 @@ accepted<detail::zstd_stage> zstd::agreed(int window, bool with_dictionary) cons
   uses.rsv = mark;
   uses.in_needs_rsv = true;
   uses.idle_state = false;
-  uses.adds_max = most_added;
+  uses.adds_max = claims::grows;  // The header of the frame, and three bytes for each block of 128 KiB.
   uses.out_min_size = std::max<std::uint64_t>(terms.how.least, 1);
   params answer = written(window, terms.dictionary_id);
   return {std::move(answer), uses, detail::zstd_stage(std::move(terms))};

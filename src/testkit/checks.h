@@ -56,6 +56,7 @@ class checker {
 
   void round_trips(const params& offer, std::size_t round);
   void honesty(const params& offer);
+  void additions(const params& offer);
   void limits(const params& offer);
   void golden(const params& offer);
   void without_memory(const params& offer);

@@ -41,6 +41,7 @@ void checker::traffic() {
     for (std::size_t round = 0; round < how_.rounds; ++round)
       round_trips(offer, round);
     honesty(offer);
+    additions(offer);
     limits(offer);
     without_memory(offer);
     without_room(offer);
@@ -115,6 +116,32 @@ void checker::honesty(const params& offer) {
     for (const wire_item& item : on->sent[0])
       out_.add("only its own bits are set", (item.rsv & ~uses.rsv) == 0, "RSV bits " + std::to_string(item.rsv));
     end_of(*on, "bits", how_.seed);
+  }
+}
+
+// What a message gains on its way out is what was claimed: it is all that others allow for, and all that ends a stage
+// which makes more and more.
+void checker::additions(const params& offer) {
+  const std::uint16_t adds = agree(offer)->client.uses.adds_max;
+  seeded_random random(how_.seed);
+  for (int i = 0; i < 20; ++i) {
+    const std::string text = content(random);
+    handling how;
+    how.cut = false;
+    const std::unique_ptr<line> on = connect(offer, how, how_.seed);
+    party& client = on->at(role::client);
+    client.send(2, text);
+    const std::uint64_t most = claims::most_made(adds, text.size()) + 2 * max_edge;
+    const bool one = client.wire.size() == 1 && client.wire[0].opcode < 8;
+    const std::size_t made = one ? client.wire[0].bytes.size() : 0;
+    const bool broken = client.stages().fail_code() == close_code::internal_error;
+    out_.add("it adds no more than it claims", made <= most && !broken,
+             (broken ? std::string(client.stages().last_breach())
+                     : std::to_string(text.size()) + " bytes became " + std::to_string(made)) +
+                 "; claims::adds_max is " + std::to_string(adds) +
+                 ": by so many bytes a message may be over the limit until it has passed this extension at the other "
+                 "end, and no more may be made of it (claims::grows where it depends on the message)");
+    end_of(*on, "what it adds", how_.seed);
   }
 }
 

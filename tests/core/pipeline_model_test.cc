@@ -206,6 +206,7 @@ struct round {
       claims uses;
       uses.rsv = p.rsv;
       uses.trim_max = p.trim;
+      if (p.what == way_of_working::swell) uses.adds_max = claims::grows;
       stages.add("x-" + std::to_string(&p - plans.data()), uses, planned{p, &open_messages, &kept});
     }
     auto made = std::make_unique<pipeline>(stages.take(), side, pool, limits);

@@ -169,6 +169,7 @@ struct pipeline_test : ::testing::Test {
 };
 
 constexpr claims plain{};
+constexpr claims growing{.adds_max = claims::grows};  // As long again.
 
 TEST_F(pipeline_test, without_stages_a_message_passes_as_it_is) {
   stage_list none;
@@ -323,7 +324,7 @@ TEST_F(pipeline_test, a_transform_works_in_any_room_and_any_cut) {
         log = {};
         limits.step = step;
         stage_list stages;
-        stages.add("x-a", plain, doubler{&log, most}).add("x-b", plain, adder{3}).add("x-c", plain, doubler{&log});
+        stages.add("x-a", growing, doubler{&log, most}).add("x-b", plain, adder{3}).add("x-c", growing, doubler{&log});
         pipeline& run = make(stages);
         const std::string text = text_of(23);
         const passed out = send(run, direction::out, text, {.chunk = chunk, .stash = true});
@@ -341,7 +342,7 @@ TEST_F(pipeline_test, a_transform_works_in_any_room_and_any_cut) {
 
 TEST_F(pipeline_test, output_buffers_are_held_only_while_a_message_is_half_way) {
   stage_list stages;
-  stages.add("x-a", plain, doubler{});
+  stages.add("x-a", growing, doubler{});
   pipeline& run = make(stages);
   head h = head_of("abc");
   ASSERT_TRUE(run.begin(direction::out, h, test::at_time(0)));
@@ -354,7 +355,7 @@ TEST_F(pipeline_test, output_buffers_are_held_only_while_a_message_is_half_way) 
 
 TEST_F(pipeline_test, an_echo_may_push_the_piece_that_it_pulled) {
   stage_list stages;
-  stages.add("x-a", plain, doubler{});
+  stages.add("x-a", growing, doubler{});
   pipeline& run = make(stages);
   std::string wire = doubled("hello");
   head h = head_of(wire);
@@ -410,7 +411,7 @@ TEST_F(pipeline_test, the_limit_holds_after_each_stage_in_both_directions) {
   }
   {
     stage_list stages;  // Outwards 16 bytes become 32 behind the first stage, whatever the second makes of them.
-    stages.add("x-a", plain, doubler{}).add("x-b", plain, watcher{&log});
+    stages.add("x-a", growing, doubler{}).add("x-b", plain, watcher{&log});
     const passed out = send(make(stages), direction::out, text_of(16));
     EXPECT_TRUE(out.failed);
     EXPECT_EQ(p->fail_extension(), "x-a");
@@ -418,7 +419,7 @@ TEST_F(pipeline_test, the_limit_holds_after_each_stage_in_both_directions) {
   }
   {
     stage_list stages;
-    stages.add("x-a", plain, doubler{}).add("x-b", plain, watcher{&log});
+    stages.add("x-a", growing, doubler{}).add("x-b", plain, watcher{&log});
     EXPECT_TRUE(send(make(stages), direction::out, text_of(15)).fin);
   }
   {

@@ -5,19 +5,22 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 namespace hawser {
 namespace {
 
 constexpr std::size_t limit = 100;
 
 /// Two letters behind each message, written as a function on whole messages.
-ext::message_extension tail(std::uint16_t says) {
-  return ext::message_extension("x-tail", rsv::one)
-      .encode([](byte_view in, ext::byte_sink& out) { return out.append(in) && out.append(as_bytes("zz")); })
-      .decode([](byte_view in, ext::byte_sink& out) {
-        return in.size() >= 2 && as_text(in.last(2)) == "zz" && out.append(in.first(in.size() - 2));
-      })
-      .adds(says);
+ext::message_extension tail(std::optional<std::uint16_t> says) {
+  const auto silent =
+      ext::message_extension("x-tail", rsv::one)
+          .encode([](byte_view in, ext::byte_sink& out) { return out.append(in) && out.append(as_bytes("zz")); })
+          .decode([](byte_view in, ext::byte_sink& out) {
+            return in.size() >= 2 && as_text(in.last(2)) == "zz" && out.append(in.first(in.size() - 2));
+          });
+  return says ? silent.adds(*says) : silent;
 }
 
 std::vector<core::agreed_extension> stages_of(const std::vector<any_factory>& order) {
@@ -83,15 +86,23 @@ TEST(limit, what_a_function_adds_is_known_when_it_says_so_P_22) {
   expect_exact({demo::checksum(), tail(2), demo::rot13()});
 }
 
-TEST(limit, what_a_function_adds_in_silence_counts) {
-  for (const role from : {role::client, role::server}) {
-    EXPECT_EQ(sent({tail(0)}, from, limit - 2, false).what, core::kind::message);
-    EXPECT_EQ(sent({tail(0)}, from, limit - 1, false).error, errc::message_too_big);
-    EXPECT_EQ(sent({tail(0), demo::rot13()}, from, limit - 2, false).what, core::kind::message);
-    EXPECT_EQ(sent({tail(0), demo::rot13()}, from, limit - 1, false).error, errc::message_too_big);
-    EXPECT_EQ(sent({tail(1), demo::rot13()}, from, limit - 1, false).what, core::kind::message);
+TEST(limit, a_function_that_adds_more_than_it_says_sends_nothing) {
+  for (const std::uint16_t says : {std::uint16_t{2}, std::uint16_t{1}}) {
+    test::core_pair pair(limited());
+    pair.client->attach(stages_of({tail(says), demo::rot13()}), test::clock_start);
+    pair.server->attach(stages_of({tail(says), demo::rot13()}), test::clock_start);
+    pair.client.turn([&](core::connection& c) {
+      EXPECT_EQ(c.send(opcode::text, as_bytes("hello")), says == 2 ? errc::ok : errc::closed);
+    });
+    pair.run();
+    ASSERT_EQ(pair.server.events.size(), 1U);
+    EXPECT_EQ(pair.server.events[0].what, says == 2 ? core::kind::message : core::kind::closed);
+    EXPECT_EQ(pair.server.events[0].code, says == 2 ? close_code::normal : close_code::internal_error);
   }
 }
+
+// Unsaid, it may add what it likes, and the limit is still exact for what is delivered.
+TEST(limit, what_a_function_adds_in_silence_is_allowed_for) { expect_exact({tail(std::nullopt), demo::rot13()}); }
 
 }  // namespace
 }  // namespace hawser

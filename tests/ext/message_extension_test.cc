@@ -143,6 +143,38 @@ TEST_F(message_extension_test, the_limit_is_exact_P_22) {
   EXPECT_EQ(p->fail_extension(), "x-pack");
 }
 
+TEST_F(message_extension_test, an_encoder_may_add_what_it_says_and_no_byte_more) {
+  const auto tail = [](std::size_t bytes) {
+    return [bytes](byte_view m, byte_sink& to) { return to.append(m) && to.append(as_bytes(std::string(bytes, '!'))); };
+  };
+  make(message_extension("x-tail", rsv::three).encode(tail(2)).adds(2));
+  EXPECT_EQ(out("abc").bytes, "abc!!");
+  make(message_extension("x-tail", rsv::three).encode(tail(3)).adds(2));
+  EXPECT_TRUE(test::send(*p, direction::out, "abc").failed);
+  EXPECT_EQ(p->fail_code(), close_code::internal_error);
+  EXPECT_EQ(p->last_breach(),
+            "x-tail: its encode makes more than 5 bytes of 3: say what it adds by message_extension::adds");
+
+  limits.max_message_out = 4;  // The limit comes first where it is the lower.
+  make(message_extension("x-tail", rsv::three).encode(tail(2)).adds(2));
+  EXPECT_TRUE(test::send(*p, direction::out, "abc").failed);
+  EXPECT_EQ(p->fail_code(), close_code::message_too_big);
+}
+
+// The bytes are refused one by one, so that a loop which asks whether they were taken ends.
+TEST_F(message_extension_test, an_encoder_that_never_ends_by_itself_is_1011) {
+  const message_extension endless = message_extension("x-endless").encode([](byte_view, byte_sink& to) {
+    while (to.append(std::byte{'a'})) {
+    }
+    return true;
+  });
+  EXPECT_EQ(endless.confirm({})->uses.adds_max, claims::grows);
+  make(endless);
+  EXPECT_TRUE(test::send(*p, direction::out, "abc").failed);
+  EXPECT_EQ(p->fail_code(), close_code::internal_error);
+  EXPECT_LE(pool.kept_bytes(), std::size_t{512} << 10);
+}
+
 TEST_F(message_extension_test, a_throw_is_1011) {
   make(message_extension("x-throws", rsv::one).encode([](byte_span) { throw std::runtime_error("boom"); }));
   EXPECT_TRUE(test::send(*p, direction::out, "abc").failed);

@@ -41,6 +41,7 @@ struct plugin_stage_test : ::testing::Test {
       uses->rsv = HAWSER_RSV2;
       uses->opcodes = 1U << 11;
       uses->trim_max = 4;
+      uses->adds_max = 65535;
       return 1;
     };
     std::vector<core::agreed_extension> stages;

@@ -37,7 +37,8 @@ struct claims {
   std::uint8_t ext_data_max = 0;  ///< Frame stages: the most extension data a frame carries, at most 16 bytes.
   std::uint8_t trim_max = 0;      ///< The most bytes `step::trim` ever takes back at the end of a message, at most 8.
   /// The most bytes by which this stage makes a message longer outwards and shorter inwards, besides the edges of its
-  /// verdict: a message of exactly the limit may be so much longer until it has passed this stage.
+  /// verdict: a message of exactly the limit may be so much longer until it has passed this stage. A `transform` that
+  /// has made more than `most_made` of what it took breaks the contract. `grows`: no number can be named.
   std::uint16_t adds_max = 0;
   bool per_frame =
       false;  ///< Needs frame boundaries kept, or uses extension data per frame: never before a compressor (P-06).
@@ -64,6 +65,17 @@ struct claims {
   /// something that the copies share is everybody's. An object that `flush` or `closed` was called on serves no other
   /// connection. `closed` is not called where a connection that waits ends and there is no memory for an object.
   bool idle_state = true;
+
+  /// For `adds_max`, when what is added depends on the message: it may come out `growth_max` times as long, and 65,535
+  /// bytes more. The limit of a message is exceeded by 65,535 bytes at most then, too.
+  static constexpr std::uint16_t grows = 0xFFFF;
+  static constexpr std::uint64_t growth_max = 8;
+
+  /// The most that a stage which claims `adds` may have made outwards when it has taken `taken` bytes of a message.
+  static constexpr std::uint64_t most_made(std::uint16_t adds, std::uint64_t taken) noexcept {
+    constexpr std::uint64_t most = std::uint64_t{1} << 58;  // What is longer must not overflow.
+    return adds == grows ? growth_max * (taken < most ? taken : most) + adds : taken + adds;
+  }
 
   friend bool operator==(const claims&, const claims&) = default;
 };

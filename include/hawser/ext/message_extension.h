@@ -21,13 +21,14 @@
 HAWSER_BEGIN
 namespace ext {
 
-/// Takes what a function makes of a message. Never takes more than the connection's limit on messages.
+/// Takes what a function makes of a message. Never takes more than the connection's limit on messages, nor more than
+/// `message_extension::adds` lets an encoder make.
 class HAWSER_API byte_sink {
  public:
-  byte_sink(context& c, direction way) noexcept : context_(c), limit_(c.limit(way)) {}
+  byte_sink(context& c, std::uint64_t most) noexcept : context_(c), limit_(most) {}
 
   /// Adds bytes behind those already there. False: together they are over the limit; none were added, and the
-  /// connection will fail with 1009.
+  /// connection will fail: with 1009, or with 1011 when it is what the encoder may add that is exceeded.
   bool append(byte_view bytes);
   bool append(std::byte one) { return append({&one, 1}); }
 
@@ -84,8 +85,9 @@ class HAWSER_API message_stage {
  public:
   static constexpr unsigned hooks = hook::whole;
 
-  message_stage(std::uint8_t bit, std::shared_ptr<const coder> encode, std::shared_ptr<const coder> decode) noexcept
-      : bit_(bit), encode_(std::move(encode)), decode_(std::move(decode)) {}
+  message_stage(std::uint8_t bit, std::uint16_t adds, std::shared_ptr<const coder> encode,
+                std::shared_ptr<const coder> decode) noexcept
+      : bit_(bit), adds_(adds), encode_(std::move(encode)), decode_(std::move(decode)) {}
 
   verdict begin(direction way, head& h, context& c);
   void whole(direction way, const head& h, buffer body, context& c);
@@ -93,6 +95,7 @@ class HAWSER_API message_stage {
 
  private:
   std::uint8_t bit_;
+  std::uint16_t adds_;
   // Shared: the functions belong to the factory, which all connections share and may outlive.
   std::shared_ptr<const coder> encode_;
   std::shared_ptr<const coder> decode_;
@@ -130,8 +133,9 @@ class HAWSER_API message_extension {
     return with;
   }
 
-  /// Says that `encode` makes a message longer by at most `bytes`. With it, a message of exactly the limit also passes
-  /// when another extension stands between this one and the network.
+  /// Says that `encode` makes a message longer by at most `bytes`: so much longer than the limit may it be on its way,
+  /// when another extension stands between this one and the network. An encoder that adds more fails the connection
+  /// with 1011. Unsaid, one that writes another message has `claims::grows`.
   [[nodiscard]] message_extension adds(std::uint16_t bytes) const;
 
   // What every factory has: see `hawser::factory`.
@@ -143,7 +147,7 @@ class HAWSER_API message_extension {
  private:
   std::string name_;
   std::uint8_t bit_;
-  std::uint16_t adds_ = 0;
+  std::optional<std::uint16_t> adds_;
   std::shared_ptr<const detail::coder> encode_;
   std::shared_ptr<const detail::coder> decode_;
 };

@@ -72,7 +72,9 @@ void connection::received(std::size_t n, tick now) noexcept {
   res_->lent_ = {};
 }
 
-void connection::end_of_input(tick now) noexcept { transport_failed(errc::connection_lost, now); }
+void connection::end_of_input(tick now) noexcept {
+  if (state_ != state::answering) transport_failed(errc::connection_lost, now);
+}
 
 void connection::transport_failed(errc why, tick now) noexcept {
   res_->now_ = now;
@@ -98,6 +100,16 @@ void connection::refresh_hot() noexcept {
 kind connection::next() { return fast_path::next(*this); }
 
 kind connection::next_slow() {
+  kind found = find_next();
+  if (framed_ && found == kind::none) {
+    refill();
+    if (state_ == state::ending) found = find_next();
+  }
+  refresh_hot();
+  return found;
+}
+
+kind connection::find_next() {
   kind found = kind::none;
   for (;;) {
     if (state_ == state::over) {
@@ -122,6 +134,10 @@ kind connection::next_slow() {
       found = deliver_end();
       break;
     }
+    if (state_ == state::answering) {
+      input() = {};
+      break;
+    }
     if (in_frame_) {
       found = (frame_first_ & 0x08U) != 0 ? read_control() : framed_ ? read_framed() : read_payload();
       if (found != kind::none || (in_frame_ && input().empty() && state_ != state::ending)) break;
@@ -129,8 +145,6 @@ kind connection::next_slow() {
       break;
     }
   }
-  if (framed_ && found == kind::none) refill();
-  refresh_hot();
   return found;
 }
 

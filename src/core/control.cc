@@ -84,20 +84,18 @@ kind connection::take_close(byte_span payload) {
       return kind::none;
     }
   }
-  const bool held = state_ == state::close_sent && close_waits();
   if (state_ == state::open) {
     flush_stages();
     if (state_ == state::ending) return kind::none;
   }
-  // The peer says no more, not even that more may be sent.
-  if (framed_) pipeline_->frames()->drop_out();
-  if (held) put_held_close();
+  if (framed_) pipeline_->frames()->peer_closed = true;
   if (state_ == state::open) {
     // A server never says 1010 (N-21), and another code would be one that the peer did not give.
     put_close(may_send(code, side_) ? code : static_cast<std::uint16_t>(close_code::no_status), {});
+    wake_ = later(res_->now_, settings_->close_timeout);
   }
   if (!reason.empty()) need_assembly().text_of_end = reason;
-  state_ = state::ending;
+  state_ = close_waits() ? state::answering : state::ending;
   in_hot_state_ = false;
   closes_first_ = side_ == role::server;
   end_code_ = code;

@@ -145,6 +145,7 @@ bool frame_layer::ask_quotas(const outgoing& m, std::uint64_t& size) {
   f.fin = m.complete ? 1 : 0;
   f.channel = m.channel % max_half_way;
   f.urgency = m.urgency;
+  f.peer_closed = peer_closed ? 1 : 0;
   std::uint64_t ext = 0;
   for (const std::uint32_t stage : stages) {
     const slot& one = s.slots[stage];
@@ -182,6 +183,7 @@ bool frame_layer::put_ext(const outgoing& m, std::uint64_t size, bool fin, frame
   f.fin = fin ? 1 : 0;
   f.channel = m.channel;
   f.urgency = m.urgency;
+  f.peer_closed = peer_closed ? 1 : 0;
   out.ext_size = 0;
   for (const std::uint32_t stage : stages) {
     const slot& one = s.slots[stage];

@@ -98,6 +98,7 @@ struct frame_layer {
   std::uint32_t channels = 0;    // Bit n: a message half-way outwards has channel n.
   std::vector<std::byte> close;  // The close frame's payload, when it waits for what was queued before.
   bool close_waits = false;
+  bool peer_closed = false;  // Nothing that a stage may wait for comes any more, but time.
 
  private:
   bool candidate(outgoing& m, std::uint64_t most, std::uint64_t& size);

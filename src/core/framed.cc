@@ -181,7 +181,9 @@ void connection::refill() {
     put_cut(next);
   }
   if (pipeline_->failed()) return end_staged();
-  if (f.idle() && f.close_waits) put_held_close();
+  if (!f.idle() || !f.close_waits) return;
+  put_held_close();
+  if (state_ == state::answering) state_ = state::ending;
 }
 
 void connection::put_held_close() {
@@ -214,6 +216,13 @@ void connection::put_cut(frame_cut& cut) {
   if (copies && size > 0) mask_copy(to + ext.size(), cut.payload.view(), advance_key(key, ext.size()));
   out_.commit(res_->block_, header + ext.size() + (copies ? size : 0));
   if (!copies) out_.append(res_->block_, std::move(cut.payload));
+}
+
+// The time of an answer that waited is over: what has not gone is given up.
+void connection::answer_at_last() {
+  pipeline_->frames()->drop_out();
+  put_held_close();
+  state_ = state::ending;
 }
 
 // A close frame waits for what was sent before it, not for the end of a message that nothing can be added to any more.

@@ -88,7 +88,7 @@ errc connection::close(close_code code, std::string_view reason, tick now) {
 }
 
 void connection::output_moved(tick now) noexcept {
-  if (state_ == state::close_sent) wake_ = later(now, settings_->close_timeout);
+  if (state_ == state::close_sent || state_ == state::answering) wake_ = later(now, settings_->close_timeout);
 }
 
 // Lets stages say their last before a close frame. What they forward inwards waits for `next`.
@@ -113,7 +113,7 @@ void connection::end(errc why, close_code code, std::string_view text) {
   if (code != close_code::abnormal && !may_send(number, side_))
     number = static_cast<std::uint16_t>(close_code::internal_error);
   if (!text.empty()) need_assembly().text_of_end = text.substr(0, most_last_words);
-  const bool unsaid = state_ == state::open || (state_ == state::close_sent && close_waits());
+  const bool unsaid = state_ == state::open || close_waits();
   if (framed_) pipeline_->frames()->drop_out();
   if (unsaid && code != close_code::abnormal) {
     const std::string_view words = cut_text(text.empty() ? describe(why) : text, max_close_reason);
@@ -173,13 +173,13 @@ kind connection::deliver_end() {
 tick connection::deadline() const noexcept {
   if (state_ == state::ending || state_ == state::over) return no_deadline;
   tick when = pipeline_ ? pipeline_->deadline() : no_deadline;
-  if (!paused_ || state_ == state::close_sent) when = std::min(when, wake_);
+  if (!paused_ || state_ == state::close_sent || state_ == state::answering) when = std::min(when, wake_);
   return std::min(when, progress_deadline());
 }
 
 // When what the peer has begun will be too slow, if nothing more comes of it (A12).
 tick connection::progress_deadline() const noexcept {
-  if (paused_) return no_deadline;
+  if (paused_ || state_ == state::answering) return no_deadline;
   const limits& l = settings_->bounds;
   if (framed_ && pipeline_->frames()->since != tick{}) {
     const frame_layer& f = *pipeline_->frames();
@@ -228,6 +228,7 @@ void connection::on_timeout(tick now) {
   if (now >= progress_deadline()) return end(errc::message_too_slow, close_code::policy_violation, {});
   if (now < wake_) return;
   if (state_ == state::close_sent) return end(errc::close_timeout, close_code::abnormal, {});
+  if (state_ == state::answering) return answer_at_last();
   if (paused_) return;
   const ticks interval = settings_->alive.ping_interval;
   const ticks patience = settings_->alive.pong_timeout;

@@ -106,10 +106,10 @@ std::size_t priority_stage::frame_in(frame& f, byte_view first, context& c) {
   return 1;
 }
 
-// What a frame makes of the accounts. A text: why it must not.
+// What a frame makes of the accounts. A text: why it must not. Behind our close frame, credit is not asked for.
 const char* priority_stage::account(const frame& f, std::uint64_t size) {
-  if (size > granted_) return "more than was granted";
-  granted_ -= size;
+  if (size > granted_ && !closing_) return "more than was granted";
+  granted_ -= std::min(size, granted_);
   unreported_ += size;
   in_.add(f.channel, size, f.fin != 0);
   return in_.beside() > ours_.memory ? "too much half-way beside the largest message" : nullptr;
@@ -158,14 +158,16 @@ std::size_t priority_stage::frame_out(const frame& f, byte_span room, context&) 
 }
 
 // Large messages leave something for the small ones: a quarter of the window, and a channel. All wait for enough for a
-// frame, which comes: what is missing then is on the way, and more than a quarter.
+// frame, which comes: what is missing then is on the way, and more than a quarter. From a peer that has closed nothing
+// comes, and it lets everything come.
 std::uint64_t priority_stage::frame_quota(const frame& f, context&) const noexcept {
   const bool is_small = (f.urgency & 1U) != 0;
   const bool begins = f.opcode != 0;
   if (begins && !is_small && out_.count() + 1 >= max_half_way) return 0;
   const std::uint64_t reserve = is_small ? 0 : theirs_.window / 4;
   const std::uint64_t room = out_.room(begins ? std::nullopt : std::optional(f.channel), theirs_.memory);
-  const std::uint64_t may = std::min(credit_ - std::min(credit_, reserve), room);
+  const std::uint64_t credit = f.peer_closed != 0 ? unlimited : credit_;
+  const std::uint64_t may = std::min(credit - std::min(credit, reserve), room);
   return may < std::min(f.size, least_frame) ? 0 : may;
 }
 

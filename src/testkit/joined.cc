@@ -122,6 +122,10 @@ void joint::write() {
     choked_ = true;
     it_->output_blocked(true);
   }
+  // What was taken may have let the answer to a close go.
+  if (!it_->is_ending()) return;
+  drain();
+  if (!choked_ && it_->pending() > 0) write();
 }
 
 bool joint::unchoke() {
@@ -201,18 +205,29 @@ bool joined::carry_one(joint& from, joint& to) {
 void joined::settle() {
   for (int i = 0; i < most_timeouts && !over(); ++i) {
     carry();
-    const tick next = std::min(client_.it().deadline(), server_.it().deadline());
-    if (next == no_deadline || restless) return;
-    now_ = std::max(now_, next);
-    for (joint* one : {&client_, &server_})
-      if (one->it().deadline() <= now_) one->turn([&](core::connection& c) { c.on_timeout(now_); });
+    if (restless || !pass_time()) return;
   }
   carry();
+}
+
+// To the next deadline. False: there is none.
+bool joined::pass_time() {
+  const tick next = std::min(client_.it().deadline(), server_.it().deadline());
+  if (next == no_deadline) return false;
+  now_ = std::max(now_, next);
+  for (joint* one : {&client_, &server_})
+    if (one->it().deadline() <= now_) one->turn([&](core::connection& c) { c.on_timeout(now_); });
+  return true;
 }
 
 void joined::close(role by) {
   at(by).turn([&](core::connection& c) { static_cast<void>(c.close(close_code::normal, "done", now_)); });
   carry();
+  // An answer waits for what a stage has still to let go.
+  for (int i = 0; i < most_timeouts && (client_.it().is_answering() || server_.it().is_answering()); ++i) {
+    pass_time();
+    carry();
+  }
   for (joint* one : {&client_, &server_})
     if (one->ends == 0) one->turn([&](core::connection& c) { c.end_of_input(now_); });
 }

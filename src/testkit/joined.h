@@ -134,6 +134,7 @@ class joined {
 
  private:
   bool carry_one(joint& from, joint& to);
+  bool pass_time();
   std::size_t send_parts(joint& from, std::uint8_t opcode, std::string_view text);
 
   usage how_;

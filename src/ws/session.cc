@@ -273,6 +273,10 @@ void session::ended() {
     return;
   }
   if (phase_ == phase::lingering) return die(false);
+  if (core_.is_answering()) {
+    peer_ended_ = true;
+    return;
+  }
   broke(errc::connection_lost);
 }
 
@@ -599,7 +603,7 @@ void session::write_failed(errc why) {
 // Once everything is out, a session that is over sends its FIN, and waits for the peer's unless it is here.
 void session::after_flush() {
   if (phase_ != phase::lingering || fin_sent_ || core_.pending() > 0) return;
-  if (was_open_ && !core_.closes_first()) return;
+  if (was_open_ && !core_.closes_first() && !peer_ended_) return;
   fin_sent_ = true;
   worker_->loop().io().shutdown_write(*this);
   if (peer_ended_) die(false);

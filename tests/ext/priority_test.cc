@@ -144,7 +144,7 @@ void expect_outcome(core_end& end, const vector_row& row) {
     ASSERT_NE(end.closed(), nullptr);
     EXPECT_EQ(static_cast<unsigned>(end.closed()->code), row.number("fails"));
   } else {
-    EXPECT_TRUE(end->is_open());
+    EXPECT_EQ(end.closed(), nullptr);
   }
 }
 
@@ -174,6 +174,8 @@ void run_frames(const vector_row& row) {
                                 .window(static_cast<std::uint32_t>(row.number("window")))
                                 .memory(static_cast<std::uint32_t>(row.number("memory")))),
                 end.now);
+    if (row.has("closed"))
+      end.turn([&](core::connection& c) { EXPECT_EQ(c.close(close_code::normal, {}, end.now), errc::ok); });
     frame_writer wire(other(side));
     for (const std::string& one : split(row.text("frames"), ',')) {
       const std::vector<std::string> words = split(one, ':');
@@ -216,7 +218,7 @@ TEST(priority_test, the_vectors_F_03_F_05_F_07) {
     else
       ++kinds["grant"], run_grant(row);
   }
-  EXPECT_EQ(kinds, (std::map<std::string, int>{{"wire", 14}, {"frames", 13}, {"grant", 9}}));
+  EXPECT_EQ(kinds, (std::map<std::string, int>{{"wire", 14}, {"frames", 15}, {"grant", 9}}));
 }
 
 // The first rows are what our server sends, byte for byte.
@@ -500,14 +502,59 @@ TEST(priority_test, a_close_waits_for_what_was_sent_and_a_failure_does_not_F_10)
   }
 }
 
-TEST(priority_test, a_peer_that_closes_is_answered_and_gets_no_more) {
-  const std::unique_ptr<core_end> end = sender(role::server);
-  EXPECT_EQ(send(*end, content(100'000)), errc::ok);
-  const std::size_t before = gone(*end);
-  end->receive(frame_writer(role::client).close(1001).take());
-  EXPECT_EQ(gone(*end), before);
-  EXPECT_EQ(test::close_code_of(frames_of(*end).back()), 1001U);
-  expect_end(*end, close_code::going_away);
+// It grants nothing any more, and needs to grant nothing.
+TEST(priority_test, a_peer_that_closes_gets_everything_and_then_the_answer_F_10) {
+  for (const role side : both_roles) {
+    const std::unique_ptr<core_end> end = sender(side);
+    EXPECT_EQ(send(*end, content(100'000)), errc::ok);
+    EXPECT_EQ(send(*end, content(90'000)), errc::ok);
+    EXPECT_LT(gone(*end), 190'000U);
+    end->receive(frame_writer(other(side)).close(1001).take());
+    EXPECT_EQ(gone(*end), 190'000U);
+    EXPECT_EQ(test::close_code_of(frames_of(*end).back()), 1001U);
+    expect_end(*end, close_code::going_away);
+  }
+}
+
+TEST(priority_test, what_comes_behind_our_close_frame_needs_no_credit_but_memory_F_10) {
+  for (const role side : both_roles) {
+    for (const bool too_much : {false, true}) {
+      core_end end(side, large_messages());
+      end->attach(prioritised(ext::priority().window(16'384).memory(65'536)), end.now);
+      end.turn([&](core::connection& c) { EXPECT_EQ(c.close(close_code::normal, {}, end.now), errc::ok); });
+      frame_writer wire(other(side));
+      wire.frame(0x02, on_channel(0, content(300'000)));
+      wire.frame(0x02, on_channel(1, content(too_much ? 81'921 : 81'920)));
+      end.receive(wire.frame(0x80, on_channel(0, "end")).close(1000).take());
+      expect_end(end, too_much ? close_code::protocol_error : close_code::normal);
+      EXPECT_EQ(end.count, too_much ? 1U : 2U);
+      EXPECT_EQ(frames_of(end).size(), 1U) << "and nothing is granted any more";
+    }
+  }
+}
+
+// Whatever the windows: an end that closes at once when it has asked gets the whole answer.
+TEST(priority_test, a_close_behind_a_question_does_not_cut_the_answer_F_10) {
+  test::in_every_pair(large_messages(), [](test::core_pair& ends) {
+    for (core_end* end : {&ends.client, &ends.server})
+      (*end)->attach(prioritised(ext::priority().window(16'384)), end->now);
+    ends.server.on_event = [](core_end& end, core::event& e) {
+      if (e.op != opcode::text) return;
+      for (const std::size_t size : {70'000U, 1'000U, 50'000U})
+        EXPECT_EQ(end->send(opcode::binary, as_bytes(content(size))), errc::ok);
+    };
+    ends.client.turn([&](core::connection& c) {
+      EXPECT_EQ(c.send(opcode::text, as_bytes("?")), errc::ok);
+      EXPECT_EQ(c.close(close_code::normal, {}, ends.client.now), errc::ok);
+    });
+    ends.run();
+    std::multiset<std::size_t> got;
+    for (const test::seen_event& e : ends.client.events)
+      if (e.what == core::kind::message) got.insert(e.payload.size());
+    EXPECT_EQ(got, (std::multiset<std::size_t>{1'000, 50'000, 70'000}));
+    for (core_end* end : {&ends.client, &ends.server})
+      expect_end(*end, close_code::normal);
+  });
 }
 
 // ---- beside others

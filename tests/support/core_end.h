@@ -187,7 +187,7 @@ class core_end {
 
   /// The system says that it takes bytes again.
   void writable() {
-    write();
+    write_and_end();
     if (core_->pending() == 0) set_blocked(false);
   }
 
@@ -230,8 +230,15 @@ class core_end {
     if (turns) core_->begin_turn();
   }
   void end() {
-    if (write_at_end && !blocked) write();
+    if (write_at_end && !blocked) write_and_end();
     if (turns) core_->end_turn();
+  }
+  // What the system took may have let the answer to a close go.
+  void write_and_end() {
+    write();
+    if (!core_->is_ending()) return;
+    drain();
+    if (!blocked) write();
   }
   void set_blocked(bool is) {
     blocked = is;

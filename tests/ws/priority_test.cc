@@ -7,9 +7,11 @@
 #include <hawser/ext/deflate.h>
 #include <hawser/hawser.h>
 
+#include <array>
 #include <atomic>
 #include <future>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hawser {
@@ -168,6 +170,90 @@ TEST(priority_ws, other_threads_are_refused_while_the_peer_grants_nothing_and_he
   EXPECT_TRUE(test::comes_true(server.it(), [&](worker&) { return came > sent; }));
   ws.stop();
   server.stop();
+}
+
+// ---- the peer closes
+
+/// The frames of one end to its end, on channels; messages by their sizes, in the order of their last frames.
+std::vector<std::size_t> sizes_to_the_close(test::raw_peer& peer, unsigned& code) {
+  std::vector<std::size_t> told;
+  std::array<std::size_t, max_half_way> half{};
+  for (;;) {
+    const test::raw_frame f = peer.frame();
+    if (f.op() == 8) code = test::close_code_of(f);
+    if (f.op() == 8 || f.payload.empty()) return told;
+    if (f.op() > 7) continue;
+    std::size_t& size = half.at(static_cast<unsigned char>(f.payload.at(0)));
+    size += f.payload.size() - 1;
+    if (f.fin()) told.push_back(std::exchange(size, 0));
+  }
+}
+
+// Asked and closed in one breath, by one that may send nothing more at all behind it. The replies are more than the
+// window, and than what the system takes of a peer that does not read yet.
+TEST(priority_ws, what_was_sent_before_the_peers_close_arrives_and_then_the_answer_F_10) {
+  for (const bool shuts_down : {false, true}) {
+    SCOPED_TRACE(shuts_down);
+    test::journal told;
+    running_server server;
+    server->extensions().add(ext::priority());
+    server->route("/").on_message([](connection c, const message& m) {
+      if (m.text() == "one") {
+        EXPECT_EQ(c.send(large('B', 8'000'000)), errc::ok);
+      }
+      EXPECT_EQ(c.send(large('r', 40'000), {.priority = 1}), errc::ok);
+      EXPECT_EQ(c.send(m.text(), {.priority = 9}), errc::ok);
+    });
+    server->route("/").on_close([&](connection c, close_code code, std::string_view) {
+      told.add(std::to_string(static_cast<unsigned>(code)) + (c.send("late") == errc::closed ? "" : " still open"));
+    });
+    server.start();
+
+    test::raw_peer peer(server.at(), 8192);
+    EXPECT_NE(peer.upgrade("/", "Sec-WebSocket-Extensions: x-hawser-priority\r\n").find("x-hawser-priority"),
+              std::string::npos);
+    peer.out().frame(0x81, std::string_view("\0one", 4)).frame(0x81, std::string_view("\0three", 6)).close(1001);
+    peer.flush();
+    if (shuts_down) peer.finish();
+    unsigned code = 0;
+    EXPECT_EQ(sizes_to_the_close(peer, code), (std::vector<std::size_t>{3, 5, 40'000, 40'000, 8'000'000}));
+    EXPECT_EQ(code, 1001U);
+    EXPECT_EQ(peer.to_end(), "");
+    EXPECT_TRUE(told.wait(1));
+    EXPECT_EQ(told.text(), "1001");
+    server.stop();
+  }
+}
+
+// The same of a client whose server closes: the server ends the transport, and the client hears of that at once.
+TEST(priority_ws, a_client_says_all_before_it_answers_a_close_F_10) {
+  for (const bool shuts_down : {false, true}) {
+    SCOPED_TRACE(shuts_down);
+    test::raw_listener listener;
+    client ws(listener.url(), once());
+    ws.extensions().add(ext::priority());
+    std::vector<std::string> told;
+    ws.on_message([&](connection c, const message&) {
+      EXPECT_EQ(c.send(large('B', 3'000'000)), errc::ok);
+      EXPECT_EQ(c.send("small"), errc::ok);
+    });
+    ws.on_error([&](const failure& f) { told.emplace_back(f.what()); });
+    ws.on_close(
+        [&](close_code code, std::string_view) { told.push_back(std::to_string(static_cast<unsigned>(code))); });
+    auto ran = std::async(std::launch::async, [&] { ws.run_forever(); });
+
+    test::raw_peer peer = listener.accept();
+    peer.accept_upgrade("Sec-WebSocket-Extensions: x-hawser-priority\r\n");
+    peer.out().frame(0x81, std::string_view("\0?", 2)).close(1000);
+    peer.flush();
+    if (shuts_down) peer.finish();
+    unsigned code = 0;
+    EXPECT_EQ(sizes_to_the_close(peer, code), (std::vector<std::size_t>{5, 3'000'000}));
+    EXPECT_EQ(code, 1000U);
+    if (!shuts_down) peer.hang_up();
+    ran.get();
+    EXPECT_EQ(told, std::vector<std::string>{"1000"});
+  }
 }
 
 }  // namespace

@@ -122,6 +122,9 @@ class HAWSER_API connection {
   [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
   /// True between `begin_message` and the last part: no other message can be sent.
   [[nodiscard]] bool sending_parts() const noexcept { return sending_parts_; }
+  /// True while the peer has closed and the answer waits behind what was sent before, which a stage on frames still
+  /// has: nothing more is read or taken to be sent. `kind::closed` comes when the answer is on its way.
+  [[nodiscard]] bool is_answering() const noexcept { return state_ == state::answering; }
   /// True while `kind::closed` is the next event, behind what stages still hold.
   [[nodiscard]] bool is_ending() const noexcept { return state_ == state::ending; }
   /// True once `kind::closed` has been delivered.
@@ -182,7 +185,7 @@ class HAWSER_API connection {
   [[nodiscard]] buffer receive_buffer(std::size_t& offset, std::size_t& room) noexcept;
   /// `n` bytes were put at the front of `receive_area`, at most its size.
   void received(std::size_t n, tick now) noexcept;
-  /// The peer's last byte has been received.
+  /// The peer's last byte has been received. While `is_answering` that is no news.
   void end_of_input(tick now) noexcept;
   /// The transport is gone for the reason given.
   void transport_failed(errc why, tick now) noexcept;
@@ -265,9 +268,10 @@ class HAWSER_API connection {
  private:
   friend struct fast_path;
   friend struct plain_path;  // Of the tests: the long way alone, to be compared with.
-  enum class state : std::uint8_t { open, close_sent, ending, over };
+  enum class state : std::uint8_t { open, close_sent, answering, ending, over };
 
   kind next_slow();
+  kind find_next();
   void refresh_hot() noexcept;
   [[nodiscard]] byte_span& input() const noexcept { return res_->turn_ == this ? res_->in_ : res_->nothing_; }
 
@@ -340,6 +344,7 @@ class HAWSER_API connection {
   bool hold_close(byte_view payload);
   [[nodiscard]] bool close_waits() const noexcept;
   void put_held_close();
+  void answer_at_last();
 
   // inband.cc
   bool begin_inband();

@@ -100,7 +100,8 @@ struct frame {
   std::uint8_t opcode = 0;  ///< As on the wire: 0 continues a message, 1 text, 2 binary, 3-7 as claimed.
   std::uint8_t rsv = 0;     ///< As in `rsv`.
   std::uint8_t fin = 0;     ///< 1: the last of its message. In `frame_quota`: all of the message is there.
-  std::uint8_t reserved = 0;
+  /// Outwards, 1: the peer has sent its close frame, so it says nothing more, not even that more may be sent.
+  std::uint8_t peer_closed = 0;
   /// Which of the messages half-way it belongs to, below `max_half_way`. Outwards the library gives it, with the first
   /// frame of a message; inwards the stage that claims `interleaves` sets it; without one it is 0.
   std::uint32_t channel = 0;
@@ -407,7 +408,8 @@ consteval unsigned hooks_found() {
 ///   std::uint64_t frame_quota(const frame&, context&)                  optional: the most that the next frame of this
 ///                                        message may carry behind this stage's extension data; 0: it has to wait.
 ///                                        Asked again after the stage's next `control` or `timer`, or when something
-///                                        else is sent or came. Not asked for a frame that carries nothing
+///                                        else is sent or came. Not asked for a frame that carries nothing. What waits
+///                                        when the peer has closed is given up after `close_timeout`
 ///   std::uint32_t frame_urgency(const head&, context&)                 optional, with `interleaves`: how urgent the
 ///                                        message is that is to be queued, or may be: asked once or twice for each.
 ///                                        The higher goes first

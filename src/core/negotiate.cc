@@ -300,7 +300,11 @@ errc confirm_one(const extension_element& e, const extension_list& list, const c
   }
   const std::string ours = threw ? "the extension " + e.name + " threw while it looked at the server's answer"
                                  : "the server's parameters are not acceptable: " + written(e.name, e.parameters);
-  say(why, with_words(ours, said));
+  // The words say what is wrong with it: there is room for them, or for the whole answer.
+  if (threw || said.empty())
+    say(why, with_words(ours, said));
+  else
+    say(why, with_words("the server's answer for " + e.name + " is not acceptable", said));
   return errc::extension_parameters;
 }
 

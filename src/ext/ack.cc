@@ -1,8 +1,9 @@
+#include "ext/parameters.h"
+
 #include <hawser/ext/ack.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 #include <utility>
 
@@ -28,26 +29,20 @@ std::uint64_t as_received(byte_view bytes) noexcept {
   return count;
 }
 
-// Decimal, no leading zero, in [1, most]; 0 for anything else.
-std::uint32_t number_of(const std::optional<std::string>& value, std::uint32_t most) noexcept {
-  if (!value || value->empty() || value->front() == '0') return 0;
-  std::uint32_t number = 0;
-  const char* end = value->data() + value->size();
-  const auto [stopped, bad] = std::from_chars(value->data(), end, number);
-  return bad == std::errc() && stopped == end && number <= most ? number : 0;
-}
-
 // Reads parameters into what this end would do by itself; 0 stands for one that is not there. False: there is one that
 // is unknown, there twice, or out of range.
-bool read(const params& from, std::uint32_t& every, std::uint32_t& within_ms) noexcept {
+bool read(const params& from, std::uint32_t& every, std::uint32_t& within_ms, std::string& why) {
   every = within_ms = 0;
   for (const param& p : from) {
     const bool is_every = p.name == "every";
-    if (!is_every && p.name != "within") return false;
-    std::uint32_t& to = is_every ? every : within_ms;
-    const std::uint32_t number = number_of(p.value, is_every ? ack::most_every : ack::most_within_ms);
-    if (to != 0 || number == 0) return false;
-    to = number;
+    if (!is_every && p.name != "within") {
+      detail::say_unknown(p, why);
+      return false;
+    }
+    if (!detail::is_first(from, p, why)) return false;
+    const auto number = detail::number_of(p, 1, is_every ? ack::most_every : ack::most_within_ms, why);
+    if (!number) return false;
+    (is_every ? every : within_ms) = *number;
   }
   return true;
 }
@@ -170,11 +165,11 @@ ack ack::keep(std::size_t bytes) const {
 
 std::vector<params> ack::offers() const { return {written(terms_)}; }
 
-std::optional<accepted<detail::ack_stage>> ack::accept(const std::vector<params>& all) const {
+std::optional<accepted<detail::ack_stage>> ack::accept(const std::vector<params>& all, std::string& why) const {
   for (const params& offer : all) {
     std::uint32_t every = 0;
     std::uint32_t within_ms = 0;
-    if (!read(offer, every, within_ms)) continue;
+    if (!read(offer, every, within_ms, why)) continue;
     detail::ack_terms terms = terms_;
     if (every != 0) terms.every = std::min(terms.every, every);
     if (within_ms != 0) terms.within_ms = std::min(terms.within_ms, within_ms);
@@ -184,10 +179,11 @@ std::optional<accepted<detail::ack_stage>> ack::accept(const std::vector<params>
 }
 
 // Both numbers must be there, and no larger than what was offered.
-std::optional<accepted<detail::ack_stage>> ack::confirm(const params& answer) const {
+std::optional<accepted<detail::ack_stage>> ack::confirm(const params& answer, std::string& why) const {
   detail::ack_terms terms = terms_;
-  if (!read(answer, terms.every, terms.within_ms) || terms.every == 0 || terms.within_ms == 0) return std::nullopt;
-  if (terms.every > terms_.every || terms.within_ms > terms_.within_ms) return std::nullopt;
+  if (!read(answer, terms.every, terms.within_ms, why) || !detail::keeps_to("every", terms.every, terms_.every, why) ||
+      !detail::keeps_to("within", terms.within_ms, terms_.within_ms, why))
+    return std::nullopt;
   return agreed(terms);
 }
 

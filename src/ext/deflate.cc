@@ -1,5 +1,6 @@
 // What is offered, accepted and confirmed. RFC 7692, 5 and 7.1.
 #include "ext/deflate_codec.h"
+#include "ext/parameters.h"
 
 #include <hawser/ext/deflate.h>
 
@@ -33,29 +34,30 @@ struct wire_terms {
   std::optional<int> client_bits;
 };
 
-/// 8 to 15, in decimal without a leading zero (P-15).
-std::optional<int> bits_of(const std::optional<std::string>& value) {
-  for (int bits = least_bits; bits <= most_bits; ++bits)
-    if (value == std::to_string(bits)) return bits;
-  return std::nullopt;
+// P-15: 8 to 15, in decimal without a leading zero.
+bool read_bits(const param& p, std::optional<int>& to, std::string& why) {
+  const auto number = detail::number_of(p, least_bits, most_bits, why);
+  if (number) to = static_cast<int>(*number);
+  return number.has_value();
+}
+
+bool read_one(const param& p, wire_terms& t, bool answer, std::string& why) {
+  if (p.name == server_alone) return t.server_alone = detail::is_flag(p, why);
+  if (p.name == client_alone) return t.client_alone = detail::is_flag(p, why);
+  if (p.name == server_bits) return read_bits(p, t.server_bits, why);
+  if (p.name == client_bits) {
+    t.client_bits_named = true;
+    return (!p.value && !answer) || read_bits(p, t.client_bits, why);
+  }
+  detail::say_unknown(p, why);
+  return false;
 }
 
 /// Null for an unknown parameter, a value that is missing, superfluous or invalid, or one given twice (P-11, P-12).
-std::optional<wire_terms> read_terms(const params& all, bool answer) {
+std::optional<wire_terms> read_terms(const params& all, bool answer, std::string& why) {
   wire_terms t;
-  for (const param& p : all) {
-    bool good = false;
-    if (p.name == server_alone) {
-      good = !p.value && !std::exchange(t.server_alone, true);
-    } else if (p.name == client_alone) {
-      good = !p.value && !std::exchange(t.client_alone, true);
-    } else if (p.name == server_bits) {
-      good = !t.server_bits && (t.server_bits = bits_of(p.value));
-    } else if (p.name == client_bits) {
-      good = !std::exchange(t.client_bits_named, true) && ((t.client_bits = bits_of(p.value)) || (!p.value && !answer));
-    }
-    if (!good) return std::nullopt;
-  }
+  for (const param& p : all)
+    if (!detail::is_first(all, p, why) || !read_one(p, t, answer, why)) return std::nullopt;
   return t;
 }
 
@@ -102,10 +104,14 @@ detail::deflate_terms engines_of(const deflate_options& o) {
 std::uint8_t reading_bits(int agreed) noexcept { return static_cast<std::uint8_t>(std::max(agreed, least_zlib_bits)); }
 
 /// This end is the server: nothing when it cannot do what an offer asks.
-std::optional<detail::deflate_terms> answer_to(const wire_terms& offer, const deflate_options& o, wire_terms& answer) {
+std::optional<detail::deflate_terms> answer_to(const wire_terms& offer, const deflate_options& o, wire_terms& answer,
+                                               std::string& why) {
   detail::deflate_terms t = engines_of(o);
   choose_compressor(t, o, o.server_max_window_bits, offer.server_bits.value_or(most_bits));
-  if (t.out_bits == 0) return std::nullopt;
+  if (t.out_bits == 0) {
+    detail::add_words(why, std::string(server_bits) + "=8 needs ISA-L, which this build does not have");
+    return std::nullopt;
+  }
   answer.server_alone = offer.server_alone || o.server_no_context_takeover;
   answer.client_alone = offer.client_alone || o.client_no_context_takeover;
   if (offer.server_bits || t.out_bits < most_bits) answer.server_bits = t.out_bits;
@@ -117,12 +123,22 @@ std::optional<detail::deflate_terms> answer_to(const wire_terms& offer, const de
   return t;
 }
 
-/// This end is the client: nothing when the answer does not keep to the offer.
-std::optional<detail::deflate_terms> terms_of(const wire_terms& answer, const deflate_options& o) {
-  if (o.server_no_context_takeover && !answer.server_alone) return std::nullopt;
-  // Unsaid, it answers the second offer.
-  if (answer.server_bits && *answer.server_bits > o.server_max_window_bits) return std::nullopt;
-  if (answer.client_bits_named && !o.offer_client_max_window_bits) return std::nullopt;
+// Unsaid, the server's window answers the second offer.
+bool keeps_to_offer(const wire_terms& answer, const deflate_options& o, std::string& why) {
+  if (o.server_no_context_takeover && !answer.server_alone) {
+    detail::add_words(why, std::string(server_alone) + " was offered and is missing");
+    return false;
+  }
+  if (answer.client_bits_named && !o.offer_client_max_window_bits) {
+    detail::add_words(why, std::string(client_bits) + " was not offered");
+    return false;
+  }
+  return !answer.server_bits || detail::keeps_to(server_bits, static_cast<std::uint32_t>(*answer.server_bits),
+                                                 static_cast<std::uint32_t>(o.server_max_window_bits), why);
+}
+
+/// This end is the client, and the answer keeps to the offer.
+detail::deflate_terms terms_of(const wire_terms& answer, const deflate_options& o) {
   detail::deflate_terms t = engines_of(o);
   choose_compressor(t, o, o.client_max_window_bits, answer.client_bits.value_or(most_bits));
   t.in_bits = reading_bits(answer.server_bits.value_or(most_bits));
@@ -206,23 +222,22 @@ std::vector<params> deflate::offers() const {
 }
 
 // The first offer that can be done as it is asked for; one that cannot is passed over (P-10, P-11).
-std::optional<accepted<detail::deflate_stage>> deflate::accept(const std::vector<params>& all) const {
+std::optional<accepted<detail::deflate_stage>> deflate::accept(const std::vector<params>& all, std::string& why) const {
   for (const params& one : all) {
-    const std::optional<wire_terms> offer = read_terms(one, false);
+    const std::optional<wire_terms> offer = read_terms(one, false, why);
     if (!offer) continue;
     wire_terms answer;
-    if (const auto t = answer_to(*offer, options_, answer))
+    if (const auto t = answer_to(*offer, options_, answer, why))
       return accepted<detail::deflate_stage>{written(answer), claims_of(*t, options_), detail::deflate_stage(*t)};
   }
   return std::nullopt;
 }
 
-std::optional<accepted<detail::deflate_stage>> deflate::confirm(const params& answer) const {
-  const std::optional<wire_terms> said = read_terms(answer, true);
-  if (!said) return std::nullopt;
-  const auto t = terms_of(*said, options_);
-  if (!t) return std::nullopt;
-  return accepted<detail::deflate_stage>{answer, claims_of(*t, options_), detail::deflate_stage(*t)};
+std::optional<accepted<detail::deflate_stage>> deflate::confirm(const params& answer, std::string& why) const {
+  const std::optional<wire_terms> said = read_terms(answer, true, why);
+  if (!said || !keeps_to_offer(*said, options_, why)) return std::nullopt;
+  const detail::deflate_terms t = terms_of(*said, options_);
+  return accepted<detail::deflate_stage>{answer, claims_of(t, options_), detail::deflate_stage(t)};
 }
 
 deflate_memory deflate::memory(role side) const noexcept {
@@ -233,7 +248,9 @@ deflate_memory deflate::memory(role side) const noexcept {
   both.client_bits_named = true;
   both.client_bits = options_.client_max_window_bits;
   wire_terms answer;
-  const auto t = side == role::server ? answer_to(both, options_, answer) : terms_of(both, options_);
+  std::string why;
+  if (side == role::client) return detail::kept_by(terms_of(both, options_));
+  const auto t = answer_to(both, options_, answer, why);
   return t ? detail::kept_by(*t) : deflate_memory{};
 }
 

@@ -1,3 +1,5 @@
+#include "ext/parameters.h"
+
 #include <hawser/ext/message_extension.h>
 
 #include <algorithm>
@@ -82,14 +84,16 @@ message_extension message_extension::adds(std::uint16_t bytes) const {
   return with;
 }
 
-std::optional<accepted<detail::message_stage>> message_extension::accept(const std::vector<params>& all) const {
+std::optional<accepted<detail::message_stage>> message_extension::accept(const std::vector<params>& all,
+                                                                         std::string& why) const {
   for (const params& offer : all)
-    if (offer.empty()) return confirm(offer);
+    if (auto agreed = confirm(offer, why)) return agreed;
   return std::nullopt;
 }
 
-std::optional<accepted<detail::message_stage>> message_extension::confirm(const params& answer) const {
-  if (!answer.empty()) return std::nullopt;
+std::optional<accepted<detail::message_stage>> message_extension::confirm(const params& answer,
+                                                                          std::string& why) const {
+  if (!detail::is_empty(answer, why)) return std::nullopt;
   claims uses;
   uses.rsv = bit_;
   uses.in_needs_rsv = bit_ != 0;

@@ -1,7 +1,8 @@
+#include "ext/parameters.h"
+
 #include <hawser/ext/priority.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <limits>
 #include <numeric>
@@ -20,28 +21,20 @@ constexpr auto try_again = std::chrono::milliseconds(25);
 
 constexpr std::uint64_t counted(std::uint64_t bytes) noexcept { return bytes - std::min(bytes, first_bytes); }
 
-// Decimal, no leading zero, in [least, most]; 0 for anything else.
-std::uint32_t number_of(const std::optional<std::string>& value, std::uint32_t least) noexcept {
-  if (!value || value->empty() || value->front() == '0') return 0;
-  std::uint32_t number = 0;
-  const char* end = value->data() + value->size();
-  const auto [stopped, bad] = std::from_chars(value->data(), end, number);
-  return bad == std::errc() && stopped == end && number >= least && number <= priority::most ? number : 0;
-}
-
 // What is not there is as by default. Nothing: one is unknown, there twice, or out of range.
-std::optional<detail::priority_terms> read(const params& from) {
+std::optional<detail::priority_terms> read(const params& from, std::string& why) {
   detail::priority_terms terms;
-  bool seen_window = false;
-  bool seen_memory = false;
   for (const param& p : from) {
     const bool is_window = p.name == "window";
-    if (!is_window && p.name != "memory") return std::nullopt;
-    bool& seen = is_window ? seen_window : seen_memory;
-    const std::uint32_t n = number_of(p.value, is_window ? priority::least_window : priority::least_memory);
-    if (seen || n == 0) return std::nullopt;
-    seen = true;
-    (is_window ? terms.window : terms.memory) = n;
+    if (!is_window && p.name != "memory") {
+      detail::say_unknown(p, why);
+      return std::nullopt;
+    }
+    if (!detail::is_first(from, p, why)) return std::nullopt;
+    const std::uint32_t least = is_window ? priority::least_window : priority::least_memory;
+    const auto number = detail::number_of(p, least, priority::most, why);
+    if (!number) return std::nullopt;
+    (is_window ? terms.window : terms.memory) = *number;
   }
   return terms;
 }
@@ -212,8 +205,8 @@ std::vector<params> priority::offers() const {
   return {{{"window", std::to_string(ours_.window)}, {"memory", std::to_string(ours_.memory)}}};
 }
 
-std::optional<accepted<detail::priority_stage>> priority::agree(const params& theirs) const {
-  const std::optional<detail::priority_terms> terms = read(theirs);
+std::optional<accepted<detail::priority_stage>> priority::agree(const params& theirs, std::string& why) const {
+  const std::optional<detail::priority_terms> terms = read(theirs, why);
   if (!terms) return std::nullopt;
   claims uses;
   uses.at = layer::frame;
@@ -226,13 +219,16 @@ std::optional<accepted<detail::priority_stage>> priority::agree(const params& th
   return accepted<detail::priority_stage>{offers().front(), uses, detail::priority_stage(*terms, ours_, small_)};
 }
 
-std::optional<accepted<detail::priority_stage>> priority::accept(const std::vector<params>& all) const {
+std::optional<accepted<detail::priority_stage>> priority::accept(const std::vector<params>& all,
+                                                                 std::string& why) const {
   for (const params& offer : all)
-    if (std::optional<accepted<detail::priority_stage>> terms = agree(offer)) return terms;
+    if (std::optional<accepted<detail::priority_stage>> terms = agree(offer, why)) return terms;
   return std::nullopt;
 }
 
-std::optional<accepted<detail::priority_stage>> priority::confirm(const params& answer) const { return agree(answer); }
+std::optional<accepted<detail::priority_stage>> priority::confirm(const params& answer, std::string& why) const {
+  return agree(answer, why);
+}
 
 }  // namespace ext
 HAWSER_END

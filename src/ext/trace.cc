@@ -1,3 +1,5 @@
+#include "ext/parameters.h"
+
 #include <hawser/ext/trace.h>
 
 #include <algorithm>
@@ -112,13 +114,14 @@ void trace_stage::prefix(direction way, byte_span bytes, context& c) {
 
 }  // namespace detail
 
-std::optional<accepted<detail::trace_stage>> trace::accept(const std::vector<params>& all) const {
-  if (std::ranges::find(all, params{}) == all.end()) return std::nullopt;
-  return confirm({});
+std::optional<accepted<detail::trace_stage>> trace::accept(const std::vector<params>& all, std::string& why) const {
+  for (const params& offer : all)
+    if (auto agreed = confirm(offer, why)) return agreed;
+  return std::nullopt;
 }
 
-std::optional<accepted<detail::trace_stage>> trace::confirm(const params& answer) const {
-  if (!answer.empty()) return std::nullopt;
+std::optional<accepted<detail::trace_stage>> trace::confirm(const params& answer, std::string& why) const {
+  if (!detail::is_empty(answer, why)) return std::nullopt;
   claims uses;
   uses.rsv = mark;
   uses.in_needs_rsv = true;

@@ -1,9 +1,9 @@
+#include "ext/parameters.h"
 #include "ext/zstd_codec.h"
 
 #include <hawser/core/crc32c.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 #include <utility>
 
@@ -21,27 +21,35 @@ struct wire_terms {
   std::uint32_t dictionary = 0;  // 0: none.
 };
 
-// Decimal, no leading zero, in [least, most]; 0 for anything else.
-std::uint32_t number_of(const std::optional<std::string>& value, std::uint32_t least, std::uint32_t most) noexcept {
-  if (!value || value->empty() || value->front() == '0') return 0;
-  std::uint32_t number = 0;
-  const char* end = value->data() + value->size();
-  const auto [stopped, bad] = std::from_chars(value->data(), end, number);
-  return bad == std::errc() && stopped == end && number >= least && number <= most ? number : 0;
-}
-
 // False: a parameter that is unknown, there twice, or out of range.
-bool read(const params& from, wire_terms& to) noexcept {
+bool read(const params& from, wire_terms& to, std::string& why) {
   to = {};
   for (const param& p : from) {
     const bool window = p.name == "window";
-    if (!window && p.name != "dictionary") return false;
-    std::uint32_t& field = window ? to.window : to.dictionary;
-    const std::uint32_t number = window ? number_of(p.value, least_window, most_window) : number_of(p.value, 1, ~0U);
-    if (field != 0 || number == 0) return false;
-    field = number;
+    if (!window && p.name != "dictionary") {
+      detail::say_unknown(p, why);
+      return false;
+    }
+    if (!detail::is_first(from, p, why)) return false;
+    const auto number = detail::number_of(p, window ? least_window : 1, window ? most_window : ~0U, why);
+    if (!number) return false;
+    (window ? to.window : to.dictionary) = *number;
   }
   return true;
+}
+
+// The dictionary that is at work here, or none.
+bool has_dictionary(std::uint32_t here, std::uint32_t asked, std::string& why) {
+  if (asked == 0 || asked == here) return true;
+  const std::string wrong = "dictionary=" + std::to_string(asked);
+  detail::add_words(why, here == 0 ? wrong + ", and there is none at this end"
+                                   : wrong + " is not the one at this end, " + std::to_string(here));
+  return false;
+}
+
+bool is_built(std::string& why) {
+  if (!zstd::available()) detail::add_words(why, "this build has no libzstd");
+  return zstd::available();
 }
 
 params written(int window, std::uint32_t dictionary) {
@@ -155,11 +163,11 @@ std::vector<params> zstd::offers() const {
   return all;
 }
 
-std::optional<accepted<detail::zstd_stage>> zstd::accept(const std::vector<params>& all) const {
-  if (!available()) return std::nullopt;
+std::optional<accepted<detail::zstd_stage>> zstd::accept(const std::vector<params>& all, std::string& why) const {
+  if (!is_built(why)) return std::nullopt;
   for (const params& offer : all) {
     wire_terms asked;
-    if (!read(offer, asked) || (asked.dictionary != 0 && asked.dictionary != terms_.dictionary_id)) continue;
+    if (!read(offer, asked, why) || !has_dictionary(terms_.dictionary_id, asked.dictionary, why)) continue;
     const int window =
         asked.window == 0 ? terms_.how.window : std::min(terms_.how.window, static_cast<int>(asked.window));
     return agreed(window, asked.dictionary != 0);
@@ -168,11 +176,12 @@ std::optional<accepted<detail::zstd_stage>> zstd::accept(const std::vector<param
 }
 
 // The window must be there, and no larger than what was offered.
-std::optional<accepted<detail::zstd_stage>> zstd::confirm(const params& answer) const {
+std::optional<accepted<detail::zstd_stage>> zstd::confirm(const params& answer, std::string& why) const {
   wire_terms told;
-  if (!available() || !read(answer, told) || told.window == 0) return std::nullopt;
-  if (static_cast<int>(told.window) > terms_.how.window) return std::nullopt;
-  if (told.dictionary != 0 && told.dictionary != terms_.dictionary_id) return std::nullopt;
+  if (!is_built(why) || !read(answer, told, why) ||
+      !detail::keeps_to("window", told.window, static_cast<std::uint32_t>(terms_.how.window), why) ||
+      !has_dictionary(terms_.dictionary_id, told.dictionary, why))
+    return std::nullopt;
   return agreed(static_cast<int>(told.window), told.dictionary != 0);
 }
 

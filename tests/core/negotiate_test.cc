@@ -282,7 +282,7 @@ TEST(answer_test, a_factory_says_in_its_own_words_why_it_declines) {
   extension_list list;
   list.add(talking{});
   EXPECT_EQ(answer("x-level", list).notes, names{"x-level: declined: level is over 9"});
-  EXPECT_EQ(confirm("x-level", list).why, "the server's parameters are not acceptable: x-level: level is over 9");
+  EXPECT_EQ(confirm("x-level", list).why, "the server's answer for x-level is not acceptable: level is over 9");
   extension_list forging;
   forging.add(talking{"no\r\nlevel" + std::string(500, '!')});
   const outcome o = answer("x-level", forging);

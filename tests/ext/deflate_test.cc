@@ -274,9 +274,13 @@ struct second_deflate {
     return accepted<stage>{std::move(a->response), a->uses, stage(std::move(a->work))};
   }
   [[nodiscard]] std::optional<accepted<stage>> accept(const std::vector<params>& p) const {
-    return moved(inner.accept(p));
+    std::string why;
+    return moved(inner.accept(p, why));
   }
-  [[nodiscard]] std::optional<accepted<stage>> confirm(const params& p) const { return moved(inner.confirm(p)); }
+  [[nodiscard]] std::optional<accepted<stage>> confirm(const params& p) const {
+    std::string why;
+    return moved(inner.confirm(p, why));
+  }
 };
 
 TEST(deflate, a_bomb_within_a_bomb) {

@@ -38,8 +38,8 @@ TEST(zstd_build_test, without_libzstd_nothing_is_agreed) {
     return;
   }
   EXPECT_TRUE(ext::zstd().offers().empty());
-  EXPECT_FALSE(ext::zstd().accept({{}}));
-  EXPECT_FALSE(ext::zstd().confirm({{"window", "18"}}));
+  EXPECT_FALSE(any_factory(ext::zstd()).accept({{}}));
+  EXPECT_FALSE(any_factory(ext::zstd()).confirm({{"window", "18"}}));
 }
 
 struct zstd_test : ::testing::Test {
@@ -203,15 +203,15 @@ TEST_F(zstd_test, ends_with_other_dictionaries_agree_on_none) {
   const ext::zstd b = small().dictionary(as_bytes("another one"));
   ASSERT_EQ(a.offers().size(), 2U);
   EXPECT_NE(a.dictionary_id(), b.dictionary_id());
-  const auto agreed = b.accept(a.offers());
+  const auto agreed = any_factory(b).accept(a.offers());
   ASSERT_TRUE(agreed);
   EXPECT_EQ(agreed->response, (params{{"window", "18"}}));
-  const auto same = a.accept(a.offers());
+  const auto same = any_factory(a).accept(a.offers());
   ASSERT_TRUE(same);
   EXPECT_EQ(same->response, a.offers()[0]);
-  EXPECT_TRUE(a.confirm(same->response));
-  EXPECT_TRUE(a.confirm(agreed->response));
-  EXPECT_FALSE(b.confirm(same->response));
+  EXPECT_TRUE(any_factory(a).confirm(same->response));
+  EXPECT_TRUE(any_factory(a).confirm(agreed->response));
+  EXPECT_FALSE(any_factory(b).confirm(same->response));
 }
 
 TEST_F(zstd_test, what_is_no_dictionary_is_none) {

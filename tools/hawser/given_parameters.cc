@@ -97,8 +97,11 @@ std::optional<std::uint64_t> given_parameters::number(std::string_view name, std
   std::uint64_t number = 0;
   const char* end = value->data() + value->size();
   const auto [stop, error] = std::from_chars(value->data(), end, number);
-  if (error == std::errc() && stop == end && number >= least && number <= most) return number;
-  refuse(std::string(name) + " wants " + wanted + ", not '" + *value + "'");
+  // RFC 7692, 7.1.2.1 has no leading zeros; neither has anything else that is said to the other end.
+  const bool plain = value->size() == 1 || value->front() != '0';
+  if (plain && error == std::errc() && stop == end && number >= least && number <= most) return number;
+  const std::string without = value->size() > 1 && value->front() == '0' ? " without a leading zero" : "";
+  refuse(std::string(name) + " wants " + wanted + without + ", not '" + *value + "'");
   return std::nullopt;
 }
 

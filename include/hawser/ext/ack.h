@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -122,8 +123,9 @@ class HAWSER_API ack {
   // What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-ack"; }
   [[nodiscard]] std::vector<params> offers() const;
-  [[nodiscard]] std::optional<accepted<detail::ack_stage>> accept(const std::vector<params>& all) const;
-  [[nodiscard]] std::optional<accepted<detail::ack_stage>> confirm(const params& answer) const;
+  [[nodiscard]] std::optional<accepted<detail::ack_stage>> accept(const std::vector<params>& all,
+                                                                  std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::ack_stage>> confirm(const params& answer, std::string& why) const;
 
  private:
   detail::ack_terms terms_;

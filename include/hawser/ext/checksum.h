@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,8 +43,9 @@ class HAWSER_API checksum {
   // What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-checksum"; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
-  [[nodiscard]] std::optional<accepted<detail::checksum_stage>> accept(const std::vector<params>& all) const;
-  [[nodiscard]] std::optional<accepted<detail::checksum_stage>> confirm(const params& answer) const;
+  [[nodiscard]] std::optional<accepted<detail::checksum_stage>> accept(const std::vector<params>& all,
+                                                                       std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::checksum_stage>> confirm(const params& answer, std::string& why) const;
 };
 
 }  // namespace ext

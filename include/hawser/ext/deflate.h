@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -140,8 +141,9 @@ class HAWSER_API deflate {
   // What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "permessage-deflate"; }
   [[nodiscard]] std::vector<params> offers() const;
-  [[nodiscard]] std::optional<accepted<detail::deflate_stage>> accept(const std::vector<params>& all) const;
-  [[nodiscard]] std::optional<accepted<detail::deflate_stage>> confirm(const params& answer) const;
+  [[nodiscard]] std::optional<accepted<detail::deflate_stage>> accept(const std::vector<params>& all,
+                                                                      std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::deflate_stage>> confirm(const params& answer, std::string& why) const;
 
  private:
   deflate_options options_;

@@ -10,6 +10,7 @@
 #include <hawser/core/extension.h>
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,8 +32,8 @@ class HAWSER_API no_masking {
   static constexpr bool secure_only = true;
   static constexpr std::string_view name() { return "no-masking"; }
   static std::vector<params> offers();
-  static std::optional<accepted<work>> accept(const std::vector<params>& all);
-  static std::optional<accepted<work>> confirm(const params& answer);
+  static std::optional<accepted<work>> accept(const std::vector<params>& all, std::string& why);
+  static std::optional<accepted<work>> confirm(const params& answer, std::string& why);
 };
 
 }  // namespace ext

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -109,11 +110,12 @@ class HAWSER_API priority {
   // What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-priority"; }
   [[nodiscard]] std::vector<params> offers() const;
-  [[nodiscard]] std::optional<accepted<detail::priority_stage>> accept(const std::vector<params>& all) const;
-  [[nodiscard]] std::optional<accepted<detail::priority_stage>> confirm(const params& answer) const;
+  [[nodiscard]] std::optional<accepted<detail::priority_stage>> accept(const std::vector<params>& all,
+                                                                       std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::priority_stage>> confirm(const params& answer, std::string& why) const;
 
  private:
-  [[nodiscard]] std::optional<accepted<detail::priority_stage>> agree(const params& theirs) const;
+  [[nodiscard]] std::optional<accepted<detail::priority_stage>> agree(const params& theirs, std::string& why) const;
 
   detail::priority_terms ours_;
   std::uint64_t small_ = 4096;

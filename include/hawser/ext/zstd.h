@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -98,8 +99,9 @@ class HAWSER_API zstd {
   // What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-zstd"; }
   [[nodiscard]] std::vector<params> offers() const;
-  [[nodiscard]] std::optional<accepted<detail::zstd_stage>> accept(const std::vector<params>& all) const;
-  [[nodiscard]] std::optional<accepted<detail::zstd_stage>> confirm(const params& answer) const;
+  [[nodiscard]] std::optional<accepted<detail::zstd_stage>> accept(const std::vector<params>& all,
+                                                                   std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::zstd_stage>> confirm(const params& answer, std::string& why) const;
 
  private:
   [[nodiscard]] accepted<detail::zstd_stage> agreed(int window, bool with_dictionary) const;

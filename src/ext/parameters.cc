@@ -1,7 +1,5 @@
 #include "ext/parameters.h"
 
-#include "core/printable.h"
-
 #include <algorithm>
 #include <charconv>
 
@@ -11,6 +9,12 @@ namespace ext::detail {
 namespace {
 constexpr std::size_t most_shown = 40;   // Bytes of a name or a value.
 constexpr std::size_t most_words = 200;  // What core shows of them.
+
+// Names and values are tokens: nothing in them needs escaping.
+std::string cut(const std::string& text) {
+  return text.size() > most_shown ? text.substr(0, most_shown) + "..." : text;
+}
+
 }  // namespace
 
 void add_words(std::string& why, std::string_view words) {
@@ -19,10 +23,7 @@ void add_words(std::string& why, std::string_view words) {
   why += words;
 }
 
-std::string shown(const param& p) {
-  const std::string name = hawser::detail::one_line(p.name, most_shown);
-  return p.value ? name + "=" + hawser::detail::one_line(*p.value, most_shown) : name;
-}
+std::string shown(const param& p) { return p.value ? cut(p.name) + "=" + cut(*p.value) : cut(p.name); }
 
 bool is_first(const params& all, const param& p, std::string& why) {
   const auto same = std::find_if(all.begin(), all.end(), [&p](const param& other) { return other.name == p.name; });

@@ -14,7 +14,7 @@ namespace ext::detail {
 /// Adds `words` to `why`: of several offers each may have its own fault. A long `why` stays as it is.
 void add_words(std::string& why, std::string_view words);
 
-/// "window=7", "window": what the peer wrote, short and harmless.
+/// "window=7", "window": what the peer wrote, cut where it is long.
 std::string shown(const param& p);
 
 /// False when `all` has the name of `p` before `p` already.

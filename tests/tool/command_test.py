@@ -85,6 +85,12 @@ def usage():
         (["ext", "test", "x-rot13;a=1"], 2, "x-rot13", "no parameters"),
         (["ext", "test", "x-rot13", "--rounds", "0"], 2, "--rounds", "'0'"),
         (["ext", "info", "x-rot31"], 2, "'x-rot31'", "x-rot13"),
+        *((["echo", "--extension", f"x-hawser-zstd;dictionary={file}"], 2, "x-hawser-zstd: dictionary", f"'{file}'", words)
+          for file, words in (("/etc", "a folder"), ("/dev/zero", "a device"), ("/dev/null", "a device"),
+                              ("/no/such/file", "No such file")) if "x-hawser-zstd" in run("ext", "info", "x-hawser-zstd")[1]),
+        (["ext", "info", "/"], 2, "'/' is a folder, and no file"),
+        (["ext", "info", "./.so"], 2, "./.so", "there is no such file"),
+        (["echo", "--extension", "permessage-deflate;server_max_window_bits=08"], 2, "from 8 to 15", "leading zero", "'08'"),
         (["echo", "--extension", ""], 2, "--extension", "''"),
         (["echo", "--extension", "x-rot13", "--extension", "x-rot13"], 2, "x-rot13", "twice"),
     ]

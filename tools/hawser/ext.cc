@@ -9,7 +9,6 @@
 
 #include <hawser/core/negotiate.h>
 #include <hawser/core/pipeline.h>
-#include <hawser/ws/plugin.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,7 +59,7 @@ std::vector<known_parameter> parameters_of(std::string_view lines) {
 }
 
 std::optional<chosen_extension> load(const extension_words& words, std::string& why) {
-  hawser::result<hawser::ext::plugin> loaded = hawser::load_plugin(words.name, words.given, &why);
+  hawser::result<hawser::ext::plugin> loaded = plugin_in(words, why);
   if (!loaded) return std::nullopt;
   chosen_extension one{*loaded, {}, *loaded, parameters_of(loaded->parameters())};
   one.what.name = one.from->name();

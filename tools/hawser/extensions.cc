@@ -10,11 +10,13 @@
 #include <hawser/ext/trace.h>
 #include <hawser/ext/zstd.h>
 #include <hawser/ws/plugin.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fstream>
-#include <iterator>
+#include <system_error>
 
 namespace hawser_tool {
 
@@ -82,6 +84,8 @@ constexpr known_parameter priority_parameters[] = {
     {"small=BYTES", "messages up to this size go before larger ones (4096)"},
 };
 
+constexpr std::size_t most_dictionary = std::size_t{16} << 20;
+
 made make_zstd(given_parameters& given) {
   hawser::ext::zstd_options how;
   if (const auto level = given.number("level", 1, 19)) how.level = static_cast<int>(*level);
@@ -91,10 +95,14 @@ made make_zstd(given_parameters& given) {
   const std::optional<std::string> file = given.text("dictionary");
   if (!hawser::ext::zstd::available()) given.refuse("this build has no libzstd");
   if (!file) return speaks;
-  std::ifstream in(*file, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  speaks = speaks.dictionary(hawser::as_bytes(bytes));
-  if (speaks.dictionary_id() == 0) given.refuse("'" + *file + "' cannot be read or is no dictionary");
+  std::string why;
+  const std::optional<std::string> bytes = read_file(*file, most_dictionary, why);
+  if (!bytes) {
+    given.refuse("dictionary: " + why);
+    return speaks;
+  }
+  speaks = speaks.dictionary(hawser::as_bytes(*bytes));
+  if (speaks.dictionary_id() == 0) given.refuse("dictionary: '" + *file + "' cannot be used as one");
   return speaks;
 }
 constexpr known_parameter zstd_parameters[] = {
@@ -224,9 +232,40 @@ std::string no_such_extension(std::string_view name) {
   return text;
 }
 
+// Whether `path` is a regular file: what else can be opened may have no end, or no bytes.
+static bool is_file(const std::string& path, struct stat& found, std::string& why) {
+  if (::stat(path.c_str(), &found) != 0)
+    why = "'" + path + "' cannot be read: " + std::system_category().message(errno);
+  else if (!S_ISREG(found.st_mode))
+    why = "'" + path + "' is " + (S_ISDIR(found.st_mode) ? "a folder" : "a device") + ", and no file";
+  else
+    return true;
+  return false;
+}
+
+std::optional<std::string> read_file(const std::string& path, std::size_t most, std::string& why) {
+  struct stat found {};
+  if (!is_file(path, found, why)) return std::nullopt;
+  if (found.st_size > static_cast<off_t>(most)) {
+    why = "'" + path + "' has more than " + std::to_string(most) + " bytes";
+    return std::nullopt;
+  }
+  std::string bytes(static_cast<std::size_t>(found.st_size), '\0');
+  std::ifstream in(path, std::ios::binary);
+  if (in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return bytes;
+  why = "'" + path + "' cannot be read: " + std::system_category().message(errno);
+  return std::nullopt;
+}
+
+hawser::result<hawser::ext::plugin> plugin_in(const extension_words& words, std::string& why) {
+  struct stat found {};
+  if (::stat(words.name.c_str(), &found) == 0 && !is_file(words.name, found, why)) return hawser::errc::invalid_plugin;
+  return hawser::load_plugin(words.name, words.given, &why);
+}
+
 std::optional<hawser::any_factory> make_extension(const extension_words& words, std::string& why) {
   if (names_plugin(words.name)) {
-    hawser::result<hawser::ext::plugin> loaded = hawser::load_plugin(words.name, words.given, &why);
+    hawser::result<hawser::ext::plugin> loaded = plugin_in(words, why);
     return loaded ? made(std::move(*loaded)) : std::nullopt;
   }
   const known_extension* known = find_extension(words.name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hawser/core/extension.h>
+#include <hawser/ext/plugin.h>
 #include <hawser/testkit/testkit.h>
 
 #include <cstdint>
@@ -84,6 +85,12 @@ std::span<const known_extension> known_extensions();
 const known_extension* find_extension(std::string_view name);
 /// "no extension is called ...; known are ..."
 std::string no_such_extension(std::string_view name);
+
+/// The bytes of the regular file `path`, which a person named: at most `most` of them. Nothing: `why` gets a sentence.
+std::optional<std::string> read_file(const std::string& path, std::size_t most, std::string& why);
+
+/// The plug-in in a file. Nothing: `why` gets a sentence.
+hawser::result<hawser::ext::plugin> plugin_in(const extension_words& words, std::string& why);
 
 /// Makes what `words` name. Nothing: `why` gets a sentence.
 std::optional<hawser::any_factory> make_extension(const extension_words& words, std::string& why);

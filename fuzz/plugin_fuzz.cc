@@ -77,6 +77,28 @@ void touch(hawser_context* c, hawser_buffer body) {
   if (std::uint8_t* mine = c->api->write_buffer(c, body)) std::memset(mine, 7, static_cast<std::size_t>(size));
 }
 
+/// Every call with a context of a hook that is over, which is every one but `own`: nothing is done, 0 is returned.
+void use_kept(const hawser_context* own) {
+  const hawser_head h{sizeof h, 1, 0, 1, 0, 0, 0, 0};
+  for (hawser_context* c : now().contexts) {
+    if (c == own) continue;
+    const hawser_context_api& api = *c->api;
+    std::uint64_t size = 1;
+    std::uint64_t sum = api.limit(c, 0) + api.room(c, 0) + api.take_buffer(c, 1) + api.share_buffer(c, some_body());
+    sum += static_cast<std::uint64_t>(api.charge(c, 1)) + static_cast<std::uint64_t>(api.now(c));
+    sum += static_cast<std::uint64_t>(api.emit_control(c, 11, nullptr, 0) + api.forward(c, 0, &h, some_body()));
+    sum += api.side(c) + api.connection_id(c) + static_cast<std::uint64_t>(api.cut_buffer(c, some_body(), 0));
+    require(sum == 0, "a context that is over does nothing");
+    require(api.read_buffer(c, some_body(), &size) == nullptr && size == 0, "a context that is over reads nothing");
+    require(api.write_buffer(c, some_body()) == nullptr, "a context that is over writes nothing");
+    api.arm(c, 0);
+    api.disarm(c);
+    api.fail(c, 1002, "late");
+    api.release_buffer(c, some_body());
+    api.note(c, nullptr, 0);
+  }
+}
+
 /// What a hook does beside its work, also with a context that is not its own.
 void act(hawser_context* own) {
   world& w = now();
@@ -122,6 +144,9 @@ void act(hawser_context* own) {
       break;
     case 12:
       static_cast<void>(c->api->limit(c, next() % 3) + c->api->room(c, next() % 3) + c->api->connection_id(c));
+      break;
+    case 14:
+      use_kept(own);
       break;
     case 13:
       throw std::runtime_error("as the input wants");
@@ -453,6 +478,15 @@ class owner {
   std::unique_ptr<pipeline> stages_;
 };
 
+/// Another connection, whose hooks find the contexts of the one before.
+void next_connection(tape& input, const any_factory& f) {
+  use_kept(nullptr);
+  now().ended = false;
+  now().bodies.clear();
+  if (std::optional<core::agreed_extension> stage = agreed(f)) owner(input, std::move(*stage)).run();
+  use_kept(nullptr);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -469,12 +503,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       require(is_token(made->name()), "a plug-in that was taken has a name");
       stage = agreed(*made);
     }
-    made = errc::invalid_plugin;  // The stage keeps what it needs.
+    if (input.below(2) == 0) made = errc::invalid_plugin;  // The stage keeps what it needs.
 #ifdef HAWSER_PLANTED_BUG
     // A stage that is destroyed twice.
     if (stage && stage->terms.uses.trim_max == 5) --now().stages;
 #endif
     if (stage) owner(input, std::move(*stage)).run();
+    if (made) next_connection(input, *made);
   }
   require(now().stages == 0, "every stage is destroyed once");
   require(now().configured == 0, "what was configured is released once");

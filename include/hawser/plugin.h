@@ -164,7 +164,8 @@ typedef uint64_t hawser_buffer;
 typedef struct hawser_context hawser_context;
 
 /// What a hook may do. All of it happens after the hook has returned, in order, so that every call is safe from every
-/// hook. `c` is the context of the running hook; with that of a hook that is over, nothing happens and 0 is returned.
+/// hook. `c` is the context of the running hook; with that of a hook that is over, nothing happens and 0 is returned,
+/// also when its connection is gone. In another hook of the same stage that fails the connection with 1011 as well.
 /// Calls that answer an int32_t say 1 for done and 0 for not done.
 typedef struct hawser_context_api {
   uint32_t struct_size;

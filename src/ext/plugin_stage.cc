@@ -8,12 +8,6 @@
 HAWSER_BEGIN
 namespace ext::detail {
 
-namespace {
-
-extern const hawser_context_api context_calls;
-
-}  // namespace
-
 /// The bodies that a stage of a plug-in holds. A plug-in knows them by number, so that one it gave away, gave back
 /// twice or made up is noticed.
 class held_bodies {
@@ -47,21 +41,25 @@ class held_bodies {
   std::uint32_t next_;
 };
 
-/// A stage of a plug-in. Its base is what the plug-in sees; `running` is null while no hook runs.
-struct plugin_stage : hawser_context {
+/// A stage of a plug-in.
+struct plugin_stage {
   explicit plugin_stage(std::shared_ptr<const plugin_tables> tables)
-      : hawser_context{&context_calls}, from(std::move(tables)), hooks(from->hooks) {}
+      : from(std::move(tables)), hooks(from->hooks), contexts(from->contexts.take(*this)) {}
   plugin_stage(const plugin_stage&) = delete;
   plugin_stage& operator=(const plugin_stage&) = delete;
   ~plugin_stage() {
-    if (hooks.destroy == nullptr || !made) return;
-    core::guarded([this] { hooks.destroy(state); });
+    if (hooks.destroy != nullptr && made) core::guarded([this] { hooks.destroy(state); });
+    from->contexts.give_back(contexts);
   }
 
-  context* running = nullptr;
+  /// The context of the hook that was handed one last.
+  [[nodiscard]] handed_context& latest() noexcept { return contexts->all[turn % context_ring::size]; }
+
   // Shared: the stage may outlive its factory, and needs the code of the plug-in until it is gone.
   std::shared_ptr<const plugin_tables> from;
   const hawser_stage& hooks;
+  context_ring* contexts;
+  std::size_t turn = 0;
   void* state = nullptr;
   bool made = false;
   held_bodies bodies;
@@ -73,9 +71,24 @@ namespace {
 
 constexpr const char* not_its_own = "used a body that it gave away, gave back or never had";
 
-plugin_stage& stage_of(hawser_context* c) noexcept { return *static_cast<plugin_stage*>(c); }
-/// The context of the hook that runs; null when none does.
-context* running(hawser_context* c) noexcept { return c == nullptr ? nullptr : stage_of(c).running; }
+/// Only of a context whose hook runs.
+plugin_stage& stage_of(hawser_context* c) noexcept { return *static_cast<handed_context*>(c)->owner; }
+
+/// Somebody kept a context. In another hook of the same stage it is clear whose fault it is.
+void kept(handed_context& c) noexcept {
+  context* now = c.owner == nullptr ? nullptr : c.owner->latest().now;
+  if (now == nullptr) return c.home->stray();
+  now->breach("used the context of a hook that was over: each hook is given its own");
+}
+
+/// The context of the hook that `c` was handed to; null when that is over.
+context* running(hawser_context* c) noexcept {
+  if (c == nullptr) return nullptr;
+  auto& handed = *static_cast<handed_context*>(c);
+  if (handed.now == nullptr) [[unlikely]]
+    kept(handed);
+  return handed.now;
+}
 
 bool known(context& c, std::uint32_t way) noexcept {
   if (way <= HAWSER_IN) return true;
@@ -222,7 +235,9 @@ void note(hawser_context* c, const std::uint8_t* bytes, std::uint64_t size) noex
   now->note({reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(size)});
 }
 
-constexpr hawser_context_api context_calls{
+}  // namespace
+
+const hawser_context_api context_calls{
     .struct_size = sizeof(hawser_context_api),
     .abi = HAWSER_PLUGIN_ABI,
     .side = side,
@@ -244,6 +259,8 @@ constexpr hawser_context_api context_calls{
     .connection_id = connection_id,
     .note = note,
 };
+
+namespace {
 
 // ---- hooks
 
@@ -272,9 +289,11 @@ static_assert(head_flag::no_compression == HAWSER_NO_COMPRESSION);
 template <class F>
 bool call(void* self, context& c, F&& hook) noexcept {
   plugin_stage& s = *static_cast<plugin_stage*>(self);
-  s.running = &c;
-  const bool returned = core::guarded([&] { hook(s); });
-  s.running = nullptr;
+  ++s.turn;
+  handed_context& mine = s.latest();
+  mine.now = &c;
+  const bool returned = core::guarded([&] { hook(s, &mine); });
+  mine.now = nullptr;
   return returned;
 }
 
@@ -303,7 +322,8 @@ std::uint8_t* start_of(byte_span bytes) noexcept { return reinterpret_cast<std::
 std::uint32_t begin(void* self, direction way, head& h, context& c) noexcept {
   hawser_head seen = told(h);
   std::uint32_t said = 0;
-  if (!call(self, c, [&](plugin_stage& s) { said = s.hooks.begin(s.state, number_of(way), &seen, &s); }))
+  if (!call(self, c,
+            [&](plugin_stage& s, hawser_context* mine) { said = s.hooks.begin(s.state, number_of(way), &seen, mine); }))
     return core::begin_threw;
   h.opcode = seen.opcode;
   h.rsv = seen.rsv;
@@ -311,23 +331,23 @@ std::uint32_t begin(void* self, direction way, head& h, context& c) noexcept {
 }
 
 bool observe(void* self, direction way, byte_view chunk, bool fin, context& c) noexcept {
-  return call(self, c, [&](plugin_stage& s) {
-    s.hooks.observe(s.state, number_of(way), start_of(chunk), chunk.size(), fin ? 1 : 0, &s);
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
+    s.hooks.observe(s.state, number_of(way), start_of(chunk), chunk.size(), fin ? 1 : 0, mine);
   });
 }
 
 bool in_place(void* self, direction way, byte_span chunk, bool fin, context& c) noexcept {
-  return call(self, c, [&](plugin_stage& s) {
-    s.hooks.in_place(s.state, number_of(way), start_of(chunk), chunk.size(), fin ? 1 : 0, &s);
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
+    s.hooks.in_place(s.state, number_of(way), start_of(chunk), chunk.size(), fin ? 1 : 0, mine);
   });
 }
 
 bool transform(void* self, direction way, byte_view in, byte_span out, bool fin, step& did, context& c) noexcept {
   hawser_step made{};
   made.struct_size = sizeof made;
-  const bool returned = call(self, c, [&](plugin_stage& s) {
+  const bool returned = call(self, c, [&](plugin_stage& s, hawser_context* mine) {
     s.hooks.transform(s.state, number_of(way), start_of(in), in.size(), start_of(out), out.size(), fin ? 1 : 0, &made,
-                      &s);
+                      mine);
   });
   did = step_of(made);
   return returned;
@@ -335,54 +355,59 @@ bool transform(void* self, direction way, byte_view in, byte_span out, bool fin,
 
 bool whole(void* self, direction way, const head& h, buffer&& body, context& c) noexcept {
   const hawser_head seen = told(h);
-  return call(self, c, [&](plugin_stage& s) {
-    s.hooks.whole(s.state, number_of(way), &seen, s.bodies.add(std::move(body)), &s);
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
+    s.hooks.whole(s.state, number_of(way), &seen, s.bodies.add(std::move(body)), mine);
   });
 }
 
 bool retained(void* self, direction way, const head& h, buffer&& body, context& c) noexcept {
   const hawser_head seen = told(h);
-  return call(self, c, [&](plugin_stage& s) {
-    s.hooks.retained(s.state, number_of(way), &seen, s.bodies.add(std::move(body)), &s);
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
+    s.hooks.retained(s.state, number_of(way), &seen, s.bodies.add(std::move(body)), mine);
   });
 }
 
 bool prefix(void* self, direction way, byte_span edge, context& c) noexcept {
-  return call(self, c,
-              [&](plugin_stage& s) { s.hooks.prefix(s.state, number_of(way), start_of(edge), edge.size(), &s); });
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
+    s.hooks.prefix(s.state, number_of(way), start_of(edge), edge.size(), mine);
+  });
 }
 
 bool suffix(void* self, direction way, byte_span edge, context& c) noexcept {
-  return call(self, c,
-              [&](plugin_stage& s) { s.hooks.suffix(s.state, number_of(way), start_of(edge), edge.size(), &s); });
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
+    s.hooks.suffix(s.state, number_of(way), start_of(edge), edge.size(), mine);
+  });
 }
 
 bool done(void* self, direction way, context& c) noexcept {
-  return call(self, c, [&](plugin_stage& s) { s.hooks.done(s.state, number_of(way), &s); });
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) { s.hooks.done(s.state, number_of(way), mine); });
 }
 
 bool control(void* self, std::uint8_t opcode, byte_view payload, context& c) noexcept {
-  return call(self, c,
-              [&](plugin_stage& s) { s.hooks.control(s.state, opcode, start_of(payload), payload.size(), &s); });
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
+    s.hooks.control(s.state, opcode, start_of(payload), payload.size(), mine);
+  });
 }
 
 bool timer(void* self, context& c) noexcept {
-  return call(self, c, [](plugin_stage& s) { s.hooks.timer(s.state, &s); });
+  return call(self, c, [](plugin_stage& s, hawser_context* mine) { s.hooks.timer(s.state, mine); });
 }
 
 bool open(void* self, context& c) noexcept {
-  return call(self, c, [](plugin_stage& s) { s.hooks.open(s.state, &s); });
+  return call(self, c, [](plugin_stage& s, hawser_context* mine) { s.hooks.open(s.state, mine); });
 }
 
 bool flush(void* self, context& c) noexcept {
-  return call(self, c, [](plugin_stage& s) { s.hooks.flush(s.state, &s); });
+  return call(self, c, [](plugin_stage& s, hawser_context* mine) { s.hooks.flush(s.state, mine); });
 }
 
-// The bodies need not wait for the stage to go.
+// The bodies need not wait for the stage to go. And what the plug-in did wrong where it was no fault of the connection
+// at hand is said here, where it ends none.
 bool closed(void* self, close_code code, context& c) noexcept {
-  return call(self, c, [&](plugin_stage& s) {
-    if (s.hooks.closed != nullptr) s.hooks.closed(s.state, static_cast<std::uint32_t>(code), &s);
+  return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
+    if (s.hooks.closed != nullptr) s.hooks.closed(s.state, static_cast<std::uint32_t>(code), mine);
     s.bodies.clear();
+    if (s.from->contexts.take_strays() != 0) c.breach("used a context when no hook of its stage ran");
   });
 }
 

@@ -1,6 +1,8 @@
 // What is kept of a plug-in: its tables, copied once they were found good, and its stages on our side of the boundary.
 #pragma once
 
+#include "ext/plugin_context.h"
+
 #include <hawser/core/extension.h>
 #include <hawser/plugin.h>
 
@@ -17,6 +19,9 @@ inline constexpr std::size_t max_plugin_summary = 200;
 inline constexpr std::size_t max_plugin_parameters = 2000;
 inline constexpr std::size_t max_plugin_token = 256;
 
+/// What a hook may call.
+extern const hawser_context_api context_calls;
+
 struct plugin_tables {
   plugin_tables() = default;
   plugin_tables(const plugin_tables&) = delete;
@@ -28,6 +33,7 @@ struct plugin_tables {
   hawser_plugin calls{};
   hawser_stage hooks{};
   core::stage_table table{};
+  mutable context_rings contexts{context_calls};  // Of the stages, which see the rest of this as it is.
   void* extension = nullptr;
   std::string name;
   std::string summary;

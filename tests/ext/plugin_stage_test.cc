@@ -476,6 +476,84 @@ TEST_F(plugin_stage_test, a_context_out_of_its_time_does_nothing) {
   EXPECT_EQ(p->deadline(), no_deadline);
 }
 
+TEST_F(plugin_stage_test, a_context_of_an_earlier_hook_does_nothing_and_is_1011) {
+  for (int between = 0; between < 6; ++between) {  // So many hooks lie between them.
+    hawser_context* kept = nullptr;
+    open();
+    world.begin = [&](std::uint32_t, hawser_head*, hawser_context* c) {
+      kept = c;
+      return HAWSER_OBSERVE;
+    };
+    int hooks = 0;
+    world.bytes = [&](const std::uint8_t*, std::uint64_t, hawser_context* c) {
+      if (++hooks != between + 1) return;
+      ASSERT_NE(c, kept);
+      EXPECT_EQ(kept->api->take_buffer(kept, 1), 0U);
+      EXPECT_EQ(kept->api->charge(kept, 1), 0);
+      kept->api->arm(kept, 1);
+      kept->api->fail(kept, 1002, "not now");
+    };
+    out(std::string(7, 'a'), {.chunk = 1});
+    EXPECT_EQ(p->fail_code(), close_code::internal_error);
+    EXPECT_EQ(p->last_breach(), "x-plug: used the context of a hook that was over: each hook is given its own");
+    EXPECT_EQ(p->charged(), 0U);
+    EXPECT_EQ(p->deadline(), no_deadline);
+  }
+}
+
+// The stage, its connection and its bodies are gone; the plug-in is still there.
+TEST_F(plugin_stage_test, a_context_of_a_connection_that_is_gone_does_nothing) {
+  std::string why;
+  std::optional<result<ext::plugin>> made = ext::plugin::from(&tables.plugin, {}, &why);
+  std::vector<hawser_context*> kept;
+  const auto connection = [&] {
+    std::vector<core::agreed_extension> stages;
+    stages.push_back({"x-plug", std::move(*(*made)->accept({{}}, why))});
+    p = std::make_unique<core::pipeline>(std::move(stages), role::server, pool, core::pipeline_limits{});
+    p->open(at_time(7));
+  };
+  world.begin = [&](std::uint32_t, hawser_head*, hawser_context* c) {
+    kept.push_back(c);
+    return HAWSER_BYPASS;
+  };
+  for (int i = 0; i < 100; ++i) {  // So many that contexts are used again.
+    connection();
+    out("Hello");
+    for (hawser_context* c : kept) {
+      EXPECT_EQ(c->api->take_buffer(c, 1), 0U);
+      EXPECT_EQ(c->api->charge(c, 1), 0);
+      c->api->fail(c, 1002, "late");
+    }
+    EXPECT_FALSE(p->failed());
+    EXPECT_EQ(p->breaches(), 0U);
+    p->closed(close_code::normal, at_time(8));
+    EXPECT_EQ(p->breaches(), 1U) << "its author hears of it where nobody is hurt";
+    EXPECT_EQ(p->last_breach(), "x-plug: used a context when no hook of its stage ran");
+  }
+  p = nullptr;
+  for (hawser_context* c : kept)
+    EXPECT_EQ(c->api->charge(c, 1), 0);
+}
+
+TEST_F(plugin_stage_test, the_kit_finds_a_context_that_is_kept) {
+  hawser_context* kept = nullptr;
+  world.begin = [&](std::uint32_t, hawser_head*, hawser_context* c) {
+    if (kept != nullptr && kept != c) kept->api->fail(kept, 1007, "kept");
+    kept = c;
+    return HAWSER_BYPASS;
+  };
+  std::string why;
+  testkit::options how;
+  how.rounds = 5;
+  how.company.clear();
+  const testkit::report r = testkit::run(*ext::plugin::from(&tables.plugin, {}, &why), how);
+  EXPECT_FALSE(r.passed());
+  ASSERT_NE(r.find("the contract is kept"), nullptr);
+  EXPECT_NE(r.find("the contract is kept")->detail.find("used a context when no hook of its stage ran"),
+            std::string::npos)
+      << r.text();
+}
+
 // C knows no exceptions; one out of C++ ends at the boundary, where it can.
 TEST_F(plugin_stage_test, an_exception_out_of_a_hook_is_1011) {
   open();

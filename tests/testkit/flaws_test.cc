@@ -330,21 +330,6 @@ TEST(flaws, a_message_is_forwarded_twice) {
   expect_found(f, "messages arrive as they were");
 }
 
-TEST(flaws, it_makes_more_and_more_of_a_message) {
-  for (const std::uint16_t adds : {std::uint16_t{0}, claims::grows}) {
-    flawed f;
-    f.uses.adds_max = adds;
-    f.stage.what = verdict::transform;
-    f.stage.transform = [](direction way, byte_view in, byte_span out, bool fin, context&) {
-      if (way == direction::in) return step{in.size(), 0, fin ? flow::done : flow::more};
-      std::fill(out.begin(), out.end(), std::byte{'m'});
-      return step{0, out.size(), flow::full};
-    };
-    expect_found(f, "it adds no more than it claims");
-    expect_found(f, "the contract is kept");
-  }
-}
-
 TEST(flaws, full_without_progress) {
   flawed f;
   f.stage.what = verdict::transform;

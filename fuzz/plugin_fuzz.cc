@@ -31,6 +31,8 @@ using hawser::fuzz::tape;
 
 namespace {
 
+constexpr std::size_t memory = 500;  // That a stage may charge.
+
 /// What all functions of the plug-in of one run share; C tables have no other way to it.
 struct world {
   tape* input = nullptr;
@@ -148,6 +150,14 @@ void act(hawser_context* own) {
     case 14:
       use_kept(own);
       break;
+    case 15: {
+      const std::uint64_t size = next();
+      std::uint64_t taken = 0;
+      for (hawser_buffer b = 1; b != 0 && taken < 50; ++taken)
+        w.bodies.push_back(b = c->api->take_buffer(c, size));
+      require(taken * size <= memory + 2 * size, "what a stage takes is bounded");
+      break;
+    }
     case 13:
       throw std::runtime_error("as the input wants");
     default:
@@ -405,7 +415,7 @@ class owner {
     list.push_back(std::move(stage));
     limits_.max_message_in = 200;
     limits_.max_message_out = 4000;
-    limits_.memory = 500;
+    limits_.memory = memory;
     limits_.step = 1 + input_.below(40);
     limits_.work = input_.below(6);
     stages_ = std::make_unique<pipeline>(std::move(list), role::server, pool_, limits_);

@@ -198,16 +198,18 @@ typedef struct hawser_context_api {
   /// 0: not open, or too many actions wait; the body still belongs to the stage. A body over `limit` fails with 1009.
   int32_t (*forward)(hawser_context* c, uint32_t way, const hawser_head* head, hawser_buffer body);
 
-  /// A new body with `size` bytes, not initialised; 0 when there is no memory.
+  /// A new body with `size` bytes, not initialised; 0 when there is no memory, or when those that this stage took,
+  /// shared and copied before and still has would be over what it may `charge`. Not before that: one may be of any
+  /// size.
   hawser_buffer (*take_buffer)(hawser_context* c, uint64_t size);
-  /// Another number for the same bytes, which are not copied; 0 when there is no memory.
+  /// Another number for the same bytes, which are not copied; 0 as for `take_buffer`.
   hawser_buffer (*share_buffer)(hawser_context* c, hawser_buffer body);
   /// Gives a body back.
   void (*release_buffer)(hawser_context* c, hawser_buffer body);
   /// The bytes and their number. Valid while the hook runs, and until the body is forwarded, released, written or cut.
   const uint8_t* (*read_buffer)(hawser_context* c, hawser_buffer body, uint64_t* size);
-  /// The bytes, to be changed. They are copied first when somebody else looks at them; null when there is no memory for
-  /// that. Valid as long as those of `read_buffer`.
+  /// The bytes, to be changed. They are copied first when somebody else looks at them; null when `take_buffer` would
+  /// not give a body for that. Valid as long as those of `read_buffer`.
   uint8_t* (*write_buffer)(hawser_context* c, hawser_buffer body);
   /// Cuts a body down to its first `size` bytes. 0: it has fewer.
   int32_t (*cut_buffer)(hawser_context* c, hawser_buffer body, uint64_t size);

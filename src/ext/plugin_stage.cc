@@ -15,12 +15,14 @@ class held_bodies {
   // Numbers begin where those of another stage hardly do.
   held_bodies() noexcept : next_(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(this) >> 4U)) {}
 
-  hawser_buffer add(buffer body) {
+  /// `cost` is what it adds to `cost()` while it is here.
+  hawser_buffer add(buffer body, std::size_t cost) {
     std::size_t i = 0;
     while (i < held_.size() && held_[i].number != 0)
       ++i;
     if (i == held_.size()) held_.emplace_back();
     held_[i].body = std::move(body);
+    cost_ += held_[i].cost = cost;
     held_[i].number = std::uint64_t{++next_} << 32U | (i + 1);
     return held_[i].number;
   }
@@ -29,15 +31,35 @@ class held_bodies {
     return i == 0 || i > held_.size() || held_[i - 1].number != number ? nullptr : &held_[i - 1].body;
   }
   /// Only after `find`.
-  void drop(hawser_buffer number) noexcept { held_[(number & 0xFFFFFFFFU) - 1] = {}; }
-  void clear() noexcept { held_.clear(); }
+  void drop(hawser_buffer number) noexcept {
+    reckon(number, 0);
+    at(number) = {};
+  }
+  /// From here on the body of that number costs this. Only after `find`.
+  void reckon(hawser_buffer number, std::size_t cost) noexcept {
+    cost_ -= at(number).cost;
+    cost_ += at(number).cost = cost;
+  }
+  void clear() noexcept {
+    held_.clear();
+    cost_ = 0;
+  }
+  /// What the stage has by its own doing: bytes that it had made for it, and places.
+  [[nodiscard]] std::size_t cost() const noexcept { return cost_; }
+  static constexpr std::size_t cost_of_place = 64;
 
  private:
   struct held {
     buffer body;
     hawser_buffer number = 0;
+    std::size_t cost = 0;
   };
+  static_assert(sizeof(held) <= cost_of_place);
+
+  held& at(hawser_buffer number) noexcept { return held_[(number & 0xFFFFFFFFU) - 1]; }
+
   std::vector<held> held_;
+  std::size_t cost_ = 0;
   std::uint32_t next_;
 };
 
@@ -180,17 +202,29 @@ std::int32_t forward(hawser_context* c, std::uint32_t way, const hawser_head* he
   return 1;
 }
 
+// Whether what the stage has taken and still has leaves it within its budget: then it may take one more.
+bool may_take(hawser_context* c, context& now) noexcept {
+  const auto held = static_cast<std::ptrdiff_t>(stage_of(c).bodies.cost());
+  return now.charge(held) && now.charge(-held);
+}
+
 hawser_buffer take_buffer(hawser_context* c, std::uint64_t size) noexcept {
   context* now = running(c);
   hawser_buffer made = 0;
-  if (now != nullptr)
-    core::guarded([&] { made = stage_of(c).bodies.add(now->take_buffer(static_cast<std::size_t>(size))); });
+  if (now == nullptr || !may_take(c, *now)) return made;
+  core::guarded([&] {
+    buffer body = now->take_buffer(static_cast<std::size_t>(size));
+    const std::size_t cost = held_bodies::cost_of_place + body.size();
+    made = stage_of(c).bodies.add(std::move(body), cost);
+  });
   return made;
 }
 
 hawser_buffer share_buffer(hawser_context* c, hawser_buffer body) noexcept {
   hawser_buffer made = 0;
-  if (const buffer* found = body_of(c, body)) core::guarded([&] { made = stage_of(c).bodies.add(buffer(*found)); });
+  const buffer* found = body_of(c, body);
+  if (found == nullptr || !may_take(c, *running(c))) return made;
+  core::guarded([&] { made = stage_of(c).bodies.add(buffer(*found), held_bodies::cost_of_place); });
   return made;
 }
 
@@ -207,13 +241,17 @@ const std::uint8_t* read_buffer(hawser_context* c, hawser_buffer body, std::uint
 std::uint8_t* write_buffer(hawser_context* c, hawser_buffer body) noexcept {
   buffer* found = body_of(c, body);
   if (found == nullptr) return nullptr;
-  const bool copied = core::guarded([&] {
-    if (*found && found->sole_owner()) return;
-    buffer copy = running(c)->take_buffer(found->size());
-    if (!found->empty()) std::memcpy(copy.data(), found->data(), found->size());
-    *found = std::move(copy);
-  });
-  return copied ? reinterpret_cast<std::uint8_t*>(found->data()) : nullptr;
+  const auto bytes = [found] { return reinterpret_cast<std::uint8_t*>(found->data()); };
+  if (*found && found->sole_owner()) return bytes();
+  context& now = *running(c);
+  const bool copied = may_take(c, now) && core::guarded([&] {
+                        buffer copy = now.take_buffer(found->size());
+                        if (!found->empty()) std::memcpy(copy.data(), found->data(), found->size());
+                        *found = std::move(copy);
+                      });
+  if (!copied) return nullptr;
+  stage_of(c).bodies.reckon(body, held_bodies::cost_of_place + found->size());
+  return bytes();
 }
 
 std::int32_t cut_buffer(hawser_context* c, hawser_buffer body, std::uint64_t size) noexcept {
@@ -356,14 +394,14 @@ bool transform(void* self, direction way, byte_view in, byte_span out, bool fin,
 bool whole(void* self, direction way, const head& h, buffer&& body, context& c) noexcept {
   const hawser_head seen = told(h);
   return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
-    s.hooks.whole(s.state, number_of(way), &seen, s.bodies.add(std::move(body)), mine);
+    s.hooks.whole(s.state, number_of(way), &seen, s.bodies.add(std::move(body), 0), mine);
   });
 }
 
 bool retained(void* self, direction way, const head& h, buffer&& body, context& c) noexcept {
   const hawser_head seen = told(h);
   return call(self, c, [&](plugin_stage& s, hawser_context* mine) {
-    s.hooks.retained(s.state, number_of(way), &seen, s.bodies.add(std::move(body)), mine);
+    s.hooks.retained(s.state, number_of(way), &seen, s.bodies.add(std::move(body), 0), mine);
   });
 }
 

@@ -441,6 +441,53 @@ TEST_F(plugin_stage_test, bodies_that_are_not_its_own_are_1011) {
   EXPECT_EQ(breach_of([&](hawser_context* c) { c->api->share_buffer(c, others); }), said);
 }
 
+// 1000 bytes may be charged. What was taken and is still there counts for the next; a single one may be of any size.
+TEST_F(plugin_stage_test, who_takes_bodies_for_ever_gets_no_more) {
+  const auto taken = [&](std::uint64_t size) {
+    std::vector<hawser_buffer> all;
+    std::size_t most = 0;
+    EXPECT_EQ(breach_of([&](hawser_context* c) {
+                while (all.size() < 100000 && (all.empty() || all.back() != 0))
+                  all.push_back(c->api->take_buffer(c, size));
+                most = pool.used_bytes();
+              }),
+              "nothing");
+    EXPECT_LE(most, 2 * (1000 + size) + 64 * 16);
+    return all.size() - 1;
+  };
+  EXPECT_EQ(taken(1'000'000), 1U);
+  EXPECT_EQ(taken(400), 3U);
+  EXPECT_LE(taken(0), 1000 / 64 + 1);
+}
+
+TEST_F(plugin_stage_test, what_was_given_back_or_forwarded_counts_no_more_and_what_was_copied_does) {
+  const hawser_head h{sizeof h, 2, 0, 1, 0, 0, 0, 0};
+  EXPECT_EQ(breach_of([&](hawser_context* c) {
+              for (int i = 0; i < 50; ++i) {
+                const hawser_buffer body = c->api->take_buffer(c, 2000);
+                ASSERT_NE(body, 0U);
+                if (i % 2 == 0)
+                  c->api->release_buffer(c, body);
+                else
+                  ASSERT_EQ(c->api->forward(c, HAWSER_OUT, &h, body), 1);
+              }
+              const hawser_buffer body = c->api->take_buffer(c, 600);
+              const hawser_buffer again = c->api->share_buffer(c, body);
+              const hawser_buffer third = c->api->share_buffer(c, body);
+              EXPECT_NE(third, 0U) << "no bytes of its own";
+              EXPECT_NE(c->api->write_buffer(c, again), nullptr);
+              EXPECT_EQ(c->api->write_buffer(c, third), nullptr) << "1200 bytes of its own are there";
+              EXPECT_EQ(c->api->share_buffer(c, body), 0U);
+              EXPECT_EQ(c->api->take_buffer(c, 1), 0U);
+              c->api->release_buffer(c, again);
+              EXPECT_NE(c->api->take_buffer(c, 1), 0U);
+              EXPECT_EQ(c->api->charge(c, 900), 1);
+              EXPECT_EQ(c->api->take_buffer(c, 1), 0U) << "what is charged counts, too";
+              EXPECT_EQ(c->api->charge(c, -900), 1);
+            }),
+            "nothing");
+}
+
 TEST_F(plugin_stage_test, a_timer_without_its_hook_is_1011) {
   tables.stage.hooks &= ~HAWSER_HOOK_TIMER;
   tables.stage.timer = nullptr;

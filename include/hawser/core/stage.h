@@ -244,7 +244,8 @@ class HAWSER_API context {
   /// has proved receipt: that is the confirm part of `timings`. Nothing else depends on it.
   void receipts(std::uint64_t sent, std::uint64_t proved) noexcept;
 
-  /// A buffer from the loop's pool with `size` bytes, not initialised.
+  /// A buffer from the loop's pool with `size` bytes, not initialised. To be charged for when it is kept after the
+  /// hook.
   [[nodiscard]] buffer take_buffer(std::size_t size);
 
   /// An object that a stage of this loop gave back under the same key, whichever connection it worked for; null when

@@ -19,14 +19,17 @@ static int32_t confirm(void* self, const hawser_params* answer, hawser_negotiati
 }
 
 static hawser_context* kept;
+static uint64_t kept_of;  // The connection that it was of.
 
 static uint32_t begin(void* stage, uint32_t way, hawser_head* head, hawser_context* c) {
   (void)stage, (void)way;
   head->rsv ^= HAWSER_RSV2;
   if (FLAW == stolen_bit) head->rsv ^= HAWSER_RSV3;
   if (FLAW == no_verdict) return 99;
-  if (FLAW == kept_context && kept != NULL && kept != c) kept->api->fail(kept, HAWSER_PROTOCOL_ERROR, "not my turn");
+  const uint64_t id = c->api->connection_id(c);
+  if (FLAW == kept_context && kept != NULL && kept_of != id) kept->api->fail(kept, HAWSER_PROTOCOL_ERROR, "not my turn");
   kept = c;
+  kept_of = id;
   return FLAW == lying_step ? HAWSER_TRANSFORM : FLAW == double_release ? HAWSER_WHOLE : HAWSER_IN_PLACE;
 }
 static void in_place(void* stage, uint32_t way, uint8_t* bytes, uint64_t size, int32_t fin, hawser_context* c) {

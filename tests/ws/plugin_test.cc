@@ -163,18 +163,23 @@ TEST(plugin_server_test, one_whose_claims_cannot_be_is_declined) {
   EXPECT_EQ(peer.frame().payload, "plain");
 }
 
-// One connection uses the context of another, when no hook of that runs.
+// One connection uses the context of another, when no hook of that runs, and when it is gone.
 TEST(plugin_server_test, the_context_of_another_connection_does_nothing) {
   serving it("kept_context.so");
   const std::string offer = "Sec-WebSocket-Extensions: x-broken\r\n";
+  const auto echoed = [](raw_peer& peer) {
+    peer.out().frame(0xA1, "Hello");
+    return peer.flush().frame().payload;
+  };
   raw_peer first(it.server.at());
   first.upgrade("/", offer);
-  raw_peer second(it.server.at());
-  second.upgrade("/", offer);
-  for (raw_peer* peer : {&first, &second, &first}) {
-    peer->out().frame(0xA1, "Hello");
-    EXPECT_EQ(peer->flush().frame().payload, "Hello");
+  {
+    raw_peer second(it.server.at());
+    second.upgrade("/", offer);
+    for (raw_peer* peer : {&first, &second, &first, &second})
+      EXPECT_EQ(echoed(*peer), "Hello");
   }
+  EXPECT_EQ(echoed(first), "Hello");
 }
 
 // Factories go, the connection stays: the code must not be unloaded under it.

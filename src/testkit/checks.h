@@ -80,6 +80,8 @@ class checker {
 
   void converse(std::vector<core::agreed_extension> client, std::vector<core::agreed_extension> server,
                 std::uint64_t seed, bool inband);
+  void priorities(std::vector<core::agreed_extension> client, std::vector<core::agreed_extension> server,
+                  std::uint64_t seed);
   void look_at_end(joined& on, std::uint64_t seed, bool failed);
   bool pair(const extension_list& list, const std::string& other, std::uint64_t seed);
 

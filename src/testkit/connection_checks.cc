@@ -57,9 +57,11 @@ void checker::connections() {
   for (const params& offer : agreeable()) {
     for (std::size_t round = 0; round < how_.rounds; ++round) {
       std::optional<terms> made = agree(offer);
-      const claims& uses = made->server.uses;
+      const claims uses = made->server.uses;
       const bool inband = uses.at == layer::message && !uses.unmasked && round % 4 == 3;
       converse(stages(std::move(made->client)), stages(std::move(made->server)), how_.seed + round, inband);
+      if (!uses.interleaves || !(made = agree(offer))) continue;
+      priorities(stages(std::move(made->client)), stages(std::move(made->server)), how_.seed + round);
     }
   }
 }
@@ -93,6 +95,54 @@ void checker::converse(std::vector<core::agreed_extension> client, std::vector<c
     out_.add("messages cross a connection as they were", wrong.empty(), seeded(seed, wrong));
     out_.add("pings are answered between its frames", failed || on.at(from).pongs == pings[i],
              seeded(seed, std::to_string(pings[i]) + " pings and " + std::to_string(on.at(from).pongs) + " pongs"));
+  }
+  look_at_end(on, seed, failed);
+}
+
+// Messages of several priorities, several in a turn and large ones among them, where their frames mix: each arrives
+// whole, and the short ones of a priority in the order in which they were sent.
+void checker::priorities(std::vector<core::agreed_extension> client, std::vector<core::agreed_extension> server,
+                         std::uint64_t seed) {
+  constexpr std::size_t most_of_short = 60;
+  seeded_random random(seed);
+  usage how = drawn_usage(random, how_.longest);
+  how.obey.bounds.max_outgoing_frame = core::settings().bounds.max_outgoing_frame;
+  joined on(std::move(client), std::move(server), how, seed);
+  std::vector<wire_item> sent[2];
+  for (int turns = 0; turns < 8 && !on.over(); ++turns) {
+    const role from = random.one_in(2) ? role::client : role::server;
+    on.at(from).turn([&](core::connection& c) {
+      for (std::size_t i = 1 + random.below(6); i > 0; --i) {
+        const auto priority = static_cast<std::uint8_t>(random.below(4));
+        std::string text(1, static_cast<char>('0' + priority));
+        text += std::to_string(sent[static_cast<std::size_t>(from)].size()) + ' ';
+        text.resize(random.one_in(5) ? 50'000 : text.size() + random.below(most_of_short - 10), 'x');
+        if (c.send(opcode::binary, as_bytes(text), {.priority = priority}) == errc::ok)
+          sent[static_cast<std::size_t>(from)].push_back({2, 0, std::move(text)});
+      }
+    });
+    if (random.one_in(2)) on.carry();
+  }
+  on.settle();
+  const bool failed = on.over();
+  on.close(role::client);
+  for (const role from : {role::client, role::server}) {
+    const std::vector<wire_item>& ours = sent[static_cast<std::size_t>(from)];
+    const std::vector<wire_item>& theirs = on.at(from == role::client ? role::server : role::client).arrived;
+    const std::string lost = lost_or_changed(ours, theirs, true);
+    out_.add("messages of several priorities arrive whole", !failed && lost.empty(),
+             seeded(seed, failed ? on.failure() : lost));
+    if (failed || !lost.empty()) continue;
+    std::string wrong;
+    for (char priority = '0'; priority < '4' && wrong.empty(); ++priority) {
+      const auto others = [&](const wire_item& m) { return m.bytes[0] != priority || m.bytes.size() > most_of_short; };
+      std::vector<wire_item> before = ours;
+      std::vector<wire_item> after = theirs;
+      std::erase_if(before, others);
+      std::erase_if(after, others);
+      wrong = lost_or_changed(std::move(before), std::move(after), false);
+    }
+    out_.add("short messages of one priority arrive in order", wrong.empty(), seeded(seed, wrong));
   }
   look_at_end(on, seed, failed);
 }

@@ -12,11 +12,13 @@ struct frame_flaws {
   std::size_t reads = 1;
   std::uint64_t quota = ~std::uint64_t{0};
   std::uint32_t channel = 0;  // Added to the one that came.
+  bool later_first = false;
 };
 
 struct marking_stage {
-  static constexpr unsigned hooks = hook::frame | hook::quota;
+  static constexpr unsigned hooks = hook::frame | hook::quota | hook::urgency;
   frame_flaws f;
+  std::uint32_t asked = 0;
 
   static verdict begin(direction, head&, context&) { return verdict::bypass; }
   std::size_t frame_in(frame& one, byte_view first, context&) const {
@@ -28,6 +30,7 @@ struct marking_stage {
     return 1;
   }
   [[nodiscard]] std::uint64_t frame_quota(const frame&, context&) const { return f.quota; }
+  std::uint32_t frame_urgency(const head& h, context&) { return f.later_first ? ++asked : h.priority; }
 };
 
 struct marking {
@@ -45,7 +48,7 @@ struct marking {
     uses.opcodes_of_interest = 0;
     uses.ext_data_max = 2;
     uses.interleaves = true;
-    return accepted<marking_stage>{{}, uses, {f}};
+    return accepted<marking_stage>{{}, uses, {f, 0}};
   }
 };
 
@@ -60,6 +63,10 @@ TEST(frame_flaws, one_that_takes_more_than_it_put_there) {
 
 TEST(frame_flaws, one_that_lets_nothing_go_for_ever) {
   expect_found(marking{{.quota = 0}}, "messages cross a connection as they were");
+}
+
+TEST(frame_flaws, one_that_lets_what_was_sent_later_overtake_what_is_as_urgent) {
+  expect_found(marking{{.later_first = true}}, "short messages of one priority arrive in order");
 }
 
 TEST(frame_flaws, one_that_names_a_channel_that_does_not_exist) {

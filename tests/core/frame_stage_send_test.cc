@@ -61,6 +61,20 @@ TEST(frame_stage_send, messages_without_a_payload_are_a_backlog_too_A11) {
   EXPECT_EQ(end->queued(), 0U);
 }
 
+// The figure stands in docs/ext/priority.md.
+TEST(frame_stage_send, a_burst_of_one_byte_messages_in_one_turn_meets_the_soft_limit_A11) {
+  core_end end(role::server);
+  end->attach(mixing(channels()), end.now);
+  std::size_t taken = 0;
+  end.turn([&](core::connection& c) {
+    while (c.send(opcode::text, as_bytes("x")) == errc::ok)
+      ++taken;
+  });
+  EXPECT_EQ(taken, settings().bounds.write_soft / (1 + core::max_frame_header) + 1);
+  EXPECT_EQ(frames_of(end).size(), taken) << "and all of it goes at its end";
+  end.turn([&](core::connection& c) { EXPECT_EQ(c.send(opcode::text, as_bytes("x")), errc::ok); });
+}
+
 TEST(frame_stage_send, a_send_refused_inside_a_message_in_parts_does_not_change_its_urgency) {
   core_end end(role::server);
   end->attach(mixing(channels()), end.now);

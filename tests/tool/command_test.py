@@ -581,6 +581,9 @@ def words():
     expect_equal(run("connect", "-v", server.url)[2].splitlines()[1:3], ["hawser: no subprotocol", "hawser: no extensions"],
                  "what a client says without extensions")
     server.find("extension x-rot13: not offered by the client$", "err")
+    mixed = run("connect", "-v", "--extension", "x-rot13", "--deflate", "fast", "--plugin", "x-checksum", server.url)[2]
+    expect(re.search("offered: x-rot13, permessage-deflate.*, x-checksum$", mixed, re.M) is not None,
+           f"the order of the options is that of the offers: {mixed}")
     asking = http.client.HTTPConnection("127.0.0.1", server.port, timeout=WATCHDOG)
     asking.request("POST", "/")
     expect_equal(asking.getresponse().status, 405, "the status for a POST")

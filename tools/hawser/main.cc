@@ -47,11 +47,18 @@ void add_repeated(CLI::App& app, const std::string& name, std::vector<std::strin
 }
 
 void describe_extension(CLI::App& app, std::vector<std::string>& to) {
-  add_repeated(app, "--extension,--plugin", to, "NAME[;...]", "Speak it (hawser ext list), or the plug-in in\nFILE.so");
+  // Both say what is offered: their order on the command line is that of the offers, so each is taken when it is read.
+  takes(
+      app.add_option_function<std::string>(
+          "--extension,--plugin", [&to](const std::string& one) { to.push_back(one); },
+          "Speak it (hawser ext list), or the plug-in in\nFILE.so; may be given several times, in order of preference"),
+      "NAME[;...]")
+      ->trigger_on_parse();
   takes(app.add_option_function<std::string>(
             "--deflate", [&to](const std::string& preset) { to.push_back("permessage-deflate; preset=" + preset); },
             "Compress: fast, balanced, small or low_memory; in full it is\n--extension 'permessage-deflate; ...'"),
         "PRESET")
+      ->trigger_on_parse()
       ->check(CLI::IsMember({"fast", "balanced", "small", "low_memory"}));
 }
 

@@ -119,6 +119,7 @@ void context::fail(close_code code, std::string_view why) noexcept {
   errc error = errc::extension_failed;
   if (code == close_code::invalid_payload) error = errc::corrupt_data;
   if (code == close_code::message_too_big) error = errc::message_too_big;
+  if (code == close_code::internal_error) error = errc::extension_threw;  // Nothing that the peer can mend.
   s.fail(stage_, code, error, why);
 }
 

@@ -127,7 +127,33 @@ void connection::end(errc why, close_code code, std::string_view text) {
   input() = {};
 }
 
-void connection::end_staged() { end(pipeline_->fail_error(), pipeline_->fail_code(), pipeline_->fail_reason()); }
+namespace {
+
+// For this end: which extension it was, and whose fault. A breach begins with the name.
+std::string words_of(const pipeline& line) {
+  const std::string name(line.fail_extension());
+  std::string_view reason = line.fail_reason();
+  const bool breach = reason.starts_with(name + ": ");
+  if (breach) reason.remove_prefix(name.size() + 2);
+  std::string words = "the extension " + name + " gave the connection up: ";
+  if (breach)
+    words = "the extension " + name + " at this end broke its contract: ";
+  else if (line.fail_error() == errc::extension_threw)
+    words = "the extension " + name + " at this end failed: ";
+  else if (line.fail_code() == close_code::protocol_error || line.fail_code() == close_code::invalid_payload)
+    words = "the peer broke the rules of the extension " + name + ": ";
+  return words.append(reason);
+}
+
+}  // namespace
+
+// The peer gets the stage's own words; so does this end, where there is no memory for better ones.
+void connection::end_staged() {
+  if (state_ == state::ending || state_ == state::over) return;
+  end(pipeline_->fail_error(), pipeline_->fail_code(), pipeline_->fail_reason());
+  if (pipeline_->fail_error() == errc::message_too_big || pipeline_->fail_reason().empty()) return;
+  guarded([this] { need_assembly().text_of_end = words_of(*pipeline_).substr(0, most_last_words); });
+}
 
 // Behind everything that was sent before it, the frames in the control lane included: nothing follows a close frame.
 void connection::put_close(std::uint16_t code, std::string_view reason) {

@@ -105,7 +105,8 @@ void ack_stage::retained(direction, const head& h, buffer body, context& c) {
 
 void ack_stage::control(std::uint8_t, byte_view payload, context& c) {
   const std::uint64_t count = as_received(payload);
-  if (payload.size() != sizeof count || count <= proved_ || count > sent_)
+  if (payload.size() != sizeof count) return c.fail(close_code::protocol_error, "an acknowledgement is of 8 bytes");
+  if (count <= proved_ || count > sent_)
     return c.fail(close_code::protocol_error, "acknowledgement of what was not sent or is acknowledged already");
   take_off(count - proved_, c);
   proved_ = count;

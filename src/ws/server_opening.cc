@@ -211,10 +211,11 @@ void server_opening::refuse(session& s, const core::refusal& why) {
 
 // What was wrong, to this end.
 void server_opening::tell(session& s, errc error, std::string_view text) {
-  s.home().log(log_level::info, text);
+  const std::string line = peer_.text() + ": " + std::string(text);
+  s.home().log(log_level::info, line);
   if (!shared_.on_error || s.home().silent()) return;
   try {
-    shared_.on_error(failure(error, text));
+    shared_.on_error(failure(error, line));
   } catch (...) {
     // There is no connection to fail, and the refusal itself still goes out.
     s.home().log(log_level::error, "the handler of errors threw");

@@ -411,7 +411,7 @@ TEST(connection_stage, a_failing_stage_fails_the_connection) {
       else
         end.receive(frame_writer(other(side)).text("good").text("fail").text("never").bytes());
       expect_failed(end, errc::corrupt_data, close_code::invalid_payload);
-      EXPECT_EQ(end.closed()->payload, "asked to fail");
+      EXPECT_EQ(end.closed()->payload, "the peer broke the rules of the extension x-keep: asked to fail");
       EXPECT_EQ(end.events.size(), out ? 1U : 2U);
       EXPECT_EQ(log.closed, 1);
       EXPECT_EQ(end.parts().pool.used_bytes(), 0U);

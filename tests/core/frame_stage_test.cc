@@ -545,7 +545,7 @@ TEST(frame_stage, what_breaks_the_contract_is_1011) {
       end.turn([](core::connection& c) { static_cast<void>(c.send(opcode::text, as_bytes("out"))); });
       end.receive(frame_writer(other(side)).frame(0x81, on_channel(0, "in")).bytes());
       expect_ended(end, errc::extension_threw, close_code::internal_error);
-      EXPECT_EQ(end.events.back().payload, "x-mix: " + what);
+      EXPECT_EQ(end.events.back().payload, "the extension x-mix at this end broke its contract: " + what);
     }
   }
 }

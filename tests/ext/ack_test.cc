@@ -190,6 +190,19 @@ TEST(ack_test, the_vectors_F_03) {
   }
 }
 
+TEST(ack_test, what_is_no_acknowledgement_is_said) {
+  const std::vector<std::pair<std::string, std::string>> bad{
+      {"\1", "an acknowledgement is of 8 bytes"},
+      {ack_of(2).substr(2), "acknowledgement of what was not sent or is acknowledged already"}};
+  for (const auto& [payload, why] : bad) {
+    acknowledging a;
+    a.send(a.client(), "m");
+    a.client().receive(test::frame_writer(role::server).frame(0x8B, payload).take());
+    ASSERT_FALSE(a.client().events.empty()) << why;
+    EXPECT_EQ(a.client().events.back().payload, "the peer broke the rules of the extension x-hawser-ack: " + why);
+  }
+}
+
 // Fragments, bits and other opcodes are not acknowledgements: the core's rules hold for this frame too.
 TEST(ack_test, an_acknowledgement_is_a_control_frame_F_01_F_03) {
   for (const unsigned first : {0x0BU, 0x9BU, 0xABU, 0xCBU, 0x8CU}) {
@@ -250,7 +263,8 @@ TEST(ack_test, more_than_the_memory_of_extensions_is_1008) {
   a.send(a.client(), std::string(3900, 'y'));
   a.ends.run();
   EXPECT_EQ(a.client().events.back().code, close_code::policy_violation);
-  EXPECT_EQ(a.client().events.back().payload, "more is not acknowledged than may be kept");
+  EXPECT_EQ(a.client().events.back().payload,
+            "the extension x-hawser-ack gave the connection up: more is not acknowledged than may be kept");
   EXPECT_EQ(a.left, std::vector<std::string>{std::string(3900, 'x')}) << "what could be kept is given back";
 }
 

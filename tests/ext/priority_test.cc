@@ -447,7 +447,8 @@ TEST(priority_test, what_waits_half_way_counts_as_memory_of_extensions_and_is_se
     end.receive(peer.take());
     if (!fits) {
       expect_end(end, close_code::policy_violation);
-      EXPECT_EQ(end.closed()->payload, "more is half-way than may be kept");
+      EXPECT_EQ(end.closed()->payload,
+                "the extension x-hawser-priority gave the connection up: more is half-way than may be kept");
       continue;
     }
     EXPECT_EQ(end->stages()->charged(), 50'000U);

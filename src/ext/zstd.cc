@@ -105,7 +105,9 @@ step zstd_stage::transform(direction way, byte_view in, byte_span out, bool fin,
       outwards ? account(compressor_bytes_, compressor_->bytes(), c) : account(reader_bytes_, reader_->bytes(), c);
   step did{r.consumed, r.produced, flow::error, 0};
   if (!paid) return did;
-  if (r.what == kind::failed) {
+  if (r.what == kind::too_wide) {
+    c.fail(close_code::invalid_payload, "the Zstandard frame needs a larger window than was agreed");
+  } else if (r.what == kind::failed) {
     c.fail(outwards ? close_code::internal_error : close_code::invalid_payload,
            outwards ? "the message cannot be compressed" : "the message is no Zstandard frame");
   } else if (r.what == kind::ended) {

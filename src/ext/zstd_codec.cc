@@ -2,6 +2,7 @@
 
 #ifdef HAWSER_WITH_ZSTD
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #endif
@@ -118,7 +119,9 @@ zstd_result zstd_reader::read(byte_view in, byte_span out) noexcept {
   zstd_result r{zstd_result::kind::more, from.pos, to.pos};
   made_ += to.pos;
   ended_ = left == 0;
-  if (ZSTD_isError(left) != 0 || (ended_ && (from.pos < from.size || !is_as_long_as_it_says())))
+  if (ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge)
+    r.what = zstd_result::kind::too_wide;
+  else if (ZSTD_isError(left) != 0 || (ended_ && (from.pos < from.size || !is_as_long_as_it_says())))
     r.what = zstd_result::kind::failed;
   else if (ended_)
     r.what = zstd_result::kind::ended;

@@ -22,9 +22,10 @@ std::uint32_t trained_id_of(byte_view bytes) noexcept;
 /// What one call came to.
 struct zstd_result {
   enum class kind : std::uint8_t {
-    more,   ///< All input is used, and all output made of it.
-    full,   ///< There is more output to come.
-    ended,  ///< The frame is complete.
+    more,      ///< All input is used, and all output made of it.
+    full,      ///< There is more output to come.
+    ended,     ///< The frame is complete.
+    too_wide,  ///< The frame needs a larger window than may be.
     failed,
   };
   kind what = kind::failed;

@@ -184,6 +184,16 @@ TEST_F(zstd_test, the_limit_is_exact) {
   }
 }
 
+TEST_F(zstd_test, what_is_wrong_with_a_frame_is_said) {
+  using namespace std::string_view_literals;
+  make();
+  EXPECT_TRUE(in("\x28\xb5\x2f\xfd\x00\x48\x29\x00\x00Hello"sv).failed);
+  EXPECT_EQ(p->fail_reason(), "the Zstandard frame needs a larger window than was agreed");
+  make();
+  EXPECT_TRUE(in("Hello").failed);
+  EXPECT_EQ(p->fail_reason(), "the message is no Zstandard frame");
+}
+
 // ---- dictionaries
 
 TEST_F(zstd_test, a_dictionary_makes_short_messages_shorter) {

@@ -34,6 +34,8 @@ TEST(tool_extensions_test, what_is_wrong_is_said) {
   EXPECT_EQ(why, "x-rot13 takes no parameters");
   EXPECT_FALSE(add_extensions({"x-rot13", "x-rot13"}, list, why));
   EXPECT_EQ(why, "--extension x-rot13 is given twice");
+  EXPECT_TRUE(add_extensions({"permessage-deflate", "permessage-deflate;server_no_context_takeover"}, list, why))
+      << why;
 }
 
 TEST(tool_extensions_test, every_row_of_the_table_is_whole) {

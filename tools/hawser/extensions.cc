@@ -206,11 +206,6 @@ bool add_one(const std::string& spec, hawser::extension_list& list, std::string&
   }
   made one = make_extension(words, why);
   if (!one) return false;
-  for (const hawser::any_factory& there : list.all()) {
-    if (there.name() != one->name()) continue;
-    why = "--extension " + words.name + " is given twice";
-    return false;
-  }
   list.add(std::move(*one));
   return true;
 }
@@ -280,8 +275,13 @@ std::optional<hawser::any_factory> make_extension(const extension_words& words, 
 }
 
 bool add_extensions(const std::vector<std::string>& specs, hawser::extension_list& list, std::string& why) {
-  for (const std::string& spec : specs)
-    if (!add_one(spec, list, why)) return false;
+  for (auto spec = specs.begin(); spec != specs.end(); ++spec) {
+    if (std::find(specs.begin(), spec, *spec) != spec) {
+      why = "--extension " + *spec + " is given twice";
+      return false;
+    }
+    if (!add_one(*spec, list, why)) return false;
+  }
   return true;
 }
 

@@ -26,7 +26,7 @@ std::string place_of(const hawser::sighting& s) {
   std::string place = "frame";
   if (s.what == hawser::sighting::kind::message)
     place = (s.from == "application" || s.from == "network" ? "from " : "after ") + std::string(s.from);
-  place.resize(std::max<std::size_t>(place.size() + 1, 24), ' ');
+  place.resize(std::max<std::size_t>(place.size() + 1, 26), ' ');
   return place;
 }
 

@@ -121,7 +121,8 @@ void confirm(std::string_view answered, const extension_list& list, const condit
     require(offers.has_value() && has(*offers, e.name), "nothing is confirmed that was not offered");
 }
 
-// Alternatives of a name that agree to the same parameters: the answer does not say which of them was chosen.
+// Alternatives of a name that agree to the same parameters: the answer does not say which of them was chosen. The client
+// may try others, that clash with their neighbours or are wrong by themselves.
 bool ambiguous(const extension_list& list) {
   for (const any_factory& f : list.all())
     if (std::count_if(list.all().begin(), list.all().end(),
@@ -145,7 +146,11 @@ void meet(const extension_list& list) {
   if (server->agreed.size() == 3) header += ", " + server->agreed[0].name;
 #endif
   const auto client = core::confirm_extensions(header, list, {role::client, true}, why);
-  if (!client && client.error() == errc::extension_conflict && ambiguous(list)) return;
+  if (!client && ambiguous(list)) {
+    require(client.error() == errc::extension_conflict || client.error() == errc::invalid_extension,
+            "the client reads its own offer, and may compose it otherwise");
+    return;
+  }
   require(client.has_value(), "the client confirms what it offered");
   require(client->agreed.size() == server->agreed.size(), "both ends agree");
   for (std::size_t i = 0; i < client->agreed.size(); ++i)

@@ -137,7 +137,7 @@ constexpr entry entries[] = {
     {errc::subprotocol_not_offered, fault::peer_violation,
      "The server chose a subprotocol that was not offered. Offer it, or correct the server."},
     {errc::extension_header_malformed, fault::peer_violation,
-     "The peer's Sec-WebSocket-Extensions cannot be read. The other end must be corrected."},
+     "The peer's list of extensions cannot be read. The other end must be corrected."},
     {errc::extension_not_offered, fault::peer_violation,
      "The server answered with an extension that was not offered. The server must be corrected."},
     {errc::extension_parameters, fault::peer_violation,

@@ -39,7 +39,7 @@ class extension_grammar {
       if (!take(',') && (!read_element() || !end_of_element())) return false;
       skip_blanks();
     }
-    return list_.empty() ? fail("names no extension; leave the field out instead") : true;
+    return list_.empty() ? fail("it names no extension") : true;
   }
 
   std::vector<core::extension_element>& list() noexcept { return list_; }

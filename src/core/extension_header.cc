@@ -24,9 +24,7 @@ result<std::vector<extension_element>> parse_extensions(std::string_view value, 
   detail::text_input in(value);
   detail::extension_grammar grammar(in);
   if (grammar.read()) return std::move(grammar.list());
-  if (why != nullptr) {
-    *why = "byte " + std::to_string(in.at() + 1) + " of Sec-WebSocket-Extensions: " + grammar.wrong();
-  }
+  if (why != nullptr) *why = "byte " + std::to_string(in.at() + 1) + ": " + grammar.wrong();
   return errc::extension_header_malformed;
 }
 

@@ -100,7 +100,8 @@ result<void> check_client_request(const client_request& request, std::string* wh
       return fail(why, errc::invalid_subprotocol, "the subprotocol " + quoted(*name) + " is given twice");
     }
   }
-  if (!request.extensions.empty() && !parse_extensions(request.extensions, why)) return errc::invalid_header;
+  if (std::string wrong; !request.extensions.empty() && !parse_extensions(request.extensions, &wrong))
+    return fail(why, errc::invalid_header, "Sec-WebSocket-Extensions, " + wrong);
   return check_extra_headers(request.extra, why);
 }
 

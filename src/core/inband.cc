@@ -33,7 +33,10 @@ std::string format_inband_answer(const inband_answer& answer) {
 result<inband_answer> parse_inband_answer(std::string_view text, std::string& why) {
   const std::size_t comma = std::min(text.find(','), text.size());
   const result<std::vector<extension_element>> front = parse_extensions(text.substr(0, comma), &why);
-  if (!front) return front.error();
+  if (!front) {
+    why.insert(0, "the in-band answer, ");
+    return front.error();
+  }
   const extension_element& own = front->front();
   const bool names = own.parameters.size() == 1 && own.parameters[0].name == "protocol" && own.parameters[0].value;
   if (own.name != inband_subprotocol || !(own.parameters.empty() || names)) {

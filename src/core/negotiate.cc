@@ -230,7 +230,10 @@ result<negotiation> answer_extensions(std::string_view offered, const extension_
   answering one(list, where, out);
   if (!offered.empty()) {
     result<std::vector<extension_element>> elements = parse_extensions(offered, &why);
-    if (!elements) return elements.error();
+    if (!elements) {
+      why.insert(0, where.inband ? "the in-band offer, " : "Sec-WebSocket-Extensions, ");
+      return elements.error();
+    }
     one.ask_all(by_name(std::move(*elements)));
   }
   one.note_not_offered();
@@ -323,7 +326,10 @@ result<negotiation> confirm_extensions(std::string_view answered, const extensio
   negotiation out;
   if (!answered.empty()) {
     result<std::vector<extension_element>> elements = parse_extensions(answered, &why);
-    if (!elements) return elements.error();
+    if (!elements) {
+      why.insert(0, where.inband ? "the extensions in the in-band answer, " : "Sec-WebSocket-Extensions, ");
+      return elements.error();
+    }
     for (const extension_element& e : *elements)
       if (const errc wrong = confirm_one(e, list, where, out, why); wrong != errc::ok) return wrong;
     out.header = field_value(*elements);

@@ -163,8 +163,15 @@ void client_opening::on_message(session& s, opcode op, byte_view payload) {
 }
 
 void client_opening::on_closed(session&, errc error, close_code code, std::string_view text) {
-  std::string why = "the server closed in place of an in-band answer: " + std::to_string(static_cast<int>(code));
-  if (!text.empty()) why.append(" ").append(text);
+  std::string why = "in place of an in-band answer: ";
+  if (error == errc::ok) {
+    why = "the server closed " + why + std::to_string(static_cast<int>(code));
+    if (!text.empty()) why += ' ';
+  }
+  why += text;
+  // The limit is not the one that a user sets.
+  if (error == errc::message_too_big)
+    why = "the in-band answer is longer than " + std::to_string(core::max_inband_agreement) + " bytes";
   engine_.opening_failed(error == errc::ok ? errc::http_refused : error, why, true);
 }
 

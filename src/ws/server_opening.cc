@@ -198,7 +198,12 @@ void server_opening::on_message(session& s, opcode op, byte_view payload) {
 }
 
 void server_opening::on_closed(session& s, errc error, close_code, std::string_view text) {
-  if (error != errc::ok) tell(s, error, "in place of an in-band offer: " + std::string(text));
+  if (error == errc::ok) return;
+  std::string words = "in place of an in-band offer: " + std::string(text);
+  // The limit is not the one that a user sets.
+  if (error == errc::message_too_big)
+    words = "the in-band offer is longer than " + std::to_string(core::max_inband_agreement) + " bytes";
+  tell(s, error, words);
 }
 
 void server_opening::refuse(session& s, const core::refusal& why) {

@@ -421,6 +421,25 @@ TEST(confirm_test, a_malformed_answer_fails_N_01_N_06) {
     EXPECT_EQ(confirm(bad, list).error, errc::extension_header_malformed) << bad;
 }
 
+// What is said names what cannot be read: in-band there is no field.
+TEST(negotiate_test, a_malformed_list_is_told_from_where_it_stood_N_01) {
+  extension_list list;
+  list.add(named("x-a"));
+  const auto told = [&](role side, bool inband) {
+    const core::conditions where{side, true, inband};
+    std::string why;
+    if (side == role::server)
+      EXPECT_FALSE(core::answer_extensions("x-a b", list, where, why));
+    else
+      EXPECT_FALSE(core::confirm_extensions("x-a b", list, where, why));
+    return why.substr(0, why.find(':'));
+  };
+  EXPECT_EQ(told(role::server, false), "Sec-WebSocket-Extensions, byte 5");
+  EXPECT_EQ(told(role::client, false), "Sec-WebSocket-Extensions, byte 5");
+  EXPECT_EQ(told(role::server, true), "the in-band offer, byte 5");
+  EXPECT_EQ(told(role::client, true), "the extensions in the in-band answer, byte 5");
+}
+
 TEST(confirm_test, an_answer_that_was_not_offered_fails_N_08_P_07) {
   sample silent = named("x-s");
   silent.alternatives = {};

@@ -178,6 +178,7 @@ TEST_P(inband_bad_offer, is_refused_in_words) {
   EXPECT_EQ(peer.to_end(), "");
   ASSERT_TRUE(s.told.wait(1));
   EXPECT_NE(s.told.lines()[0].find(b.told), std::string::npos) << s.told.text();
+  EXPECT_EQ(s.told.text().find("Sec-WebSocket-Extensions"), std::string::npos) << "there is no such field";
   peer.hang_up();
   s.it.stop();
   EXPECT_EQ(s.told.lines().size(), 1U) << s.told.text();
@@ -189,13 +190,14 @@ INSTANTIATE_TEST_SUITE_P(
         bad_offer{"text", [](test::frame_writer& w) { w.text("x-hawser-checksum"); }, 1003, "came as text"},
         bad_offer{"empty", [](test::frame_writer& w) { w.binary({}); }, 1002, "offer is empty"},
         bad_offer{"malformed", [](test::frame_writer& w) { w.binary(as_bytes("x-hawser-checksum;;=")); }, 1002,
-                  "byte "},
-        bad_offer{"a_list_of_nothing", [](test::frame_writer& w) { w.binary(as_bytes(" , ,")); }, 1002, "byte "},
+                  "the in-band offer, byte 19: "},
+        bad_offer{"a_list_of_nothing", [](test::frame_writer& w) { w.binary(as_bytes(" , ,")); }, 1002,
+                  "the in-band offer, byte 5: it names no extension"},
         bad_offer{"zeros", [](test::frame_writer& w) { w.binary(as_bytes(std::string(100, '\0'))); }, 1002, "byte "},
         bad_offer{"nine_elements", [](test::frame_writer& w) { w.binary(as_bytes("a,b,c,d,e,f,g,h,i")); }, 1002,
                   "byte "},
         bad_offer{"too_long", [](test::frame_writer& w) { w.binary(as_bytes(std::string(4097, 'a'))); }, 1009,
-                  "max_message"},
+                  "the in-band offer is longer than 4096 bytes"},
         bad_offer{"required_and_not_there", [](test::frame_writer& w) { w.binary(as_bytes("x-rot13")); }, 1008,
                   "x-hawser-checksum is required"},
         bad_offer{"not_masked", [](test::frame_writer& w) { w.masking(false).binary(as_bytes("x-rot13")); }, 1002,
@@ -385,6 +387,8 @@ TEST_P(inband_bad_answer, fails_in_words) {
   EXPECT_TRUE(c.told.wait_for("gone"));
   const std::vector<std::string> lines = c.told.lines();
   ASSERT_EQ(lines.size(), 2U) << c.told.text();
+  EXPECT_EQ(lines[0].find("server closed") != std::string::npos, b.name == "closed") << "who closed: " << lines[0];
+  EXPECT_EQ(lines[0].find("Sec-WebSocket-Extensions"), std::string::npos) << "there is no such field: " << lines[0];
   EXPECT_NE(lines[0].find(b.told), std::string::npos) << lines[0];
 }
 
@@ -392,7 +396,12 @@ INSTANTIATE_TEST_SUITE_P(
     all, inband_bad_answer,
     ::testing::Values(
         bad_answer{"text", [](test::frame_writer& w) { w.text("ext1.hawser"); }, 1003, "came as text"},
-        bad_answer{"empty", [](test::frame_writer& w) { w.binary({}); }, 1002, "Sec-WebSocket-Extensions"},
+        bad_answer{"empty", [](test::frame_writer& w) { w.binary({}); }, 1002,
+                   "the in-band answer, byte 1: it names no extension"},
+        bad_answer{"list_behind_its_own", [](test::frame_writer& w) { w.binary(as_bytes("ext1.hawser, =")); }, 1002,
+                   "the extensions in the in-band answer, byte 2: "},
+        bad_answer{"a_bit", [](test::frame_writer& w) { w.frame(0xA2, "ext1.hawser"); }, 1002,
+                   "in place of an in-band answer: The peer set a reserved bit"},
         bad_answer{"not_its_own", [](test::frame_writer& w) { w.binary(as_bytes("x-rot13")); }, 1002, "begins with"},
         bad_answer{"not_offered", [](test::frame_writer& w) { w.binary(as_bytes("ext1.hawser, x-other")); }, 1002,
                    "x-other, which was not offered"},
@@ -406,8 +415,9 @@ INSTANTIATE_TEST_SUITE_P(
         bad_answer{"required", [](test::frame_writer& w) { w.binary(as_bytes("ext1.hawser, x-hawser-checksum")); },
                    1010, "x-rot13"},
         bad_answer{"too_long", [](test::frame_writer& w) { w.binary(as_bytes(std::string(4097, 'a'))); }, 1009,
-                   "max_message"},
-        bad_answer{"closed", [](test::frame_writer& w) { w.close(1008, "go away"); }, 1008, "1008 go away"}),
+                   "the in-band answer is longer than 4096 bytes"},
+        bad_answer{"closed", [](test::frame_writer& w) { w.close(1008, "go away"); }, 1008,
+                   "the server closed in place of an in-band answer: 1008 go away"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(inband_client, a_server_that_answers_nothing) {

@@ -21,14 +21,32 @@ const opcodes = { text: 1, binary: 2 };
 const utf8 = new TextEncoder();
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/// Ends the connection when a stage throws it: `code` is one of RFC 6455, 7.4 (1007 for what cannot be decoded), the
-/// message is for people.
+/// Ends the connection when a stage throws it: `code` is one that may be sent (RFC 6455, 7.4; 1007 for what cannot be
+/// decoded), the message is for people.
 export class ExtensionError extends Error {
   constructor(code, message) {
     super(message);
     this.name = 'ExtensionError';
     this.code = code;
   }
+}
+
+const maySend = (code) => [[1000, 1003], [1007, 1014], [3000, 4999]].some(([from, to]) => code >= from && code <= to);
+
+// What an extension throws ends the connection: with its own words, or with 1011 and its name.
+function blaming(name, call) {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof ExtensionError && maySend(error.code)) throw error;
+    throw new ExtensionError(1011, `${name} threw: ${error?.message ?? error}`);
+  }
+}
+
+// What was thrown where there is nothing to end is for its author, and must not keep from coming what comes next.
+function report(error) {
+  if (globalThis.reportError) reportError(error);
+  else console.error(error);
 }
 
 // ---- Sec-WebSocket-Extensions, RFC 6455, 9.1 ------------------------------------------------------------------------
@@ -107,7 +125,11 @@ const offersOf = (extension) => (extension.offers ? extension.offers() : [[]]);
 
 /// What a client with these extensions offers, as text.
 export function offer(extensions) {
-  for (const { name } of extensions) if (!isToken(name)) throw new TypeError(`${name}: no token`);
+  for (const { name, rsv = 0, opcodes: own = [] } of extensions) {
+    if (!isToken(name)) throw new TypeError(`${name}: no token`);
+    const free = own.every((opcode) => [3, 4, 5, 6, 7, 11, 12, 13, 14, 15].includes(opcode));
+    if (!free || (rsv & ~7) !== 0) throw new TypeError(`${name} claims an opcode or a bit that no extension may have`);
+  }
   const list = extensions.flatMap((one) => offersOf(one).map((params) => ({ name: one.name, params })));
   if (list.length === 0 || list.length > maxElements) throw new TypeError(`1 to ${maxElements} offers, not ${list.length}`);
   const text = formatExtensions(list);
@@ -134,7 +156,7 @@ export function agree(extensions, answered) {
     const candidates = extensions.filter((one) => one.name === name);
     if (candidates.length === 0) throw new ExtensionError(1002, `the server answered ${name}, which was not offered`);
     let stage = null;
-    const extension = candidates.find((one) => (stage = confirm(one, params)));
+    const extension = candidates.find((one) => (stage = blaming(name, () => confirm(one, params))));
     if (!extension) throw new ExtensionError(1002, `the server's parameters for ${name} are not acceptable`);
     const claims = { rsv: extension.rsv ?? 0, opcodes: extension.opcodes ?? [] };
     for (const other of agreed) {
@@ -158,32 +180,74 @@ function confirm(extension, params) {
 // ---- messages -------------------------------------------------------------------------------------------------------
 
 /// The agreed stages at work, without a socket. `output(wire)` gets what is to be sent, `input(message)` what is for the
-/// application; both may be called from within `send`, `receive` and later, when a stage forwards something.
+/// application, and `fail(error)`, once, the ExtensionError that ends it all: afterwards nothing happens any more. They are
+/// called from within `open`, `send`, `receive`, and later, when a stage forwards something; none of these throws.
 export class Pipeline {
   #agreed;
+  #contexts;
   #maxMessage;
   #claimed = 0;
   #owner = new Map();
+  #asked = null;
+  #over = false;
 
-  constructor(agreed, { output, input, maxMessage = 16 << 20 }) {
+  constructor(agreed, { output, input, fail, maxMessage = 16 << 20 }) {
     this.#agreed = agreed;
+    this.#contexts = agreed.map((_, index) => this.#context(index));
     this.#maxMessage = maxMessage;
     this.output = output;
     this.input = input;
+    this.fail = fail;
     agreed.forEach((one, index) => {
       this.#claimed |= one.rsv;
       for (const op of one.opcodes) this.#owner.set(op, index);
     });
-    agreed.forEach((one, index) => one.stage.open?.(this.#context(index)));
+  }
+
+  /// Comes first. What a stage asks for here is done when all of them are open.
+  open() {
+    const asked = [];
+    this.#asked = asked;
+    this.#run(() => this.#agreed.forEach((_, index) => this.#guard(index, ({ stage }, context) => stage.open?.(context))));
+    this.#asked = null;
+    for (const work of asked) this.#run(work);
   }
 
   /// An application's message goes out.
   send(opcode, payload) {
-    this.#out(0, { opcode, rsv: 0, payload });
+    this.#run(() => this.#out(0, { opcode, rsv: 0, payload }));
   }
 
   /// A binary message came.
   receive(wire) {
+    this.#run(() => this.#take(wire));
+  }
+
+  /// The connection is over.
+  closed(code) {
+    this.#over = true;
+    for (const { stage } of this.#agreed) {
+      try {
+        stage.closed?.(code);
+      } catch (error) {
+        report(error);
+      }
+    }
+  }
+
+  // Whoever called, the network or a timer of a stage: it is `fail` that hears of a failure, and only of the first.
+  #run(work) {
+    try {
+      if (!this.#over) work();
+    } catch (error) {
+      if (this.#over) return false;
+      this.#over = true;
+      this.fail(error instanceof ExtensionError ? error : new ExtensionError(1011, String(error?.message ?? error)));
+    }
+    return !this.#over;
+  }
+
+  #take(wire) {
     if (wire.length === 0) throw new ExtensionError(1002, 'a message without the byte that says what it is');
     const [opcode, rsv] = [wire[0] & 15, wire[0] >> 4];
     const payload = wire.subarray(1);
@@ -197,22 +261,21 @@ export class Pipeline {
     return this.#guard(index, ({ stage }, context) => stage.control?.(opcode, payload, context));
   }
 
-  /// The connection is over.
-  closed(code) {
-    for (const { stage } of this.#agreed) stage.closed?.(code);
-  }
-
   #out(from, message) {
     let now = message;
     for (let i = from; i < this.#agreed.length; ++i) {
       const before = { opcode: now.opcode, rsv: now.rsv };
       now = this.#guard(i, ({ stage }, context) => (stage.encode ? stage.encode(now, context) : now));
-      if (!now) return;
+      if (!now || this.#over) return;
       this.#check(i, before, now, this.#agreed[i].rsv);
     }
-    const wire = new Uint8Array(1 + now.payload.length);
-    wire[0] = (now.rsv << 4) | now.opcode;
-    wire.set(now.payload, 1);
+    this.#put(now);
+  }
+
+  #put({ opcode, rsv, payload }) {
+    const wire = new Uint8Array(1 + payload.length);
+    wire[0] = (rsv << 4) | opcode;
+    wire.set(payload, 1);
     this.output(wire);
   }
 
@@ -224,7 +287,7 @@ export class Pipeline {
     for (let i = from; i >= last; --i) {
       const before = { opcode: now.opcode, rsv: now.rsv };
       now = this.#guard(i, ({ stage }, context) => (stage.decode ? stage.decode(now, context) : now));
-      if (!now) return;
+      if (!now || this.#over) return;
       this.#check(i, before, now, this.#agreed[i].rsv & before.rsv);
       this.#bound(i - 1, now);
     }
@@ -240,37 +303,44 @@ export class Pipeline {
   }
 
   #check(index, before, after, may) {
-    const honest = after.payload instanceof Uint8Array && after.opcode === before.opcode;
-    if (honest && ((after.rsv ^ before.rsv) & ~may) === 0) return;
-    throw new ExtensionError(1011, `${this.#agreed[index].name} changed the opcode or a bit that is not its own`);
+    const { name } = this.#agreed[index];
+    if (!(after.payload instanceof Uint8Array)) throw new ExtensionError(1011, `${name} gave back what is no message`);
+    if (after.opcode === before.opcode && ((after.rsv ^ before.rsv) & ~may) === 0) return;
+    throw new ExtensionError(1011, `${name} changed the opcode or a bit that is not its own`);
   }
 
   #guard(index, call) {
-    try {
-      return call(this.#agreed[index], this.#context(index));
-    } catch (error) {
-      if (error instanceof ExtensionError) throw error;
-      throw new ExtensionError(1011, `${this.#agreed[index].name} threw: ${error?.message ?? error}`);
-    }
+    const one = this.#agreed[index];
+    return blaming(one.name, () => call(one, this.#contexts[index]));
+  }
+
+  // What a stage asks for, from a hook or whenever else.
+  #act(work) {
+    return this.#asked && !this.#over ? this.#asked.push(work) > 0 : this.#run(work);
   }
 
   #context(index) {
     const { name, opcodes: own } = this.#agreed[index];
+    const bits = this.#agreed.slice(0, index + 1).reduce((all, { rsv }) => all | rsv, 0);
+    const demand = (fine, what) => {
+      if (!fine) throw new ExtensionError(1011, `${name} ${what}`);
+    };
     return {
-      /// Sends a message of an own control opcode: 11 to 15, at most 125 bytes.
-      sendControl: (opcode, payload = new Uint8Array()) => {
-        const fits = opcode >= 8 && own.includes(opcode) && payload.length <= 125;
-        if (!fits) throw new ExtensionError(1011, `${name} sent a control message that it must not send`);
-        const wire = new Uint8Array(1 + payload.length);
-        wire[0] = opcode;
-        wire.set(payload, 1);
-        this.output(wire);
-      },
-      /// Lets a message go on behind this stage: one that `encode` or `decode` took away by returning nothing.
-      forward: (direction, message) => {
-        if (direction === 'out') this.#out(index + 1, message);
-        else this.#in(index - 1, message);
-      },
+      sendControl: (opcode, payload = new Uint8Array()) => this.#act(() => {
+        const fits = payload instanceof Uint8Array && payload.length <= 125;
+        demand(opcode >= 8 && own.includes(opcode) && fits, 'sent a control message that it must not send');
+        this.#put({ opcode, rsv: 0, payload });
+      }),
+      forward: (direction, message) => this.#act(() => {
+        const { opcode, rsv = 0, payload } = message ?? {};
+        const out = direction === 'out';
+        demand(out || direction === 'in', "forwarded a message neither 'in' nor 'out'");
+        demand(payload instanceof Uint8Array, 'forwarded what is no message');
+        const mine = opcode === 1 || opcode === 2 || (out && opcode < 8 && own.includes(opcode));
+        demand(mine && (!out || (rsv & ~bits) === 0), 'forwarded a message with an opcode or a bit that is not its own');
+        if (out) this.#out(index + 1, { opcode, rsv, payload });
+        else this.#in(index - 1, { opcode, rsv, payload });
+      }),
     };
   }
 }
@@ -299,6 +369,7 @@ export class InbandSocket extends EventTarget {
   #extensions;
   #pipeline = null;
   #agreed = [];
+  #early = [];
   #state = 0;
   #protocols;
   #maxMessage;
@@ -349,7 +420,7 @@ export class InbandSocket extends EventTarget {
     const bytes = ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data;
     // A copy: stages may change what they get.
     const payload = text ? utf8.encode(data) : new Uint8Array(bytes).slice();
-    this.#guard(() => this.#pipeline.send(text ? opcodes.text : opcodes.binary, payload));
+    this.#pipeline.send(text ? opcodes.text : opcodes.binary, payload);
   }
 
   /// Closes with 1000 or a code from 3000 to 4999, as a script may.
@@ -380,6 +451,7 @@ export class InbandSocket extends EventTarget {
     if (typeof data === 'string') throw new ExtensionError(1003, 'a text message, where all messages are binary');
     const bytes = new Uint8Array(data);
     if (this.#pipeline) return void this.#pipeline.receive(bytes);
+    if (this.#state !== InbandSocket.CONNECTING) return;  // `close` was called before the answer came.
     if (bytes.length > maxAgreement) throw new ExtensionError(1009, `an answer over ${maxAgreement} bytes`);
     const answer = parseAnswer(String.fromCharCode(...bytes));
     if (answer.protocol !== '' && !this.#protocols.includes(answer.protocol)) {
@@ -390,12 +462,16 @@ export class InbandSocket extends EventTarget {
     this.#pipeline = new Pipeline(this.#agreed, {
       output: (wire) => this.#raw.send(wire),
       input: (message) => this.#deliverMessage(message),
+      fail: ({ code, message }) => this.#fail(code, message),
       maxMessage: this.#maxMessage,
     });
+    this.#pipeline.open();
     if (this.#state === InbandSocket.CONNECTING) this.#open();
+    for (const message of this.#early.splice(0)) this.#deliverMessage(message);
   }
 
   #deliverMessage({ opcode, payload }) {
+    if (this.#state === InbandSocket.CONNECTING) return this.#early.push({ opcode, payload });
     if (opcode !== opcodes.text) return this.#deliver(payload.slice().buffer);
     let text;
     try {
@@ -407,6 +483,7 @@ export class InbandSocket extends EventTarget {
   }
 
   #deliver(data) {
+    if (this.#state === InbandSocket.CLOSED) return;
     const binary = typeof data !== 'string';
     this.#tell(event('message', { data: binary && this.binaryType === 'blob' ? new Blob([data]) : data }));
   }
@@ -424,7 +501,7 @@ export class InbandSocket extends EventTarget {
     if (this.#state === InbandSocket.CLOSED) return;
     const words = cutReason(reason);
     try {
-      this.#raw.close(code + 3000, words);
+      this.#raw.close(code < 3000 ? code + 3000 : code, words);
     } catch {
       // It was not open yet, or is closed already.
     }
@@ -434,7 +511,7 @@ export class InbandSocket extends EventTarget {
   #over(code, reason, wasClean) {
     if (this.#state === InbandSocket.CLOSED) return;
     clearTimeout(this.#timer);
-    const opened = this.#pipeline !== null || this.#state !== InbandSocket.CONNECTING;
+    const opened = this.#state !== InbandSocket.CONNECTING;
     this.#state = InbandSocket.CLOSED;
     this.#pipeline?.closed(code);
     const words = `${code}${reason ? ` ${reason}` : ''}`;
@@ -448,8 +525,7 @@ export class InbandSocket extends EventTarget {
     try {
       this[`on${what.type}`]?.(what);
     } catch (error) {
-      if (globalThis.reportError) reportError(error);
-      else console.error(error);
+      report(error);
     }
     this.dispatchEvent(what);
   }
@@ -466,12 +542,29 @@ export const connect = (url, options) => new InbandSocket(url, options);
 // ---- extensions -----------------------------------------------------------------------------------------------------
 //
 // An extension is an object: `name`; `rsv`, the bits that it claims (4, 2, 1 for RSV1, RSV2, RSV3); `opcodes`, the opcodes
-// that it claims (3 to 7 for data, which it sends by `forward`, 11 to 15 for control); `adds`, the most bytes that it makes a message longer by; `required`; `offers()`, lists of
-// parameters [{ name, value }], best first; `confirm(params)`, which gives the stage for the server's answer, or null.
+// that it claims (3 to 7 for data, which it sends by `forward`, 11 to 15 for control); `adds`, the most bytes that it makes
+// a message longer by; `required`; `offers()`, lists of parameters [{ name, value }], best first; `confirm(params)`, which
+// gives the stage for the server's answer, or null.
 //
-// A stage may have: `encode(message, context)` and `decode(message, context)`, which give back the message { opcode, rsv,
-// payload } or nothing, when they took it away; `control(opcode, payload, context)`; `open(context)`; `closed(code)`. It may
-// change the payload and its own bits (inwards take them off), and must do so at once: nothing here waits for a promise.
+// A stage has some of these hooks:
+//   open(context)                        once, before all others and before the `open` event
+//   encode(message, context)             a message on its way out; gives back { opcode, rsv, payload }, or nothing when it
+//   decode(message, context)             ... in          took it away. It may change the payload, a Uint8Array, and its own
+//                                        bits (inwards it takes them off), at once: nothing here waits for a promise
+//   control(opcode, payload, context)    a message of an own control opcode came
+//   closed(code)                         once, after all others; what it still holds is lost
+//
+// `context` is the same one in every hook of a connection, and may be used by them and at any time later, as in a timer:
+//   forward('in' or 'out', message)      lets a message go on behind this stage: one that it took away, or one of its own.
+//                                        Opcode 1 or 2, outwards also its own of 3 to 7, and no bits but its own and,
+//                                        outwards, those of stages before it
+//   sendControl(opcode, payload)         sends a message of an own control opcode, with at most 125 bytes
+// Neither throws. They answer whether the connection goes on: when it is over, they do nothing and say false. What is wrong
+// ends it just as if it were found while receiving: by the peer's fault with its code, such as 1007 for a text that is no
+// UTF-8 when it is forwarded at last; by a call that a stage must not make with 1011, and words that name the extension.
+//
+// A hook may throw: an ExtensionError ends the connection with its code, all else with 1011. What `closed` throws goes to
+// `reportError`, or to the console where there is none.
 
 /// An extension of two functions from bytes to bytes. The bit marks what was encoded.
 export const messageExtension = (name, rsv, { encode, decode, adds = 0, required = false }) => ({

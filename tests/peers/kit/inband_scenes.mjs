@@ -46,6 +46,23 @@ export const scenes = {
     return { closed: await closed, errors };
   },
 
+  // The same from a timer: what let it go has long returned, and must not throw there.
+  async late({ connect, checksum, messageExtension, ExtensionError }, url, options) {
+    const picky = messageExtension('x-rot13', 2, {
+      encode: (bytes) => bytes,
+      decode: () => { throw new ExtensionError(1007, 'nothing pleases it'); },
+    });
+    const sum = checksum();
+    const hold = { ...sum, decode: (message, context) => void setTimeout(() => context.forward('in', sum.decode(message)), 5) };
+    const ws = connect(url, { extensions: [picky, hold], ...options });
+    const errors = [];
+    ws.onerror = ({ message }) => errors.push(message);
+    const closed = new Promise((resolve) => { ws.onclose = ({ code, reason, wasClean }) => resolve([code, reason, wasClean]); });
+    await ws.opened;
+    ws.send('abc');
+    return { closed: await closed, errors };
+  },
+
   // A required extension that the server does not have.
   async missing({ connect, checksum }, url, options) {
     const ws = connect(url, { extensions: [checksum(), { name: 'x-nobody', required: true }], ...options });

@@ -15,8 +15,6 @@ from suites.chromium import Browser, websockets_of
 EXTENSIONS = ("--extension", "x-rot13", "--extension", "x-hawser-checksum")
 
 
-
-
 def told(opcode, payload):
     """A message with both extensions, x-rot13 nearer to the application: RSV2 and RSV3 in the byte in front."""
     turned = payload.translate(ROT13)
@@ -59,12 +57,24 @@ def expect_missing(seen, result):
     expect_equal(result, {"refused": f"not opened: 1010 {why}", "closed": [1010, why, False]}, "what the script saw")
 
 
+SCENES = (("talk", lambda seen, result: expect_talk(seen, "permessage-deflate", result)),
+          ("damage", expect_damage), ("late", expect_damage), ("missing", expect_missing))
+
+
 @peer_test("inband/the module holds the vectors of docs/wire")
 def vectors(bench):
     program = bench.node("inband_vectors.mjs")
     program.expect_success()
     count = int(program.lines()[-1].split()[0])
     expect(count >= 100, f"only {count} vectors and cases")
+
+
+@peer_test("inband/what a stage does wrong ends the connection in words")
+def stages(bench):
+    program = bench.node("inband_stages.mjs")
+    program.expect_success()
+    count = int(program.lines()[-1].split()[0])
+    expect(count >= 80, f"only {count} cases")
 
 
 def played_by_node(bench, url, scene):
@@ -76,8 +86,7 @@ def played_by_node(bench, url, scene):
 @peer_test("inband/node/checksum and an extension of the script's own")
 def node(bench):
     server = bench.echo(*EXTENSIONS)
-    for scene, check in (("talk", lambda seen, result: expect_talk(seen, "permessage-deflate", result)),
-                                            ("damage", expect_damage), ("missing", expect_missing)):
+    for scene, check in SCENES:
         relay = Relay(server.port)
         result = played_by_node(bench, f"ws://127.0.0.1:{relay.port}/", scene)
         check(relay.closed(), result)
@@ -135,8 +144,7 @@ def tool(bench):
 def chromium(bench):
     server = bench.echo(*EXTENSIONS)
     browser = Browser(bench)
-    for scene, check in (("talk", lambda seen, result: expect_talk(seen, "permessage-deflate", result)),
-                         ("damage", expect_damage), ("missing", expect_missing)):
+    for scene, check in SCENES:
         relay = Relay(server.port)
         result = browser.play(f"http://127.0.0.1:{relay.port}/", f"inband-{scene}")
         expect("failed" not in result, f"the page failed: {result}")

@@ -1,6 +1,6 @@
 // A message with a sum, right or wrong, in any cut: it passes exactly when the sum is right, by the definition of
 // CRC-32C and not by our kernels, and what goes out is what the definition says.
-// at least 30,000 inputs
+// at least 5,000 inputs
 
 #include "support/require.h"
 

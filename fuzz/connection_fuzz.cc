@@ -4,7 +4,7 @@
 // The input: a byte of options, a byte that seeds the cuts, a byte of actions, then the stream: raw bytes, or with
 // `framed` a list of {first byte, length, payload} that are framed rightly, so that the fuzzer gets in.
 
-// at least 20,000 inputs
+// at least 5,000 inputs
 
 #include "support/core_end.h"
 #include "support/require.h"

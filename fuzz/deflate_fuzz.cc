@@ -2,7 +2,7 @@
 // refuses is refused, a limit holds, and nothing else happens. And what either engine compresses is read as it was, by
 // zlib as well.
 //
-// at least 2,000 inputs
+// at least 500 inputs
 
 #include "ext/deflate_codec.h"
 #include "support/require.h"

@@ -3,7 +3,7 @@
 //
 // The input: a byte of options, a byte for each limit, the plans of the stages, then a list of actions.
 
-// at least 5,000 inputs: each is two connections, with messages of up to 64 KiB
+// at least 1,000 inputs: each is two connections, with messages of up to 64 KiB
 
 #include "core/fast_path.h"
 #include "support/core_end.h"

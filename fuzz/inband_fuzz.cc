@@ -5,7 +5,7 @@
 // The input: a byte of options, a byte that seeds the cuts, then a list of {first byte, length, payload} that are
 // framed rightly.
 
-// at least 10,000 inputs
+// at least 2,000 inputs
 
 #include "support/core_end.h"
 #include "support/require.h"

@@ -1,6 +1,6 @@
 // A list of factories made from the input meets a header made from the input, in both roles: what a server answers was
 // offered, can be composed and is confirmed by the client that offered it; what a client accepts was offered.
-// at least 10,000 inputs
+// at least 2,000 inputs
 
 #include "support/require.h"
 

@@ -1,6 +1,6 @@
 // Stages that do what the input says, among it what they must not: a pipeline keeps its limits, ends each message once,
 // runs nothing after a failure, and has everything back in the end.
-// at least 30,000 inputs
+// at least 5,000 inputs
 
 #include "support/require.h"
 #include "support/tape.h"

@@ -1,7 +1,7 @@
 // Hostile plug-ins: tables with anything in them, answers with anything in them, and hooks that do what the input says.
 // What is refused is refused in words; what is taken negotiates, runs under a pipeline that keeps its limits, and gives
 // everything back.
-// at least 20,000 inputs
+// at least 5,000 inputs
 
 #include "support/require.h"
 #include "support/tape.h"

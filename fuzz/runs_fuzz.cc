@@ -1,7 +1,7 @@
 // The extension of docs/tutorial.md: any bytes as a message on the wire, in any cut, give what the format says, or
 // fail; any message that goes out comes back as it was.
 //
-// at least 30,000 inputs
+// at least 5,000 inputs
 
 #include "../examples/tutorial/runs.h"
 #include "support/require.h"

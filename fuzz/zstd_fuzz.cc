@@ -1,6 +1,6 @@
 // Any bytes as a compressed message, whole and in pieces: the same becomes of them, within the limit. And any message:
 // what is compressed comes back.
-// at least 10,000 inputs
+// at least 2,000 inputs
 
 #include "support/require.h"
 

@@ -21,8 +21,8 @@ class FuzzTest(unittest.TestCase):
         self.root = pathlib.Path(scratch.name)
         self.put("fuzz/corpus/x/one", "a")
         self.put("fuzz/x_fuzz.cc", "")
-        self.put("build/fuzz/fuzz/x_fuzz", program(100_000), 0o755)
-        self.put("build/fuzz/fuzz/x_fuzz_planted", program(7, status=77), 0o755)
+        self.put("build/asan/fuzz/x_fuzz", program(100_000), 0o755)
+        self.put("build/asan/fuzz/x_fuzz_planted", program(7, status=77), 0o755)
         self.put("tools/dev/fuzz", (ROOT / "tools/dev/fuzz").read_text())
 
     def put(self, name, text, mode=0o644):
@@ -49,28 +49,28 @@ class FuzzTest(unittest.TestCase):
         self.assertTrue(output.endswith("1 passed, 0 failed\n"), output)
 
     def test_finding(self):
-        self.put("build/fuzz/fuzz/x_fuzz", program(100_000, status=77), 0o755)
+        self.put("build/asan/fuzz/x_fuzz", program(100_000, status=77), 0o755)
         self.expect_failure("FOUND SOMETHING")
 
     def test_too_few_inputs(self):
-        self.put("build/fuzz/fuzz/x_fuzz", program(49_999), 0o755)
+        self.put("build/asan/fuzz/x_fuzz", program(9_999), 0o755)
         self.expect_failure("too few")
 
     def test_busy_machine(self):
-        self.put("build/fuzz/fuzz/x_fuzz", program(50_000), 0o755)
+        self.put("build/asan/fuzz/x_fuzz", program(10_000), 0o755)
         self.assertEqual(self.fuzz()[0], 0)
 
     def test_floor_of_a_slow_target(self):
-        self.put("build/fuzz/fuzz/x_fuzz", program(1_000), 0o755)
+        self.put("build/asan/fuzz/x_fuzz", program(1_000), 0o755)
         self.put("fuzz/x_fuzz.cc", "// at least 2,000 inputs, because each is a whole session\n")
         self.assertEqual(self.fuzz()[0], 0)
 
     def test_blind_target(self):
-        self.put("build/fuzz/fuzz/x_fuzz_planted", program(100_000), 0o755)
+        self.put("build/asan/fuzz/x_fuzz_planted", program(100_000), 0o755)
         self.expect_failure("BLIND")
 
     def test_target_without_a_planted_bug(self):
-        (self.root / "build/fuzz/fuzz/x_fuzz_planted").unlink()
+        (self.root / "build/asan/fuzz/x_fuzz_planted").unlink()
         self.expect_failure("no bug is planted")
 
     def test_target_without_a_corpus(self):

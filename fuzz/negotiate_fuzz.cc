@@ -121,8 +121,8 @@ void confirm(std::string_view answered, const extension_list& list, const condit
     require(offers.has_value() && has(*offers, e.name), "nothing is confirmed that was not offered");
 }
 
-// Alternatives of a name that agree to the same parameters: the answer does not say which of them was chosen. The client
-// may try others, that clash with their neighbours or are wrong by themselves.
+// Alternatives of a name that agree to the same parameters: the answer does not say which of them was chosen. The
+// client may try others, that clash with their neighbours or are wrong by themselves.
 bool ambiguous(const extension_list& list) {
   for (const any_factory& f : list.all())
     if (std::count_if(list.all().begin(), list.all().end(),

@@ -228,7 +228,7 @@ class owner {
         break;
       default:
         if (what == 255) stages_->flush(now());
-        stages_->set_room(way, what);
+        stages_->set_room(what);
     }
     check();
   }

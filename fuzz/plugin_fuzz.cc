@@ -101,6 +101,14 @@ void use_kept(const hawser_context* own) {
   }
 }
 
+void take_without_end(hawser_context* c) {
+  const std::uint64_t size = next();
+  std::uint64_t taken = 0;
+  for (hawser_buffer b = 1; b != 0 && taken < 50; ++taken)
+    now().bodies.push_back(b = c->api->take_buffer(c, size));
+  require(taken * size <= memory + 2 * size, "what a stage takes is bounded");
+}
+
 /// What a hook does beside its work, also with a context that is not its own.
 void act(hawser_context* own) {
   world& w = now();
@@ -150,14 +158,9 @@ void act(hawser_context* own) {
     case 14:
       use_kept(own);
       break;
-    case 15: {
-      const std::uint64_t size = next();
-      std::uint64_t taken = 0;
-      for (hawser_buffer b = 1; b != 0 && taken < 50; ++taken)
-        w.bodies.push_back(b = c->api->take_buffer(c, size));
-      require(taken * size <= memory + 2 * size, "what a stage takes is bounded");
+    case 15:
+      take_without_end(c);
       break;
-    }
     case 13:
       throw std::runtime_error("as the input wants");
     default:

@@ -164,8 +164,9 @@ typedef uint64_t hawser_buffer;
 typedef struct hawser_context hawser_context;
 
 /// What a hook may do. All of it happens after the hook has returned, in order, so that every call is safe from every
-/// hook. `c` is the context of the running hook; with that of a hook that is over, nothing happens and 0 is returned,
-/// also when its connection is gone. In another hook of the same stage that fails the connection with 1011 as well.
+/// hook. `c` is the context of the running hook: never keep it. With that of a hook that is over nothing happens and 0
+/// is returned, also when its connection is gone, and in another hook of the same stage the connection fails with 1011.
+/// That is noticed of the seven hooks before, and nearly always later.
 /// Calls that answer an int32_t say 1 for done and 0 for not done.
 typedef struct hawser_context_api {
   uint32_t struct_size;
@@ -195,7 +196,8 @@ typedef struct hawser_context_api {
 
   /// Lets a message go on behind this stage: one that was taken away, one again, or one of its own. `head` is that of
   /// `whole` or `retained`, or one of its own with `struct_size` set; its `size` is not looked at. 1: the body is gone.
-  /// 0: not open, or too many actions wait; the body still belongs to the stage. A body over `limit` fails with 1009.
+  /// 0: not open, too many actions wait, or no room, which what the application sends does not need; the body still
+  /// belongs to the stage. A body over `limit` fails with 1009.
   int32_t (*forward)(hawser_context* c, uint32_t way, const hawser_head* head, hawser_buffer body);
 
   /// A new body with `size` bytes, not initialised; 0 when there is no memory, or when those that this stage took,

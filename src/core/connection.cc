@@ -79,9 +79,14 @@ void connection::end_of_input(tick now) noexcept {
 void connection::transport_failed(errc why, tick now) noexcept {
   res_->now_ = now;
   if (state_ == state::ending || state_ == state::over) return;
+  if (framed_) pipeline_->frames()->drop_out();
+  // The peer has closed, and its code is what ended the connection (RFC 6455, 7.1.5), answered or not.
+  const bool peer_closed = state_ == state::answering && why != errc::cancelled;
   state_ = state::ending;
   in_hot_state_ = false;
   closes_first_ = true;
+  if (peer_closed) return;
+  if (assembly_ != nullptr) assembly_->text_of_end.clear();
   end_error_ = why;
   end_code_ = static_cast<std::uint16_t>(close_code::abnormal);
 }

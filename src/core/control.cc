@@ -57,7 +57,7 @@ kind connection::take_control(opcode op, byte_span payload) {
       return take_close(payload);
     default:
       working();
-      tell_room();
+      tell_room(all_queued());
       pipeline_->control(static_cast<std::uint8_t>(op), payload, res_->now_);
       return kind::none;
   }
@@ -92,10 +92,11 @@ kind connection::take_close(byte_span payload) {
   if (state_ == state::open) {
     // A server never says 1010 (N-21), and another code would be one that the peer did not give.
     put_close(may_send(code, side_) ? code : static_cast<std::uint16_t>(close_code::no_status), {});
-    wake_ = later(res_->now_, settings_->close_timeout);
+    wake_ = no_deadline;
   }
   if (!reason.empty()) need_assembly().text_of_end = reason;
   state_ = close_waits() ? state::answering : state::ending;
+  if (state_ == state::answering) wake_ = std::min(wake_, later(res_->now_, time_to_answer()));
   in_hot_state_ = false;
   closes_first_ = side_ == role::server;
   end_code_ = code;

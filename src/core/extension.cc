@@ -66,15 +66,14 @@ bool context::forward(direction way, const head& h, buffer body) noexcept {
     s.fail(stage_, close_code::message_too_big, errc::message_too_big, "message over the size limit");
     return false;
   }
-  if ((way == direction::out && s.closing) || s.works.size() >= s.limits.work) return false;
+  if ((way == direction::out && s.closing) || s.works.size() >= s.limits.work || !s.may_forward(way)) return false;
   head going = h;
   going.sized = 1;
   going.size = body.size();
   return s.attempt(stage_, [&] {
     s.works.push_back({core::pipeline::work::kind::forward, h.opcode, way, stage_, going, std::move(body), {}});
     if (way == direction::in) s.works.back().noted = s.noted;  // Of the message that it was, if it was one.
-    std::size_t& room = s.queue_room[static_cast<std::size_t>(way)];
-    room -= std::min(room, static_cast<std::size_t>(going.size));
+    if (way == direction::out) s.room_out -= std::min(s.room_out, static_cast<std::size_t>(going.size));
     return true;
   });
 }
@@ -84,7 +83,7 @@ void context::hold_sending(bool held) noexcept {
   if (s.over || s.slots[stage_].holds == held) return;
   s.slots[stage_].holds = held;
   owner_->holding_ += held ? 1 : std::uint32_t{0} - 1;
-  owner_->released_ = owner_->holding_ == 0;
+  owner_->released_ = (owner_->holding_ & ~core::pipeline::asks) == 0;
 }
 
 void context::receipts(std::uint64_t sent, std::uint64_t proved) noexcept {
@@ -148,7 +147,8 @@ bool context::charge(std::ptrdiff_t bytes) noexcept {
 std::size_t context::room(direction way) const noexcept {
   const core::pipeline::state& s = *owner_->state_;
   if (s.over || s.failed || (way == direction::out && s.closing)) return 0;
-  return s.queue_room[static_cast<std::size_t>(way)];
+  if (way == direction::out) return s.room_out;
+  return s.limits.memory - static_cast<std::size_t>(std::min<std::uint64_t>(s.limits.memory, s.waiting_in()));
 }
 
 buffer context::take_buffer(std::size_t size) { return owner_->state_->pool->take(size); }

@@ -74,7 +74,8 @@ struct fast_path {
   /// Puts a message into this turn's block. False: not taken, for any reason; the long way is to be asked.
   static bool send(connection& c, opcode op, byte_view payload) noexcept {
     const auto number = static_cast<std::uint8_t>(op);
-    if (c.pipeline_ && (!c.in_hot_state_ || concerns_stages(c, number, payload.size()))) return false;
+    if (c.pipeline_ && (!c.in_hot_state_ || c.sending_held() || concerns_stages(c, number, payload.size())))
+      return false;
     std::byte* to = room_for(c, number, payload.size());
     if (to == nullptr) return false;
     put(c, to, number, payload);

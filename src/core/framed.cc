@@ -171,6 +171,9 @@ std::size_t connection::queued() const noexcept {
   return out_.backlog() + (framed_ ? static_cast<std::size_t>(pipeline_->frames()->bytes) : 0);
 }
 
+// This turn's block included: a peer may bring many control frames in one turn.
+std::size_t connection::all_queued() const noexcept { return queued() - out_.backlog() + out_.pending(res_->block_); }
+
 // Frames what may go, as long as there is little on the way out: what is urgent overtakes all that is not framed yet.
 void connection::refill() {
   if (state_ == state::ending || state_ == state::over) return;

@@ -74,6 +74,7 @@ void connection::drop_assembly() noexcept {
 
 errc connection::close(close_code code, std::string_view reason, tick now) {
   if (state_ != state::open) return errc::closed;
+  if (pipeline_ && pipeline_->is_asking()) return errc::wrong_state;
   const auto number = static_cast<std::uint16_t>(code);
   if (code == close_code::no_status ? !reason.empty() : !may_send(number, side_)) return errc::invalid_close_code;
   if (reason.size() > max_close_reason || !valid_utf8(as_bytes(reason))) return errc::invalid_close_code;
@@ -88,8 +89,12 @@ errc connection::close(close_code code, std::string_view reason, tick now) {
 }
 
 void connection::output_moved(tick now) noexcept {
-  if (state_ == state::close_sent || state_ == state::answering) wake_ = later(now, settings_->close_timeout);
+  if (state_ == state::close_sent) wake_ = later(now, settings_->close_timeout);
+  if (state_ == state::answering) wake_ = later(now, time_to_answer());
 }
+
+// The peer waits for our answer as long as we would for its own.
+ticks connection::time_to_answer() const noexcept { return settings_->close_timeout / 2; }
 
 // Lets stages say their last before a close frame. What they forward inwards waits for `next`.
 void connection::flush_stages() {
@@ -112,6 +117,7 @@ void connection::end(errc why, close_code code, std::string_view text) {
   auto number = static_cast<std::uint16_t>(code);
   if (code != close_code::abnormal && !may_send(number, side_))
     number = static_cast<std::uint16_t>(close_code::internal_error);
+  if (assembly_ != nullptr) assembly_->text_of_end.clear();  // The peer's reason, where its close waits for an answer.
   if (!text.empty()) need_assembly().text_of_end = text.substr(0, most_last_words);
   const bool unsaid = state_ == state::open || close_waits();
   if (framed_) pipeline_->frames()->drop_out();
@@ -142,7 +148,7 @@ std::string words_of(const pipeline& line) {
     words = "the extension " + name + " at this end failed: ";
   else if (line.fail_code() == close_code::protocol_error || line.fail_code() == close_code::invalid_payload)
     words = "the peer broke the rules of the extension " + name + ": ";
-  return words.append(reason);
+  return words.append(reason.empty() ? "no reason given" : reason);
 }
 
 }  // namespace
@@ -151,7 +157,7 @@ std::string words_of(const pipeline& line) {
 void connection::end_staged() {
   if (state_ == state::ending || state_ == state::over) return;
   end(pipeline_->fail_error(), pipeline_->fail_code(), pipeline_->fail_reason());
-  if (pipeline_->fail_error() == errc::message_too_big || pipeline_->fail_reason().empty()) return;
+  if (pipeline_->fail_error() == errc::message_too_big) return;
   guarded([this] { need_assembly().text_of_end = words_of(*pipeline_).substr(0, most_last_words); });
 }
 
@@ -247,7 +253,7 @@ void connection::on_timeout(tick now) {
   res_->now_ = now;
   if (state_ == state::ending || state_ == state::over) return;
   if (pipeline_ && pipeline_->deadline() <= now) {
-    tell_room();
+    tell_room(all_queued());
     pipeline_->on_timeout(now);
     in_hot_state_ = false;
   }

@@ -13,6 +13,8 @@ namespace core {
 
 namespace {
 
+constexpr std::size_t most_reason = 512;
+
 bool all_tokens(const params& list) noexcept {
   return std::all_of(list.begin(), list.end(),
                      [](const param& p) { return is_token(p.name) && (!p.value || is_token(*p.value)); });
@@ -66,9 +68,9 @@ std::string field_value(const std::vector<extension_element>& elements) {
 
 std::string written(const std::string& name, const params& parameters) { return field_value({{name, parameters}}); }
 
-// A sentence that also fits into a close reason.
+// What is sent as a close reason is cut there; people get all of it that they read.
 void say(std::string& why, std::string text) {
-  if (text.size() > max_close_reason) text.resize(max_close_reason);
+  if (text.size() > most_reason) text.resize(most_reason);
   why = std::move(text);
 }
 

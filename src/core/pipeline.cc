@@ -118,7 +118,7 @@ pipeline::state::state(pipeline& self, std::vector<agreed_extension> stages, rol
   for (std::size_t i = 1; i < slots.size(); ++i)
     slots[i].slack = slots[i - 1].slack + most_taken_off(slots[i - 1]);
   self.wants_ = interest_of(front, agreed);
-  queue_room.fill(static_cast<std::size_t>(most_bytes));
+  room_out = static_cast<std::size_t>(most_bytes);
   reason.reserve(max_close_reason);  // A failure must not need memory.
   const bool works_on_frames =
       std::any_of(agreed.begin(), agreed.end(), [](const auto& e) { return e.terms.uses.at == layer::frame; });
@@ -152,6 +152,7 @@ void pipeline::flush(tick now) {
   state& s = *state_;
   if (!s.opened || s.closing) return;
   s.now = now;
+  s.room_out = static_cast<std::size_t>(most_bytes);  // What was held until now may go.
   for (std::uint32_t i = 0; i < s.slots.size() && !s.failed && !s.over; ++i) {
     if (s.slots[i].table->flush == nullptr) continue;
     context c(*this, i);
@@ -415,6 +416,7 @@ void pipeline::on_timeout(tick now) {
   state& s = *state_;
   if (earliest_ > now || s.failed || s.over) return;
   s.now = now;
+  const asking_stages here(*this);
   for (std::uint32_t i = 0; i < s.slots.size() && !s.failed; ++i) {
     slot& one = s.slots[i];
     if (one.deadline > now) continue;
@@ -475,8 +477,13 @@ bool pipeline::next_work(work& out, const work_allowed& now) {
 
 bool pipeline::has_work() const noexcept { return !state_->works.empty(); }
 
-void pipeline::set_room(direction way, std::size_t bytes) noexcept {
-  state_->queue_room[static_cast<std::size_t>(way)] = bytes;
+void pipeline::set_room(std::size_t bytes) noexcept { state_->room_out = bytes; }
+
+std::uint64_t pipeline::state::waiting_in() const noexcept {
+  std::uint64_t waiting = 0;
+  for (const work& w : works)
+    if (w.what == work::kind::forward && w.way == direction::in) waiting += w.body.size();
+  return waiting;
 }
 
 // ---- failure

@@ -4,6 +4,7 @@
 #include "core/pipeline_state.h"
 
 #include <cstring>
+#include <type_traits>
 
 HAWSER_BEGIN
 namespace core {
@@ -32,6 +33,22 @@ struct head_words {
 };
 static_assert(sizeof(head) == sizeof(head_words) && offsetof(head, size) == sizeof(std::uint64_t));
 
+/// While it lives, nobody sends or closes on the connection: a stage calls what its user gave it, and that the
+/// connection, which is in the middle of the same work.
+class asking_stages {
+ public:
+  explicit asking_stages(pipeline& p) noexcept : p_(p) { p_.holding_ |= pipeline::asks; }
+  ~asking_stages() { p_.holding_ &= ~pipeline::asks; }
+  asking_stages(const asking_stages&) = delete;
+  asking_stages& operator=(const asking_stages&) = delete;
+
+ private:
+  pipeline& p_;
+};
+struct asking_none {
+  explicit asking_none(pipeline&) noexcept {}
+};
+
 /// Asks each stage that the message concerns; true when nothing came of it. What all of them let be passes here and
 /// nowhere else: one call a stage, and nothing is set up that would have to be taken down.
 template <direction Way>
@@ -42,6 +59,7 @@ template <direction Way>
   const asked* const first = front.data();
   const asked* const end = Way == direction::out ? first + front.size() : h.opcode <= 2 ? first : owner_of(h.opcode);
   head_words known(h);
+  const std::conditional_t<Way == direction::out, asking_stages, asking_none> here(*owner);
   for (const asked* i = from; i != end; Way == direction::out ? ++i : --i) {
     const asked& a = Way == direction::out ? *i : i[-1];
     if (!concerns<Way>(a, h)) continue;

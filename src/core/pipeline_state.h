@@ -147,6 +147,15 @@ struct pipeline::state {
     return limit(way) + (way == direction::in ? slots[stage].slack : 0);
   }
   void refresh_deadline() noexcept;
+  /// Bytes that stages have wait on the way to the application.
+  [[nodiscard]] std::uint64_t waiting_in() const noexcept;
+  /// Outwards, a message of the application's that goes on was admitted already. Everything else needs room, or a stage
+  /// that sends by itself would fill the memory while the peer does not read. Inwards one message may always wait.
+  [[nodiscard]] bool may_forward(direction way) const noexcept {
+    if (way == direction::out) return room_out > 0 || lanes[static_cast<std::size_t>(way)].active;
+    const std::uint64_t waiting = waiting_in();
+    return waiting == 0 || waiting < limits.memory;
+  }
 
   // What a message that all stages let be touches comes first.
   pipeline* owner;
@@ -171,9 +180,9 @@ struct pipeline::state {
   std::uint64_t id = 0;
   std::uint64_t sent_on = 0;
   std::uint64_t proved = 0;
-  notes noted;    // Of the message that comes in.
-  notes carried;  // Of the one that a stage forwarded and that begins next.
-  std::array<std::size_t, 2> queue_room;
+  notes noted;           // Of the message that comes in.
+  notes carried;         // Of the one that a stage forwarded and that begins next.
+  std::size_t room_out;  // What the owner can still queue.
   std::size_t charged = 0;
   std::size_t breaches = 0;
   std::string last_breach;

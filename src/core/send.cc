@@ -38,7 +38,7 @@ head head_of(opcode op, std::size_t size, send_options how) noexcept {
 // A message is always taken when nothing waits; otherwise the backlog decides.
 errc connection::admit(std::size_t size) const noexcept {
   if (state_ != state::open) return errc::closed;
-  if (sending_held()) return errc::would_block;
+  if (sending_held()) return pipeline_->is_asking() ? errc::wrong_state : errc::would_block;
   if (framed_) return admit_framed(size);
   const std::size_t waiting = out_.backlog();
   if (waiting == 0 || !out_.blocked()) return errc::ok;
@@ -54,7 +54,7 @@ errc connection::admit_message(opcode op, std::size_t size) {
 
 errc connection::check_message(opcode op) const {
   if (state_ != state::open) return errc::closed;
-  if (sending_parts_) return errc::wrong_state;
+  if (sending_parts_ || (pipeline_ && pipeline_->is_asking())) return errc::wrong_state;
   if (op == opcode::text || op == opcode::binary) return errc::ok;
   const auto number = static_cast<unsigned>(op);
   const bool own = pipeline_ && number < 8 && (pipeline_->wants().own_opcodes >> number & 1U) != 0;

@@ -14,10 +14,11 @@ HAWSER_BEGIN
 namespace core {
 
 // What stages may still queue outwards, by the measure of `admit`.
-void connection::tell_room() noexcept {
+void connection::tell_room() noexcept { tell_room(framed_ || out_.blocked() ? queued() : 0); }
+
+void connection::tell_room(std::size_t waiting) noexcept {
   const std::size_t most = settings_->bounds.write_hard;
-  const std::size_t waiting = framed_ ? queued() : out_.blocked() ? out_.backlog() : 0;
-  pipeline_->set_room(direction::out, state_ == state::open ? most - std::min(most, waiting) : 0);
+  pipeline_->set_room(state_ == state::open ? most - std::min(most, waiting) : 0);
 }
 
 // Asks the stages about a message to be sent. False: one of them failed.

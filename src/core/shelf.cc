@@ -1,7 +1,7 @@
 #include <hawser/core/shelf.h>
+#include <hawser/core/stage_table.h>
 
 #include <algorithm>
-#include <new>
 
 HAWSER_BEGIN
 namespace core {
@@ -22,16 +22,9 @@ void* shelf::take(const void* tag, std::uint64_t key) noexcept {
 }
 
 void shelf::put(const object& o) noexcept {
-  bool kept = objects_.size() < most_objects && o.bytes <= most_bytes - bytes_;
-  if (kept) {
-    try {
-      objects_.push_back(o);
-      bytes_ += o.bytes;
-    } catch (const std::bad_alloc&) {
-      kept = false;
-    }
-  }
-  if (!kept) o.destroy(o.what);
+  const bool fits = objects_.size() < most_objects && o.bytes <= most_bytes - bytes_;
+  if (!fits || !guarded([&] { objects_.push_back(o); })) return o.destroy(o.what);
+  bytes_ += o.bytes;
 }
 
 }  // namespace core

@@ -17,10 +17,13 @@ class held_bodies {
 
   /// `cost` is what it adds to `cost()` while it is here.
   hawser_buffer add(buffer body, std::size_t cost) {
-    std::size_t i = 0;
-    while (i < held_.size() && held_[i].number != 0)
-      ++i;
-    if (i == held_.size()) held_.emplace_back();
+    std::size_t i = free_;
+    if (i == held_.size()) {
+      held_.emplace_back();
+      ++free_;
+    } else {
+      free_ = held_[i].cost;
+    }
     held_[i].body = std::move(body);
     cost_ += held_[i].cost = cost;
     held_[i].number = std::uint64_t{++next_} << 32U | (i + 1);
@@ -33,7 +36,8 @@ class held_bodies {
   /// Only after `find`.
   void drop(hawser_buffer number) noexcept {
     reckon(number, 0);
-    at(number) = {};
+    at(number) = {.body = {}, .number = 0, .cost = free_};
+    free_ = (number & 0xFFFFFFFFU) - 1;
   }
   /// From here on the body of that number costs this. Only after `find`.
   void reckon(hawser_buffer number, std::size_t cost) noexcept {
@@ -42,7 +46,7 @@ class held_bodies {
   }
   void clear() noexcept {
     held_.clear();
-    cost_ = 0;
+    cost_ = free_ = 0;
   }
   /// What the stage has by its own doing: bytes that it had made for it, and places.
   [[nodiscard]] std::size_t cost() const noexcept { return cost_; }
@@ -51,8 +55,8 @@ class held_bodies {
  private:
   struct held {
     buffer body;
-    hawser_buffer number = 0;
-    std::size_t cost = 0;
+    hawser_buffer number = 0;  // 0: nothing is here.
+    std::size_t cost = 0;      // Or the next place with nothing.
   };
   static_assert(sizeof(held) <= cost_of_place);
 
@@ -60,6 +64,7 @@ class held_bodies {
 
   std::vector<held> held_;
   std::size_t cost_ = 0;
+  std::size_t free_ = 0;  // The first place with nothing, or the end.
   std::uint32_t next_;
 };
 

@@ -329,6 +329,10 @@ void session::settle_turn() {
   if (write_error_ != errc::ok && scheduled()) return;  // `write_failed` has set the deadline.
   if (core_.take_released() && (full_ || drain_wanted_)) worker_mark();
   if (core_.is_framed()) write_frames_that_wait();
+  if (core_.is_answering()) {
+    shut();
+    if (need_extras().left_for_peer == never_asked) static_cast<void>(peer_takes());  // From here on it is measured.
+  }
   net::loop& loop = worker_->loop();
   std::size_t offset = 0;
   std::size_t room = 0;

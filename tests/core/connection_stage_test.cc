@@ -1,6 +1,7 @@
 // A connection with stages of extensions at work: messages, own control frames, forwards, the end.
 #include "core/connection_kit.h"
 #include "core/pipeline_kit.h"
+#include "core/scripted_stage.h"
 #include "support/pair.h"
 
 #include <gtest/gtest.h>
@@ -417,6 +418,19 @@ TEST(connection_stage, a_failing_stage_fails_the_connection) {
       EXPECT_EQ(end.parts().pool.used_bytes(), 0U);
     }
   }
+}
+
+TEST(connection_stage, one_that_gives_up_without_a_word_is_named) {
+  auto s = std::make_shared<test::script>();
+  s->begin = [](direction, head&, context& c) {
+    c.fail(close_code::policy_violation, {});
+    return verdict::reject;
+  };
+  core_end end(role::server);
+  end->attach(stage_list().add("x-mute", claims{}, test::scripted{s}).take(), end.now);
+  end.receive(frame_writer(role::client).text("hello").bytes());
+  ASSERT_NE(end.closed(), nullptr);
+  EXPECT_EQ(end.closed()->payload, "the extension x-mute gave the connection up: no reason given");
 }
 
 // What a stage sends at the beginning of a message goes out before what the handler of that message does, however the

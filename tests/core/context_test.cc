@@ -211,7 +211,7 @@ TEST_F(context_test, room_falls_with_what_was_forwarded) {
     EXPECT_EQ(c.room(direction::out), 0U);
   };
   pipeline& run = make();
-  run.set_room(direction::out, 10);
+  run.set_room(10);
   run.control(11, {}, at_time(0));
 }
 

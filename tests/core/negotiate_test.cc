@@ -80,7 +80,7 @@ outcome of(result<negotiation> r, std::string why) {
   if (!r) {
     o.error = r.error();
     EXPECT_FALSE(o.why.empty());
-    EXPECT_LE(o.why.size(), max_close_reason);
+    EXPECT_LE(o.why.size(), 512U);
     return o;
   }
   o.header = r->header;

@@ -47,6 +47,7 @@ TEST(tool_claims_in_words_test, defaults_are_short) {
   EXPECT_EQ(bits_in_words(7), "RSV1, RSV2, RSV3");
   EXPECT_EQ(hooks_in_words(hawser::hook::none), "none");
   EXPECT_EQ(hooks_in_words(hawser::hook::observe | hawser::hook::frame), "observe, frame");
+  EXPECT_EQ(hooks_in_words(hawser::hook::quota | hawser::hook::urgency), "quota, urgency");
 }
 
 TEST(tool_claims_in_words_test, every_claim_has_a_line) {

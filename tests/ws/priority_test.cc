@@ -195,10 +195,12 @@ TEST(priority_ws, what_was_sent_before_the_peers_close_arrives_and_then_the_answ
   for (const bool shuts_down : {false, true}) {
     SCOPED_TRACE(shuts_down);
     test::journal told;
+    std::promise<connection> came;
     running_server server;
     server->extensions().add(ext::priority());
-    server->route("/").on_message([](connection c, const message& m) {
+    server->route("/").on_message([&](connection c, const message& m) {
       if (m.text() == "one") {
+        came.set_value(c);
         EXPECT_EQ(c.send(large('B', 8'000'000)), errc::ok);
       }
       EXPECT_EQ(c.send(large('r', 40'000), {.priority = 1}), errc::ok);
@@ -215,6 +217,12 @@ TEST(priority_ws, what_was_sent_before_the_peers_close_arrives_and_then_the_answ
     peer.out().frame(0x81, std::string_view("\0one", 4)).frame(0x81, std::string_view("\0three", 6)).close(1001);
     peer.flush();
     if (shuts_down) peer.finish();
+    // The answer has to wait for the peer; every thread hears that nothing more can be sent.
+    const connection over = came.get_future().get();
+    EXPECT_TRUE(test::comes_true(server.it(), [&](worker&) { return !over.is_open(); }));
+    EXPECT_FALSE(over.is_open());
+    EXPECT_EQ(over.send("late"), errc::closed);
+    EXPECT_TRUE(told.lines().empty()) << "it is not over";
     unsigned code = 0;
     EXPECT_EQ(sizes_to_the_close(peer, code), (std::vector<std::size_t>{3, 5, 40'000, 40'000, 8'000'000}));
     EXPECT_EQ(code, 1001U);

@@ -50,7 +50,10 @@ std::vector<std::string> claims_in_words(const hawser::claims& uses) {
   if (uses.opcodes != 0) lines.push_back("its own opcodes: " + opcodes_in_words(uses.opcodes));
   if (uses.ext_data_max != 0)
     lines.push_back("at most " + counted(uses.ext_data_max, "byte") + " in front of each frame");
-  if (uses.adds_max != 0) lines.push_back("makes a message longer by at most " + counted(uses.adds_max, "byte"));
+  if (uses.adds_max == hawser::claims::grows)
+    lines.emplace_back("makes a message at most 8 times as long, and 65535 bytes");
+  else if (uses.adds_max != 0)
+    lines.push_back("makes a message longer by at most " + counted(uses.adds_max, "byte"));
   if (uses.trim_max != 0) lines.push_back("takes back at most " + counted(uses.trim_max, "byte") + " at the end");
   describe_manners(uses, lines);
   if (uses.in_needs_rsv) lines.emplace_back("incoming messages without its bit cost nothing");
@@ -66,9 +69,9 @@ std::vector<std::string> claims_in_words(const hawser::claims& uses) {
 }
 
 std::string hooks_in_words(unsigned hooks) {
-  constexpr std::array<const char*, 14> names = {"observe", "in_place", "transform", "whole",   "retained",
-                                                 "prefix",  "suffix",   "done",      "control", "timer",
-                                                 "open",    "flush",    "closed",    "frame"};
+  constexpr std::array<const char*, 16> names = {"observe", "in_place", "transform", "whole",  "retained", "prefix",
+                                                 "suffix",  "done",     "control",   "timer",  "open",     "flush",
+                                                 "closed",  "frame",    "quota",     "urgency"};
   std::string words;
   for (std::size_t i = 0; i < names.size(); ++i)
     if ((hooks >> i & 1U) != 0) append_word(words, names.at(i));

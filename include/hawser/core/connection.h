@@ -88,7 +88,7 @@ class HAWSER_API resources {
 ///   from below    `receive` or `receive_area` + `received`, `end_of_input`, `on_timeout`
 ///   from above    `send`, `begin_message` + `send_part`, `ping`, `close` ...
 ///   drain         after any of these, and when output is no longer blocked: `next` until `none`, then `output` +
-///                 `sent` until nothing is pending, then `deadline`
+///                 `sent` until nothing is pending, then `next` again where `is_ending`, then `deadline`
 ///   getters
 ///
 /// A turn begins with `begin_turn` and ends with `end_turn`; in between, frames go to the loop's block. Calls outside a
@@ -139,7 +139,7 @@ class HAWSER_API connection {
   [[nodiscard]] std::uint64_t bytes_out() const noexcept { return bytes_out_; }
   /// When the peer was heard of last; before it was, when the connection was made.
   [[nodiscard]] tick last_in() const noexcept { return last_in_; }
-  /// The stages at work, or null.
+  /// The stages at work, or null; until the end of the turn.
   [[nodiscard]] const pipeline* stages() const noexcept { return pipeline_; }
   /// True while a stage lets nothing be sent: then `would_block`. `take_released` says, once, that this is over.
   [[nodiscard]] bool sending_held() const noexcept { return pipeline_ && pipeline_->sending_held(); }
@@ -232,7 +232,8 @@ class HAWSER_API connection {
   /// Sends a message: `text` or `binary`, or an opcode for data that a stage claimed. The bytes are copied, or
   /// referenced until the end of the turn when they lie in what this turn received; the four bytes in front of a
   /// payload that this turn received, the masking key, may then be overwritten. Text must be UTF-8 (not checked here).
-  /// Errors: `would_block` (not taken), `invalid_argument` for another opcode, `wrong_state` inside a message in parts.
+  /// Errors: `would_block` (not taken), `invalid_argument` for another opcode, `wrong_state` inside a message in parts
+  /// and inside a hook of a stage that is asked about a message to be sent, or whose time has come.
   errc send(opcode op, byte_view payload);
   errc send(opcode op, byte_view payload, send_options how);
   /// The same, sharing the buffer. When it has no other owner its bytes may be changed.
@@ -257,7 +258,7 @@ class HAWSER_API connection {
   errc ping(byte_view payload);
   errc pong(byte_view payload);
   /// Starts the closing handshake. `no_status` sends an empty close frame. Errors: `invalid_close_code` for a code or
-  /// reason that must not be sent.
+  /// reason that must not be sent, `wrong_state` inside a hook as for `send`.
   errc close(close_code code, std::string_view reason, tick now);
   /// Fails the connection (RFC 6455, 7.1.7): a close frame with `code` and `text`, or the words for `why`, and `closed`
   /// as the next event. `abnormal` sends none; any other code that must not be sent becomes 1011.
@@ -326,6 +327,8 @@ class HAWSER_API connection {
   errc put_staged();
   void append_to(buffer& made, byte_view piece);
   void tell_room() noexcept;
+  void tell_room(std::size_t waiting) noexcept;
+  [[nodiscard]] std::size_t all_queued() const noexcept;
   void drain_out();
   kind next_work(bool inwards = true);
   void forward_out(pipeline::work& w);
@@ -374,6 +377,7 @@ class HAWSER_API connection {
   void drop_assembly() noexcept;
   void end(errc why, close_code code, std::string_view text);
   void end_staged();
+  [[nodiscard]] ticks time_to_answer() const noexcept;
   void flush_stages();
   void put_close(std::uint16_t code, std::string_view reason);
   kind deliver_end();

@@ -70,7 +70,7 @@ HAWSER_API result<negotiation> answer_extensions(std::string_view offered, const
 /// `extension_not_offered` (N-08, also an element twice), `extension_parameters` (P-12), `extension_conflict` (compose
 /// refused the server's choice: its fault), `invalid_extension` (a stage of ours claims what none may, whatever stands
 /// beside it: the fault of who wrote it), `extension_missing` (a required one was declined, N-20: the connection opens
-/// and is closed with 1010, and `why` names it for the close reason); `why` gets a sentence of at most 123 bytes.
+/// and is closed with 1010, and `why` names it for the close reason); `why` gets a sentence of at most 512 bytes.
 HAWSER_API result<negotiation> confirm_extensions(std::string_view answered, const extension_list& list,
                                                   const conditions& where, std::string& why);
 

@@ -32,9 +32,10 @@ struct pipeline_limits {
   /// stages bypass is not looked at.
   std::uint64_t max_message_in = 1 << 20;
   std::uint64_t max_message_out = std::uint64_t{1} << 62;  ///< Outwards, of what leaves each stage.
-  std::size_t memory = std::size_t{8} << 20;  ///< Bytes that all stages of the connection may charge (1008).
-  std::size_t step = 16 * 1024;               ///< The most output room a transform gets at once.
-  std::size_t work = 64;                      ///< Actions of stages that may wait; more are refused.
+  std::size_t memory =
+      std::size_t{8} << 20;      ///< Bytes that all stages of the connection may charge (1008), and have wait inwards.
+  std::size_t step = 16 * 1024;  ///< The most output room a transform gets at once.
+  std::size_t work = 64;         ///< Actions of stages that may wait; more are refused.
 
   friend bool operator==(const pipeline_limits&, const pipeline_limits&) = default;
 };
@@ -45,7 +46,8 @@ inline bool can_be_shared(const std::vector<agreed_extension>& stages) noexcept 
   return !stages.empty() && std::ranges::all_of(stages, [](const agreed_extension& e) {
     const claims& uses = e.terms.uses;
     const any_stage& work = e.terms.work;
-    return !uses.idle_state && uses.at == layer::message && work.can_be_copied() && work.table().open == nullptr;
+    return !uses.idle_state && !uses.ordered && uses.at == layer::message && work.can_be_copied() &&
+           work.table().open == nullptr;
   });
 }
 
@@ -61,6 +63,7 @@ struct interest {
 
 struct frame_layer;
 struct frame_cut;
+class asking_stages;
 class common_stages;
 
 /// What an owner can carry out of the actions of its stages at the moment.
@@ -97,7 +100,7 @@ class HAWSER_API pipeline {
 
   // ---- one message at a time and direction
   /// Starts a message at the application's (out) or the network's (in) end: asks each interested stage for its verdict
-  /// and lets it change its bits of `h`. `from` starts behind that stage instead, for a forwarded message. Afterwards
+  /// and lets it change its bits of `h`; `begin_behind` those behind that stage, for a forwarded message. Afterwards
   /// `h` is what leaves: for `in`, RSV bits that are still set belong to nobody, and the caller fails the connection
   /// (F-01). False: `failed()`. The caller drains `next_work` first, or what a stage held may be overtaken.
   bool begin(direction way, head& h, tick now);
@@ -172,12 +175,14 @@ class HAWSER_API pipeline {
   /// True when actions wait, also when none can be carried out now.
   [[nodiscard]] bool has_work() const noexcept;
 
-  /// How many bytes the owner can still queue in a direction; stages read it by `context::room`, less what they
-  /// forwarded since. Unlimited until it is set.
-  void set_room(direction way, std::size_t bytes) noexcept;
+  /// How many bytes the owner can still queue outwards; stages read it by `context::room`, less what they forwarded
+  /// since. At 0 they can forward only what the application sends. Unlimited until it is set.
+  void set_room(std::size_t bytes) noexcept;
 
   /// True while a stage lets the application send nothing (`context::hold_sending`).
   [[nodiscard]] bool sending_held() const noexcept { return holding_ != 0; }
+  /// True inside a hook that is asked about a message to be sent, or whose time has come.
+  [[nodiscard]] bool is_asking() const noexcept { return (holding_ & asks) != 0; }
   /// True once the last stage that held has let go, until `take_released` was asked.
   [[nodiscard]] bool sending_released() const noexcept { return released_; }
   bool take_released() noexcept { return std::exchange(released_, false); }
@@ -218,7 +223,9 @@ class HAWSER_API pipeline {
   friend class connection;
   friend class hawser::context;
   friend struct frame_layer;
+  friend class asking_stages;
   struct state;
+  static constexpr std::uint32_t asks = std::uint32_t{1} << 31;
 
   // The same as `begin`, and true when nothing came of it: every stage lets the message be, and no action waits.
   // Otherwise `failed`, `bypassed` and `has_work` say what did. For the connection, in line: core/pipeline_begin.h.
@@ -228,7 +235,7 @@ class HAWSER_API pipeline {
   // What the connection asks for each message, or each turn.
   interest wants_;
   tick earliest_ = no_deadline;
-  std::uint32_t holding_ = 0;  // Stages that hold.
+  std::uint32_t holding_ = 0;  // Stages that hold, and `asks`.
   bool released_ = false;      // The last one has let go, and nobody has asked since.
   common_stages* common_ = nullptr;
   std::unique_ptr<state> state_;  // Last: it fills in the others.

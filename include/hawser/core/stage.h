@@ -210,12 +210,14 @@ class HAWSER_API context {
   /// Lets a message go on behind this stage: one that was held, a retransmission, or one of its own. It leaves when no
   /// other message is half-way in that direction. `h` is the head that `whole` or `retained` gave, or one of its own:
   /// opcode 1 or 2, outwards also a claimed one of 3 to 7, and no RSV bits but this stage's own and, outwards, those of
-  /// stages nearer to the application. Its size is taken from `body`. False: not open, closing (outwards), or too many
-  /// actions wait; the message was not taken. A body over `limit(way)` fails with 1009.
+  /// stages nearer to the application. Its size is taken from `body`. False: not open, closing (outwards), too many
+  /// actions wait, or there is no `room`, which a message does not need that the application sends just now; the
+  /// message was not taken. A body over `limit(way)` fails with 1009.
   [[nodiscard]] bool forward(direction way, const head& h, buffer body) noexcept;
 
   /// Leaves a note with the incoming message in hand: the application finds it by `message::note` and the name of this
   /// extension, for as long as it has the message. At most `max_note` bytes; another note takes the place of the first.
+  /// Nothing is left with a message that its `begin` bypasses: one with a note is at least observed.
   void note(byte_view bytes) noexcept;
 
   /// Fails the connection (RFC 6455, 7.1.7) with `code`; the first call wins. `why` is for people and goes into the
@@ -232,7 +234,8 @@ class HAWSER_API context {
   /// `closed`.
   bool charge(std::ptrdiff_t bytes) noexcept;
 
-  /// Bytes that may still be queued in this direction. 0: stop forwarding.
+  /// Bytes that may still be queued in this direction, before `forward` refuses: outwards up to `limits::write_hard`,
+  /// inwards up to `limits::extension_memory`.
   [[nodiscard]] std::size_t room(direction way) const noexcept;
 
   /// While `held`, the application's messages are refused with `would_block`: back-pressure by a stage that has as much
@@ -410,7 +413,7 @@ consteval unsigned hooks_found() {
 ///                                        message may carry behind this stage's extension data; 0: it has to wait.
 ///                                        Asked again after the stage's next `control` or `timer`, or when something
 ///                                        else is sent or came. Not asked for a frame that carries nothing. What waits
-///                                        when the peer has closed is given up after `close_timeout`
+///                                        when the peer has closed is given up after half of `close_timeout`
 ///   std::uint32_t frame_urgency(const head&, context&)                 optional, with `interleaves`: how urgent the
 ///                                        message is that is to be queued, or may be: asked once or twice for each.
 ///                                        The higher goes first

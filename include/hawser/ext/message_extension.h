@@ -135,7 +135,7 @@ class HAWSER_API message_extension {
 
   /// Says that `encode` makes a message longer by at most `bytes`: so much longer than the limit may it be on its way,
   /// when another extension stands between this one and the network. An encoder that adds more fails the connection
-  /// with 1011. Unsaid, one that writes another message has `claims::grows`.
+  /// with 1011. Unsaid, one that writes another message has `claims::grows`, and so has one that says 65,535.
   [[nodiscard]] message_extension adds(std::uint16_t bytes) const;
 
   // What every factory has: see `hawser::factory`.

@@ -81,8 +81,9 @@ class HAWSER_API trace {
   /// `f` says the context of each data message that goes out, or nothing: `optional<trace_context>(uint64_t
   /// connection)`, where the number is `connection::id()`. It is called when the message is made, on the loop's thread:
   /// for what a handler sends, inside that handler. One factory serves all connections, so on a server with several
-  /// loops it is called by several threads at once. One that throws fails the connection with 1011. Without a function
-  /// nothing is sent and what comes is read. Gives a copy with that function.
+  /// loops it is called by several threads at once. It must not send or close on the connection, which answers
+  /// `wrong_state`. One that throws fails the connection with 1011. Without a function nothing is sent and what comes
+  /// is read. Gives a copy with that function.
   template <class F>
   [[nodiscard]] trace sent_with(F f) const {
     trace with = *this;

@@ -48,11 +48,15 @@ std::optional<core::agreed_extension> agreed_runs(role side) {
 
 void checker::bounds() {
   for (const params& offer : agreeable()) {
+    if (gave_up_) return;
+    idle(offer);
+    commanded(offer);
+    storms(offer);
+    if (gave_up_) return;
     bomb(offer);
     for (const bool app_side : {true, false})
       nested_bomb(offer, app_side);
     withheld(offer);
-    storms(offer);
   }
 }
 
@@ -138,6 +142,85 @@ void checker::storms(const params& offer) {
            std::to_string(controls) + " for " + std::to_string(messages) + " messages");
   out_.add("timers do not storm", !on->timers_storm, "a timer was armed again and again without time in between");
   end_of(*on, "storms", how_.seed);
+}
+
+// Where nobody sends anything: what a stage says at the beginning, when its time has come, and at the end.
+void checker::idle(const params& offer) {
+  constexpr std::uint64_t most_frames = 16;  // At each end, each time.
+  constexpr std::uint64_t most_bytes = std::uint64_t{64} << 10;
+  const std::unique_ptr<line> on = connect(offer, {}, how_.seed);
+  made_of before;
+  const auto judge = [&](const char* when, std::uint64_t times) {
+    const made_of more = on->makes().all() - before;
+    before = on->makes().all();
+    out_.add("it opens, waits and closes without a flood",
+             !on->restless() && more.frames <= 2 * most_frames * times && more.bytes <= 2 * most_bytes * times,
+             std::to_string(more.frames) + " frames and messages with " + std::to_string(more.bytes) + " bytes " +
+                 when + ", where no application sent anything");
+  };
+  judge("came of open()", 1);
+  on->wait();
+  judge("came of timers", on->wakes);
+  if (!on->failed()) on->flush();
+  judge("came of flush()", 1);
+  end_of(*on, "a connection that waits", how_.seed);
+}
+
+// A peer that sends control frames, as a stage makes them and as none does, gets no more for them than they cost it.
+void checker::commanded(const params& offer) {
+  const std::uint16_t opcodes = agree(offer)->server.uses.opcodes;
+  for (const role to : {role::client, role::server}) {
+    std::vector<wire_item> frames = own_frames(offer, to == role::client ? role::server : role::client);
+    seeded_random random(how_.seed);
+    for (std::uint8_t op = 8; op < 16; ++op) {
+      if ((opcodes >> op & 1U) == 0) continue;
+      for (const std::size_t size : {0U, 1U, 16U, 125U})
+        frames.push_back({op, 0, std::string(as_text(random.bytes(size)))});
+    }
+    for (const wire_item& frame : frames)
+      for (const bool used : {false, true})
+        if (!command(offer, to, frame, used)) return;
+  }
+}
+
+// Control frames that one end sends of itself.
+std::vector<wire_item> checker::own_frames(const params& offer, role from) const {
+  constexpr std::size_t most = 8;
+  const std::unique_ptr<line> on = connect(offer, {}, how_.seed);
+  for (int i = 0; i < 10 && !on->failed(); ++i)
+    on->send(i % 2 == 0 ? role::client : role::server, 2, "small");
+  on->finish();
+  std::vector<wire_item> found;
+  for (const wire_item& item : on->sent[static_cast<std::size_t>(from)])
+    if (item.opcode >= 8 && found.size() < most && std::find(found.begin(), found.end(), item) == found.end())
+      found.push_back(item);
+  on->close();
+  return found;
+}
+
+// False: a flood.
+bool checker::command(const params& offer, role to, const wire_item& frame, bool used) {
+  constexpr std::uint64_t times = 100;
+  constexpr std::uint64_t most_frames = 64 + 8 * times;  // Some for a first answer.
+  constexpr std::uint64_t most_bytes = (64 << 10) + 1024 * times;
+  const std::unique_ptr<line> on = connect(offer, {}, how_.seed);
+  for (int i = 0; used && i < 4 && !on->failed(); ++i)
+    on->send(i % 2 == 0 ? role::client : role::server, 2, "small");
+  if (on->failed()) return true;  // Of the messages, which other checks look at.
+  const made_of before = on->makes().all();
+  std::uint64_t came = 0;
+  for (; came < times && !on->failed(); ++came) {
+    on->at(to).receive(frame, nullptr);
+    on->carry();
+  }
+  const made_of more = on->makes().all() - before;
+  const bool fine = !on->restless() && more.frames <= most_frames && more.bytes <= most_bytes;
+  out_.add("a control frame starts no flood", fine,
+           std::to_string(came) + " control frames of opcode " + std::to_string(frame.opcode) + " with " +
+               shown(frame.bytes) + " made the " + (to == role::server ? "server" : "client") + " and its peer send " +
+               std::to_string(more.frames) + " frames and messages with " + std::to_string(more.bytes) + " bytes");
+  end_of(*on, "control frames of a peer", how_.seed);
+  return fine;
 }
 
 }  // namespace testkit

@@ -34,6 +34,8 @@ class checker {
   void bounds();       // bound_checks.cc
   void connections();  // connection_checks.cc
   void pairs();
+  /// Each group of checks begins with all of them to do.
+  void begin_group() noexcept { gave_up_ = false; }
 
  private:
   /// An accepted offer: what the factory answered it with, both sides. Nothing when it was declined or something threw.
@@ -77,6 +79,10 @@ class checker {
   void judge_bomb(line& on, const char* name);
   void withheld(const params& offer);
   void storms(const params& offer);
+  void idle(const params& offer);
+  void commanded(const params& offer);
+  std::vector<wire_item> own_frames(const params& offer, role from) const;
+  bool command(const params& offer, role to, const wire_item& frame, bool used);
 
   void converse(std::vector<core::agreed_extension> client, std::vector<core::agreed_extension> server,
                 std::uint64_t seed, bool inband);
@@ -89,11 +95,13 @@ class checker {
   std::unique_ptr<line> connect(const params& offer, const handling& how, std::uint64_t seed) const;
   std::string content(seeded_random& random) const;
   void end_of(line& on, const char* name, std::uint64_t seed);
+  void rest(bool restless, const meter& makes, const char* name, std::uint64_t seed);
   std::string seeded(std::uint64_t seed, const std::string& what) const;
 
   const any_factory& f_;
   const options& how_;
   report& out_;
+  bool gave_up_ = false;  // A stage made too much: what is left of this group would take too long.
 };
 
 /// Shows bytes so that they fit into a line of a report.

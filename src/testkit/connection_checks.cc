@@ -17,7 +17,7 @@ usage drawn_usage(seeded_random& random, std::size_t longest) {
   limits& l = how.obey.bounds;
   l.max_message = std::max<std::uint64_t>(std::uint64_t{1} << 20, longest);
   l.max_fragments = l.max_glitches = std::numeric_limits<std::uint32_t>::max();
-  l.write_soft = l.write_hard = std::size_t{64} << 20;
+  l.write_soft = l.write_hard = 8 * static_cast<std::size_t>(l.max_message);  // All that is sent here, and no flood.
   if (random.one_in(2)) l.max_outgoing_frame = 1 + random.below(std::size_t{1} << random.below(13));
   how.obey.alive.ping_interval = no_keepalive;
   how.cut = !random.one_in(4);
@@ -55,7 +55,7 @@ bool keeps_order(const std::vector<core::agreed_extension>& stages) {
 
 void checker::connections() {
   for (const params& offer : agreeable()) {
-    for (std::size_t round = 0; round < how_.rounds; ++round) {
+    for (std::size_t round = 0; round < how_.rounds && !gave_up_; ++round) {
       std::optional<terms> made = agree(offer);
       const claims uses = made->server.uses;
       const bool inband = uses.at == layer::message && !uses.unmasked && round % 4 == 3;
@@ -117,6 +117,7 @@ void checker::priorities(std::vector<core::agreed_extension> client, std::vector
         std::string text(1, static_cast<char>('0' + priority));
         text += std::to_string(sent[static_cast<std::size_t>(from)].size()) + ' ';
         text.resize(random.one_in(5) ? 50'000 : text.size() + random.below(most_of_short - 10), 'x');
+        on.makes().sent(text.size());
         if (c.send(opcode::binary, as_bytes(text), {.priority = priority}) == errc::ok)
           sent[static_cast<std::size_t>(from)].push_back({2, 0, std::move(text)});
       }
@@ -161,18 +162,18 @@ void checker::look_at_end(joined& on, std::uint64_t seed, bool failed) {
     const std::size_t left = one.destroy();
     out_.add("no buffer stays behind a connection", left == 0, seeded(seed, std::to_string(left) + " bytes are held"));
   }
-  out_.add("it comes to rest", !on.restless, seeded(seed, "frames go to and fro without end"));
+  rest(on.restless(), on.makes(), "connections", seed);
 }
 
 // ---- beside what is shipped
 
 void checker::pairs() {
   for (const any_factory& other : how_.company) {
-    if (other.name() == f_.name()) continue;
+    if (other.name() == f_.name() || gave_up_) continue;
     for (const bool first : {true, false}) {
       extension_list list;
       list.add(first ? f_ : other).add(first ? other : f_);
-      for (std::size_t round = 0; round < std::max<std::size_t>(how_.rounds / 4, 4); ++round)
+      for (std::size_t round = 0; round < std::max<std::size_t>(how_.rounds / 4, 4) && !gave_up_; ++round)
         if (!pair(list, std::string(other.name()), how_.seed + round)) break;
     }
   }

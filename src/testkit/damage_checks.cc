@@ -20,7 +20,7 @@ handling bounded() {
 
 void checker::damage() {
   for (const params& offer : agreeable()) {
-    for (std::size_t round = 0; round < how_.rounds; ++round) {
+    for (std::size_t round = 0; round < how_.rounds && !gave_up_; ++round) {
       cut_off(offer, round);
       flipped(offer, round);
       noise(offer, round);
@@ -38,6 +38,7 @@ void checker::cut_off(const params& offer, std::size_t round) {
   on->close(close_code::abnormal);
   std::string why;
   out_.add("a lost connection leaves nothing behind", on->clean(why), seeded(seed, why));
+  rest(on->restless(), on->makes(), "a lost connection", seed);
 }
 
 // What a damaged wire brings is refused or delivered, within the limit, and never counts as a defect of the stage.
@@ -69,7 +70,7 @@ void checker::flipped(const params& offer, std::size_t round) {
   const bool own_fault = on->failed() && server.stages().fail_code() == close_code::internal_error;
   out_.add("damage is the peer's fault", !own_fault, seeded(seed, on->failure()));
   end_of(*on, "damaged messages", seed);
-  from->close();
+  end_of(*from, "what is to be damaged", seed);
 }
 
 // Fail closed: what a stage cannot vouch for is not passed on.

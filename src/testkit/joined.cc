@@ -9,8 +9,8 @@ namespace testkit {
 
 namespace {
 
-constexpr int most_steps = 20000;  // Pieces that are carried for one cause.
 constexpr int most_timeouts = 2000;
+constexpr std::uint64_t frames_a_byte = 4;  // With pings, and what a stage puts between.
 
 }  // namespace
 
@@ -72,8 +72,8 @@ void joint::source::fill(byte_span to) noexcept {
 }
 
 joint::joint(std::vector<core::agreed_extension> stages, role side, const usage& how, const frame_rules& rules,
-             std::uint64_t seed, tick now)
-    : watch(side, rules), how_(how), source_(seed), random_(seed + 1) {
+             std::uint64_t seed, tick now, meter& makes)
+    : watch(side, rules), how_(how), source_(seed), random_(seed + 1), meter_(makes) {
   it_ = std::make_unique<core::connection>(shared_, how_.obey, side, now);
   turn([&](core::connection& c) {
     if (how_.inband)
@@ -96,10 +96,12 @@ void joint::receive(std::string_view bytes, tick now) {
 }
 
 void joint::drain() {
-  for (core::kind k; (k = it_->next()) != core::kind::none;) {
+  for (core::kind k; !meter_.over() && (k = it_->next()) != core::kind::none;) {
     const core::event& e = it_->current();
-    if (k == core::kind::message)
-      arrived.push_back({static_cast<std::uint8_t>(e.op), 0, std::string(as_text(e.payload))});
+    if (k == core::kind::message) {
+      meter_.made(1, e.payload.size());
+      if (!meter_.over()) arrived.push_back({static_cast<std::uint8_t>(e.op), 0, std::string(as_text(e.payload))});
+    }
     if (k == core::kind::pong) ++pongs;
     if (k != core::kind::closed) continue;
     ++ends;
@@ -109,23 +111,32 @@ void joint::drain() {
   }
 }
 
-void joint::write() {
-  while (!choked_ && it_->pending() > 0) {
+void joint::put_out() {
+  while (!choked_ && !meter_.over() && it_->pending() > 0) {
+    if (it_->pending() > meter_.left()) return meter_.made(1, it_->pending());
     std::string offered;
     for (const byte_view chunk : it_->output())
       offered += as_text(chunk);
     const std::size_t n = how_.chokes && random_.one_in(3) ? random_.below(offered.size()) : offered.size();
+    const std::size_t before = watch.frames();
     watch.read(std::string_view(offered).substr(0, n));
+    meter_.made(watch.frames() - before, n);
     out += offered.substr(0, n);
     it_->sent(n);
     if (n == offered.size()) continue;
     choked_ = true;
     it_->output_blocked(true);
   }
+}
+
+void joint::write() {
+  put_out();
   // What was taken may have let the answer to a close go.
-  if (!it_->is_ending()) return;
-  drain();
-  if (!choked_ && it_->pending() > 0) write();
+  while (it_->is_ending() && !meter_.over()) {
+    drain();
+    if (choked_ || it_->pending() == 0) return;
+    put_out();
+  }
 }
 
 bool joint::unchoke() {
@@ -149,14 +160,16 @@ joined::joined(std::vector<core::agreed_extension> client, std::vector<core::agr
       how_(how),
       now_(std::chrono::hours(1)),
       rules_(how.inband ? frame_rules() : frame_rules::of(server)),
-      client_(std::move(client), role::client, how_, rules_, seed, now_),
-      server_(std::move(server), role::server, how_, rules_, seed + 2, now_) {
+      meter_(how.obey.bounds.max_message, frames_a_byte),
+      client_(std::move(client), role::client, how_, rules_, seed, now_, meter_),
+      server_(std::move(server), role::server, how_, rules_, seed + 2, now_, meter_) {
   carry();
 }
 
 std::size_t joined::send(role from, std::uint8_t opcode, std::string_view text) {
   joint& end = at(from);
   std::size_t pings = 0;
+  meter_.sent(text.size());
   if (how_.parts && random.one_in(3)) {
     pings = send_parts(end, opcode, text);
   } else {
@@ -183,12 +196,12 @@ std::size_t joined::send_parts(joint& from, std::uint8_t opcode, std::string_vie
 }
 
 void joined::carry() {
-  for (int i = 0; i < most_steps; ++i) {
+  while (!restless()) {
     const bool forth = carry_one(client_, server_);
     const bool back = carry_one(server_, client_);
     if (!forth && !back) return;
+    meter_.carried();
   }
-  restless = true;
 }
 
 bool joined::carry_one(joint& from, joint& to) {
@@ -205,7 +218,7 @@ bool joined::carry_one(joint& from, joint& to) {
 void joined::settle() {
   for (int i = 0; i < most_timeouts && !over(); ++i) {
     carry();
-    if (restless || !pass_time()) return;
+    if (restless() || !pass_time()) return;
   }
   carry();
 }
@@ -221,10 +234,12 @@ bool joined::pass_time() {
 }
 
 void joined::close(role by) {
+  if (restless()) return;
   at(by).turn([&](core::connection& c) { static_cast<void>(c.close(close_code::normal, "done", now_)); });
   carry();
   // An answer waits for what a stage has still to let go.
-  for (int i = 0; i < most_timeouts && (client_.it().is_answering() || server_.it().is_answering()); ++i) {
+  for (int i = 0; i < most_timeouts && !restless() && (client_.it().is_answering() || server_.it().is_answering());
+       ++i) {
     pass_time();
     carry();
   }
@@ -237,7 +252,7 @@ std::string joined::failure() const {
     if (one->error != errc::ok)
       return std::to_string(static_cast<unsigned>(one->code)) + " " +
              (one->words.empty() ? std::string(describe(one->error)) : one->words);
-  return restless ? "frames went to and fro without end" : "no failure";
+  return restless() ? "the kit gave it up: " + meter_.words() : "no failure";
 }
 
 }  // namespace testkit

@@ -62,7 +62,7 @@ struct usage {
 class joint {
  public:
   joint(std::vector<core::agreed_extension> stages, role side, const usage& how, const frame_rules& rules,
-        std::uint64_t seed, tick now);
+        std::uint64_t seed, tick now, meter& makes);
   joint(const joint&) = delete;
   joint& operator=(const joint&) = delete;
 
@@ -101,6 +101,7 @@ class joint {
   };
 
   void drain();
+  void put_out();
   void write();
 
   usage how_;
@@ -109,6 +110,7 @@ class joint {
   core::resources shared_{pool_, source_};
   std::unique_ptr<core::connection> it_;
   seeded_random random_;
+  meter& meter_;
   bool choked_ = false;
 };
 
@@ -127,10 +129,13 @@ class joined {
   void close(role by);
 
   joint& at(role side) noexcept { return side == role::client ? client_ : server_; }
-  [[nodiscard]] bool over() const noexcept { return client_.ends + server_.ends != 0; }
+  /// One end has ended, or the kit has given both up.
+  [[nodiscard]] bool over() const noexcept { return client_.ends + server_.ends != 0 || restless(); }
+  /// They made more than the kit takes: nothing is carried any more.
+  [[nodiscard]] bool restless() const noexcept { return meter_.over(); }
+  [[nodiscard]] meter& makes() noexcept { return meter_; }
   [[nodiscard]] std::string failure() const;
   seeded_random random;
-  bool restless = false;  ///< It went on and on.
 
  private:
   bool carry_one(joint& from, joint& to);
@@ -140,6 +145,7 @@ class joined {
   usage how_;
   tick now_;
   frame_rules rules_;
+  meter meter_;
   joint client_;
   joint server_;
 };

@@ -1,5 +1,7 @@
 #include "testkit/line.h"
 
+#include <hawser/core/settings.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -16,21 +18,31 @@ constexpr ticks long_enough = std::chrono::minutes(5);
 constexpr std::size_t most_wakes = 1000;
 constexpr std::size_t most_wakes_a_second = 100;
 
-// What is carried for one cause. Whoever answers every control frame with another one goes on for ever.
-constexpr int most_items = 10000;
+// What a connection counts for each message in its queue.
+constexpr std::size_t framing = 15;
+
+// No stage makes one message of more than a connection is let make in all.
+handling bounded(handling how, const meter& makes) {
+  how.limits.max_message_out = std::min(how.limits.max_message_out, makes.left());
+  return how;
+}
 
 }  // namespace
 
-party::party(std::vector<core::agreed_extension> stages, role side, const handling& how, seeded_random& random)
+party::party(std::vector<core::agreed_extension> stages, role side, const handling& how, seeded_random& random,
+             meter& makes)
     : shared_(core::can_be_shared(stages)),
       pipeline_(std::make_unique<core::pipeline>(std::move(stages), side, pool_, how.limits)),
       how_(how),
-      random_(random) {
+      random_(random),
+      meter_(makes) {
   if (shared_) new_ = pipeline_->copy();
 }
 
 void party::open(tick now) {
+  if (meter_.over()) return;
   now_ = now;
+  tell_room();
   pipeline_->open(now);
   drain();
 }
@@ -52,8 +64,25 @@ void party::end_another() {
   its->closed(close_code::normal, now_);
 }
 
+// What lies on the wire waits in the queue of a connection, which takes no more than so much of what nobody sent.
+void party::tell_room() {
+  const std::size_t most = hawser::limits().write_hard;
+  std::size_t waiting = 0;
+  for (auto it = wire.begin(); it != wire.end() && waiting < most; ++it)
+    waiting += it->bytes.size() + framing;
+  pipeline_->set_room(most - std::min(most, waiting));
+}
+
+void party::put(wire_item made) {
+  meter_.made(1, made.bytes.size());
+  if (!meter_.over()) wire.push_back(std::move(made));
+}
+
 void party::send(std::uint8_t opcode, std::string_view text) {
+  if (meter_.over()) return;
+  meter_.sent(text.size());
   change_stages();
+  tell_room();
   head h;
   h.opcode = opcode;
   run(direction::out, h, text, false, 0);
@@ -74,8 +103,13 @@ void party::send_half(std::string_view text) {
 }
 
 void party::receive(const wire_item& item, std::deque<wire_item>* behind) {
-  if (item.opcode >= 8) return control(item);
+  if (meter_.over()) return;
+  if (item.opcode >= 8) {
+    control(item);
+    return drain();
+  }
   change_stages();
+  tell_room();
   head h;
   h.opcode = item.opcode;
   h.rsv = item.rsv;
@@ -85,19 +119,29 @@ void party::receive(const wire_item& item, std::deque<wire_item>* behind) {
 
 void party::control(const wire_item& item) {
   if ((pipeline_->wants().own_opcodes >> item.opcode & 1U) == 0) return;
+  tell_room();
   pipeline_->control(item.opcode, as_bytes(item.bytes), now_);
 }
 
 void party::timeout(tick now) {
   now_ = now;
+  if (meter_.over()) return;
+  tell_room();
   if (pipeline_->deadline() <= now) pipeline_->on_timeout(now);
   drain();
 }
 
 void party::flush() {
+  if (meter_.over()) return;
   pipeline_->flush(now_);
   flushed_ = true;
   drain();
+}
+
+// What waits would take memory for as long as others are tried beside it.
+void party::give_up() {
+  wire.clear();
+  close(close_code::internal_error);
 }
 
 void party::close(close_code code) { pipeline_->closed(code, now_); }
@@ -144,10 +188,9 @@ void party::run(direction way, head h, std::string_view text, bool forwarded, st
     }
   }
   if (!fin) return;  // A stage took it away.
-  if (way == direction::out)
-    wire.push_back(std::move(made));
-  else
-    arrived.push_back(std::move(made));
+  if (way == direction::out) return put(std::move(made));
+  meter_.made(1, made.bytes.size());
+  if (!meter_.over()) arrived.push_back(std::move(made));
 }
 
 bool party::pull(direction way, wire_item& into, bool& fin) {
@@ -161,11 +204,12 @@ bool party::pull(direction way, wire_item& into, bool& fin) {
 
 void party::drain() {
   core::pipeline::work w;
-  while (pipeline_->next_work(w)) {
+  while (!meter_.over() && pipeline_->next_work(w)) {
+    if (w.body.size() > meter_.left()) return meter_.made(1, w.body.size());
     const std::string body(as_text(w.body.view()));
     w.body = {};
     if (w.what == core::pipeline::work::kind::control)
-      wire.push_back({w.opcode, 0, body});
+      put({w.opcode, 0, body});
     else
       run(w.way, w.message, body, true, w.stage);
   }
@@ -174,9 +218,10 @@ void party::drain() {
 line::line(std::vector<core::agreed_extension> client, std::vector<core::agreed_extension> server, const handling& how,
            std::uint64_t seed)
     : random(seed),
-      how_(how),
-      client_(std::move(client), role::client, how_, random),
-      server_(std::move(server), role::server, how_, random),
+      meter_(how.limits.max_message_in, 0),
+      how_(bounded(how, meter_)),
+      client_(std::move(client), role::client, how_, random, meter_),
+      server_(std::move(server), role::server, how_, random, meter_),
       now_(std::chrono::hours(1)) {
   client_.open(now_);
   server_.open(now_);
@@ -189,11 +234,11 @@ void line::send(role from, std::uint8_t opcode, std::string_view text) {
 }
 
 void line::carry() {
-  for (int i = 0; i < most_items; ++i)
-    if (failed() || !(carry_one(client_, server_, sent[0]) || carry_one(server_, client_, sent[1]))) return;
-  restless = true;
-  client_.wire.clear();
-  server_.wire.clear();
+  while (!failed() && (carry_one(client_, server_, sent[0]) || carry_one(server_, client_, sent[1]))) {
+  }
+  if (!restless()) return;
+  for (party* one : {&client_, &server_})
+    one->give_up();
 }
 
 bool line::carry_one(party& from, party& to, std::vector<wire_item>& log) {
@@ -214,20 +259,29 @@ bool line::carry_one(party& from, party& to, std::vector<wire_item>& log) {
 }
 
 void line::finish() {
+  wait();
+  if (!failed()) flush();
+}
+
+void line::wait() {
   carry();
   const tick from = now_;
-  for (std::size_t wakes = 1; !failed(); ++wakes) {
+  for (std::size_t woken = 1; !failed(); ++woken) {
     const tick next = std::min(client_.stages().deadline(), server_.stages().deadline());
-    if (next == no_deadline || next - from > long_enough) break;
-    now_ = std::max(now_, next);
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now_ - from).count();
-    timers_storm = wakes > most_wakes + most_wakes_a_second * static_cast<std::size_t>(seconds);
+    if (next == no_deadline) break;
+    const tick at = std::max(now_, next);  // It may be armed in the past.
+    if (at - from > long_enough) break;
+    now_ = at;
+    const auto seconds =
+        static_cast<std::size_t>(std::chrono::duration_cast<std::chrono::seconds>(now_ - from).count());
+    timers_storm = woken > most_wakes + most_wakes_a_second * seconds;
     if (timers_storm) break;
+    ++wakes;
+    meter_.passed(seconds);
     client_.timeout(now_);
     server_.timeout(now_);
     carry();
   }
-  if (!failed()) flush();
 }
 
 void line::flush() {
@@ -258,7 +312,7 @@ std::string line::failure() const {
     return std::to_string(static_cast<unsigned>(e->stages().fail_code())) + " " +
            std::string(e->stages().fail_reason());
   }
-  return "no failure";
+  return restless() ? "the kit gave it up: " + meter_.words() : "no failure";
 }
 
 }  // namespace testkit

@@ -1,6 +1,7 @@
 // Two pipelines that face each other, with a wire, a clock and faults that a check controls.
 #pragma once
 
+#include "testkit/meter.h"
 #include "testkit/seeded_random.h"
 
 #include <hawser/core/pipeline.h>
@@ -32,7 +33,8 @@ struct handling {
 /// One end of a line: a pipeline, what arrived at its application, what it put on the wire.
 class party {
  public:
-  party(std::vector<core::agreed_extension> stages, role side, const handling& how, seeded_random& random);
+  party(std::vector<core::agreed_extension> stages, role side, const handling& how, seeded_random& random,
+        meter& makes);
 
   void open(tick now);
   void send(std::uint8_t opcode, std::string_view text);
@@ -42,6 +44,7 @@ class party {
   void timeout(tick now);
   void flush();
   void close(close_code code);
+  void give_up();
 
   std::deque<wire_item> wire;
   std::vector<wire_item> arrived;
@@ -59,6 +62,8 @@ class party {
   void control(const wire_item& item);
   void change_stages();
   void end_another();
+  void tell_room();
+  void put(wire_item made);
 
   buffer_pool pool_;
   bool shared_;  // What follows serves other connections too, as these stages say that they may.
@@ -68,6 +73,7 @@ class party {
   std::unique_ptr<core::pipeline> new_;  // Serves nobody: what the others are copies of.
   const handling& how_;
   seeded_random& random_;
+  meter& meter_;
   tick now_{};
 };
 
@@ -85,6 +91,8 @@ class line {
   void carry();
   /// Lets time pass until no stage waits for it, then lets both flush.
   void finish();
+  /// Lets time pass until no stage waits for it.
+  void wait();
   /// Lets both flush, at once, as before a close.
   void flush();
   /// Tells both ends that it is over. Afterwards every account is zero.
@@ -93,17 +101,24 @@ class line {
   bool clean(std::string& why) const;
 
   party& at(role side) noexcept { return side == role::client ? client_ : server_; }
-  [[nodiscard]] bool failed() const noexcept { return client_.stages().failed() || server_.stages().failed(); }
+  /// A stage failed, or the kit has given the connection up.
+  [[nodiscard]] bool failed() const noexcept {
+    return client_.stages().failed() || server_.stages().failed() || restless();
+  }
+  /// They made more than the kit takes: nothing is carried any more.
+  [[nodiscard]] bool restless() const noexcept { return meter_.over(); }
+  [[nodiscard]] const meter& makes() const noexcept { return meter_; }
   [[nodiscard]] std::string failure() const;
   /// Every message and control frame that was on the wire.
   std::vector<wire_item> sent[2];
   seeded_random random;
-  bool restless = false;      ///< Control frames went to and fro without end.
   bool timers_storm = false;  ///< Timers woke it more often than time passed.
+  std::size_t wakes = 0;      ///< How often a timer was waited for.
 
  private:
   bool carry_one(party& from, party& to, std::vector<wire_item>& log);
 
+  meter meter_;
   handling how_;
   party client_;
   party server_;

@@ -38,15 +38,13 @@ void sort(std::vector<wire_item>& list) {
 
 void checker::traffic() {
   for (const params& offer : agreeable()) {
-    for (std::size_t round = 0; round < how_.rounds; ++round)
+    for (std::size_t round = 0; round < how_.rounds && !gave_up_; ++round)
       round_trips(offer, round);
-    honesty(offer);
-    additions(offer);
-    limits(offer);
-    without_memory(offer);
-    without_room(offer);
-    closed_at_once(offer);
+    for (const auto check : {&checker::honesty, &checker::additions, &checker::limits, &checker::without_memory,
+                             &checker::without_room, &checker::closed_at_once})
+      if (!gave_up_) (this->*check)(offer);
   }
+  if (gave_up_) return;
   const std::vector<params> good = agreeable();
   if (!good.empty()) golden(good.front());
 }
@@ -57,7 +55,15 @@ void checker::end_of(line& on, const char* name, std::uint64_t seed) {
   std::string why;
   const bool clean = on.clean(why);
   out_.add("the contract is kept", clean, seeded(seed, why + ", in: " + name));
-  out_.add("it comes to rest", !on.restless, seeded(seed, std::string("control frames go on and on, in: ") + name));
+  rest(on.restless(), on.makes(), name, seed);
+}
+
+// One that makes more and more is not tried on all the other connections of the group.
+void checker::rest(bool restless, const meter& makes, const char* name, std::uint64_t seed) {
+  out_.add(
+      "it comes to rest", !restless,
+      seeded(seed, makes.words() + ", and more was to come, in: " + name + "; the rest of the group was left out"));
+  gave_up_ = gave_up_ || restless;
 }
 
 void checker::round_trips(const params& offer, std::size_t round) {

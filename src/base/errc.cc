@@ -61,6 +61,8 @@ constexpr entry entries[] = {
      "extension may. Correct the extension, or leave it out."},
     {errc::invalid_plugin, fault::caller_mistake,
      "The plug-in cannot be loaded or does not keep to hawser/plugin.h. Correct the path, or build it anew."},
+    {errc::invalid_certificate, fault::caller_mistake,
+     "A certificate or a key of this end cannot be used. Correct what the text names."},
     {errc::closed, fault::closed, "The connection is closed. Connect again if it is still needed."},
     {errc::cancelled, fault::cancelled, "The operation was cancelled by its owner before it finished."},
     {errc::name_not_found, fault::transport,
@@ -92,6 +94,9 @@ constexpr entry entries[] = {
      "The system reported an error on the connection. Try again; the system's own message says more."},
     {errc::read_timeout, fault::transport,
      "Nothing came within the time given; the connection is still up. Call again, or allow more time."},
+    {errc::truncated, fault::transport,
+     "The connection was cut off without the end that TLS has, so something may be missing that was sent. Connect "
+     "again."},
     {errc::http_malformed, fault::peer_violation,
      "The peer sent something that is not HTTP/1.1. Check that the port is one of a WebSocket server, and that ws:// "
      "and "
@@ -146,6 +151,10 @@ constexpr entry entries[] = {
      "The other end declined an extension that was marked as mandatory. Enable it there, or make it optional here."},
     {errc::server_full, fault::limit,
      "The server's limit on connections or on their rate was reached. Try again later, or raise the limit."},
+    {errc::certificate_refused, fault::peer_violation,
+     "The certificate of the other end is not to be trusted. The text names it and says what mends it."},
+    {errc::tls_failed, fault::peer_violation,
+     "TLS with the other end failed. Check that it speaks TLS 1.2 or 1.3 on that port."},
     {errc::reserved_bits, fault::peer_violation,
      "The peer set a reserved bit that no negotiated extension uses. The other end must be corrected."},
     {errc::reserved_opcode, fault::peer_violation,

@@ -18,13 +18,13 @@
 HAWSER_BEGIN
 namespace net {
 
-class driver;
+class transport;
 class loop;
 
-/// What a stream keeps for its driver.
+/// What a stream keeps for its transport.
 class stream_link {
  private:
-  friend class driver;
+  friend class transport;
   int handle_ = -1;
   std::uint32_t state_ = 0;
 };
@@ -94,24 +94,14 @@ struct call_counts {
   std::atomic<std::uint64_t> wakes{0};  ///< From any thread.
 };
 
-/// The way to the system. All calls on the loop's thread.
-class driver {
+/// What can be done with an open stream, by whoever has taken it: the system's driver, or a layer over it. All calls on
+/// the loop's thread.
+class transport {
  public:
-  driver() = default;
-  driver(const driver&) = delete;
-  driver& operator=(const driver&) = delete;
-  virtual ~driver() = default;
-
-  /// Takes a handle from an acceptor or from `release`: non-blocking, CLOEXEC, TCP_NODELAY. Reading has not started.
-  virtual void adopt(stream& s, int handle) = 0;
-  /// Gives up the handle of an open stream without closing it, for another stream to adopt; nothing more is heard on
-  /// this one. Bytes that were not delivered stay in the system. Not while a `write` is pending.
-  [[nodiscard]] virtual int release(stream& s) noexcept = 0;
-  /// Closes a handle that nobody adopted.
-  virtual void discard(int handle) noexcept = 0;
-  /// Starts to connect; `on_connected` or `on_error` follows, never within the call. With an error nothing was begun
-  /// and nothing follows.
-  virtual errc connect(stream& s, const address& to) = 0;
+  transport() = default;
+  transport(const transport&) = delete;
+  transport& operator=(const transport&) = delete;
+  virtual ~transport() = default;
 
   /// Bytes are received over and over into the loop's receive area until `stop_reading` or the end. Harmless when it is
   /// so already, and after the end.
@@ -141,6 +131,27 @@ class driver {
   /// Bytes that the system has taken and the peer's has not; 0 where nobody knows.
   [[nodiscard]] virtual std::size_t unsent(const stream& s) const noexcept = 0;
 
+ protected:
+  /// What a stream keeps for its transport: the handle, -1 when there is none, and a word of state.
+  static int& handle_of(stream& s) noexcept { return s.handle_; }
+  static int handle_of(const stream& s) noexcept { return s.handle_; }
+  static std::uint32_t& state_of(stream& s) noexcept { return s.state_; }
+};
+
+/// The way to the system. All calls on the loop's thread.
+class driver : public transport {
+ public:
+  /// Takes a handle from an acceptor or from `release`: non-blocking, CLOEXEC, TCP_NODELAY. Reading has not started.
+  virtual void adopt(stream& s, int handle) = 0;
+  /// Gives up the handle of an open stream without closing it, for another stream to adopt; nothing more is heard on
+  /// this one. Bytes that were not delivered stay in the system. Not while a `write` is pending.
+  [[nodiscard]] virtual int release(stream& s) noexcept = 0;
+  /// Closes a handle that nobody adopted.
+  virtual void discard(int handle) noexcept = 0;
+  /// Starts to connect; `on_connected` or `on_error` follows, never within the call. With an error nothing was begun
+  /// and nothing follows.
+  virtual errc connect(stream& s, const address& to) = 0;
+
   /// Listens; `bound` gets the address with the port that was chosen. Errors: `address_in_use`, `address_invalid`,
   /// `permission_denied` ...
   virtual errc listen(acceptor& a, const address& on, const listen_options& options, address& bound) = 0;
@@ -155,11 +166,6 @@ class driver {
   [[nodiscard]] const call_counts& calls() const noexcept { return calls_; }
 
  protected:
-  /// What a stream keeps for its driver: the handle, -1 when there is none, and a word of state.
-  static int& handle_of(stream& s) noexcept { return s.handle_; }
-  static int handle_of(const stream& s) noexcept { return s.handle_; }
-  static std::uint32_t& state_of(stream& s) noexcept { return s.state_; }
-
   call_counts calls_;
 };
 

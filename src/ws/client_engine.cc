@@ -55,10 +55,6 @@ result<void> client_engine::check(client_plan& plan, url& to, std::string& why) 
   result<url> read = parse_url(plan.url, &why);
   if (!read) return read.error();
   to = std::move(*read);
-  if (to.secure) {
-    why = "wss:// needs TLS, which this version does not have yet: use ws:// or put a TLS proxy in between";
-    return errc::unsupported_scheme;
-  }
   if (const result<void> fine = core::check_extension_names(plan.extensions, why); !fine) return fine;
   const core::client_request asked = client_opening::request_of(plan, true);
   if (const result<void> fine = core::check_client_request(asked, &why); !fine) return fine.error();
@@ -76,6 +72,12 @@ result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, c
                                                              std::string& why, const net::loop_options& how) {
   url to;
   if (const result<void> fine = check(plan, to, why); !fine) return fine.error();
+  std::optional<tls::context> secure;
+  if (to.secure) {
+    result<tls::context> made = tls::context::client(plan.options.tls, &why);
+    if (!made) return made.error();
+    secure = std::move(*made);
+  }
   net::loop_options lo = how;
   if (lo.log == nullptr) lo.log = plan.options.log;
   lo.busy_poll = plan.options.busy_poll;
@@ -88,13 +90,16 @@ result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, c
     why = describe(to_errc(loop.error()));
     return loop.error();
   }
-  return std::unique_ptr<client_engine>(new client_engine(std::move(plan), handlers, std::move(to), std::move(*loop)));
+  return std::unique_ptr<client_engine>(
+      new client_engine(std::move(plan), handlers, std::move(to), std::move(secure), std::move(*loop)));
 }
 
-client_engine::client_engine(client_plan plan, client_handlers* handlers, url to, std::unique_ptr<net::loop> loop)
+client_engine::client_engine(client_plan plan, client_handlers* handlers, url to, std::optional<tls::context> secure,
+                             std::unique_ptr<net::loop> loop)
     : plan_(std::move(plan)),
       handlers_(*handlers),
       url_(std::move(to)),
+      secure_(std::move(secure)),
       loop_(std::move(loop)),
       work_(std::make_unique<worker>(*loop_)),
       count_(plan_.options.reconnect) {
@@ -223,11 +228,17 @@ void client_engine::open(int handle) {
     current_.store(s->handle().id(), std::memory_order_release);
     auto how = std::make_unique<client_opening>(*this);
     client_opening& opens = *how;
-    s->start(handle, std::move(how), later(loop_->now(), plan_.options.handshake_timeout));
+    const tick deadline = later(loop_->now(), plan_.options.handshake_timeout);
+    if (secure_) {
+      const secure_start below{*secure_, url_.host, url_.port};
+      s->start(handle, std::move(how), deadline, &below);
+    } else {
+      s->start(handle, std::move(how), deadline);
+    }
     if (connection_times* t = s->times()) time_opening(*t);
     opens.begin(*s);
   } catch (const std::bad_alloc&) {
-    if (s == nullptr || !loop_->io().is_open(*s)) loop_->io().discard(handle);
+    if (s == nullptr || !s->io().is_open(*s)) loop_->io().discard(handle);
     if (s == nullptr) return connect_failed(errc::out_of_resources, peer_);
     opening_failed(errc::out_of_resources, {}, false);
     s->abandon();

@@ -73,7 +73,7 @@ class client_engine final : private net::timed, private net::bell {
   [[nodiscard]] route_handlers& session_handlers() noexcept { return routed_; }
   [[nodiscard]] const core::settings& obeyed() const noexcept { return settings_; }
   [[nodiscard]] const core::settings& obeyed_inband() const noexcept { return inband_settings_; }
-  [[nodiscard]] bool secure_path() const noexcept { return peer_.loopback(); }
+  [[nodiscard]] bool secure_path() const noexcept { return url_.secure || peer_.loopback(); }
   [[nodiscard]] const net::address& peer() const noexcept { return peer_; }
   /// Bytes of the response came.
   void heard_of_peer() noexcept { last_sign_ = loop_->now(); }
@@ -83,7 +83,8 @@ class client_engine final : private net::timed, private net::bell {
  private:
   enum class step : std::uint8_t { idle, connecting, session, waiting, over };
 
-  client_engine(client_plan plan, client_handlers* handlers, url to, std::unique_ptr<net::loop> loop);
+  client_engine(client_plan plan, client_handlers* handlers, url to, std::optional<tls::context> secure,
+                std::unique_ptr<net::loop> loop);
   static result<void> check(client_plan& plan, url& to, std::string& why);
   void route_events();
   void begin_attempt();
@@ -109,6 +110,7 @@ class client_engine final : private net::timed, private net::bell {
   client_plan plan_;
   client_handlers& handlers_;
   url url_;
+  std::optional<tls::context> secure_;  // For wss.
   core::settings settings_;
   core::settings inband_settings_;  // While an in-band answer is awaited.
   route_handlers routed_;

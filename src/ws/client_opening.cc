@@ -102,6 +102,7 @@ void client_opening::check(session& s, byte_span rest) {
   agreed_.target = engine_.target().target;
   agreed_.subprotocol = answered.subprotocol;
   agreed_.remote = engine_.peer();
+  if (const tls::filter* below = s.secured()) agreed_.tls = below->describe();
   agreed_.peer = std::move(head);
   if (!offer_.empty() && !answered.extensions.empty())
     return refuse(s, errc::extension_not_offered, "the server answered extensions, which were offered in-band only");
@@ -189,11 +190,12 @@ void client_opening::on_failed(session& s, errc why) {
   std::string text;
   try {
     text = "opening handshake with " + engine_.target().authority() + ": ";
-    text += describe(why);
+    const tls::filter* below = s.secured();
+    text += below != nullptr && below->error() == why ? std::string_view(below->why()) : describe(why);
   } catch (const std::bad_alloc&) {
     text.clear();  // What `failure` says by itself is enough.
   }
-  engine_.opening_failed(why, text, false);
+  engine_.opening_failed(why, text, why == errc::certificate_refused || why == errc::tls_failed);
   if (framed_ && why == errc::handshake_timeout) s.reject(close_code::policy_violation, why, text);
 }
 

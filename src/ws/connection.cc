@@ -156,13 +156,13 @@ result<hawser::timings> connection::timings() const {
 result<net::address> connection::local_address() const {
   session* s = session::here(*this);
   if (s == nullptr) return elsewhere(*this);
-  return s->home().loop().io().local_address(*s);
+  return s->io().local_address(*s);
 }
 
 result<net::address> connection::remote_address() const {
   session* s = session::here(*this);
   if (s == nullptr) return elsewhere(*this);
-  return s->home().loop().io().remote_address(*s);
+  return s->io().remote_address(*s);
 }
 
 result<std::shared_ptr<const handshake>> connection::request() const {

@@ -50,7 +50,13 @@ class listener final : public net::acceptor {
       how = std::make_unique<server_opening>(shared_, policy_, peer, !admitted);
       s = new (worker_) session(worker_, role::server, shared_.settings, none_);
       s->admitted_by(ticket);
-      s->start(handle, std::move(how), later(worker_.loop().now(), shared_.options.handshake_timeout));
+      const tick deadline = later(worker_.loop().now(), shared_.options.handshake_timeout);
+      if (const std::optional<tls::context> secure = shared_.secure()) {
+        const secure_start below{*secure, {}, 0};
+        s->start(handle, std::move(how), deadline, &below);
+      } else {
+        s->start(handle, std::move(how), deadline);
+      }
     } catch (const std::bad_alloc&) {
       if (!how && s == nullptr && admitted) shared_.door->handshake_done();
       refuse_without_memory(handle, s, ticket);
@@ -66,7 +72,7 @@ class listener final : public net::acceptor {
   void refuse_without_memory(int handle, session* s, admission_ticket ticket) {
     worker_.log(log_level::error, "no memory for a connection: it is refused");
     if (s == nullptr) shared_.door->left(ticket);
-    if (s == nullptr || !worker_.loop().io().is_open(*s)) worker_.loop().io().discard(handle);
+    if (s == nullptr || !s->io().is_open(*s)) worker_.loop().io().discard(handle);
     if (s != nullptr) s->abandon();
   }
 
@@ -288,6 +294,13 @@ server& server::metrics_page(std::string_view path) {
 server& server::on_error(function<void(const failure&)> h) {
   state_->shared.on_error = std::move(h);
   return *this;
+}
+
+result<void> server::use_tls(const server_tls& how, std::string* why) {
+  result<tls::context> made = tls::context::server(how, why);
+  if (!made) return made.error();
+  state_->shared.secure_with(std::move(*made));
+  return {};
 }
 
 result<net::address> server::listen(std::string_view host, std::uint16_t port) {

@@ -51,6 +51,16 @@ route_handlers* server_shared::find_route(std::string_view path) const {
   return found == routes.end() ? nullptr : found->second.get();
 }
 
+std::optional<tls::context> server_shared::secure() const {
+  const std::lock_guard guard(secure_lock_);
+  return secure_;
+}
+
+void server_shared::secure_with(tls::context how) {
+  const std::lock_guard guard(secure_lock_);
+  secure_ = std::move(how);
+}
+
 server_opening::server_opening(server_shared& shared, const core::server_policy& policy, const net::address& peer,
                                bool full)
     : shared_(shared),
@@ -80,6 +90,8 @@ void server_opening::on_bytes(session& s, byte_span in) {
 // Who asked for something hears what became of it (RFC 9110, 15.5.9). Who only connected, as browsers do in advance,
 // has asked for nothing and expects no answer.
 void server_opening::on_failed(session& s, errc why) {
+  if (const tls::filter* below = s.secured(); below != nullptr && below->error() == why && why != errc::ok)
+    return tell(s, why, peer_.text() + ": " + below->why());
   if (why != errc::handshake_timeout) return;
   if (inband_) {
     constexpr std::string_view text = "no in-band offer came within the handshake timeout; send it as soon as it opens";
@@ -94,7 +106,7 @@ void server_opening::on_failed(session& s, errc why) {
 void server_opening::answer(session& s, byte_span rest) {
   if (full_) return refuse(s, core::refusal_for(errc::server_full));
   core::refusal why;
-  if (!core::check_policy(parser_.head(), policy_, false, why)) return refuse(s, why);
+  if (!core::check_policy(parser_.head(), policy_, s.secured() != nullptr, why)) return refuse(s, why);
   if (!core::is_upgrade(parser_.head())) return answer_plain(s);
   core::upgrade_request asked;
   if (!core::check_upgrade(parser_.head(), asked, why)) return refuse(s, why);
@@ -131,7 +143,7 @@ void server_opening::upgrade(session& s, const core::upgrade_request& asked, byt
   handlers_ = shared_.find_route(path_of(head.target));
   if (handlers_ == nullptr) return refuse(s, core::refusal_for(errc::not_found));
   if (asks_inband(asked)) return upgrade_inband(s, asked, rest);
-  const core::conditions where{role::server, peer_.loopback()};
+  const core::conditions where{role::server, s.secured() != nullptr || peer_.loopback()};
   std::string text;
   result<core::negotiation> agreed = core::answer_extensions(asked.extensions, shared_.extensions, where, text);
   if (!agreed) return refuse(s, core::refusal_for(to_errc(agreed.error()), std::move(text)));
@@ -143,6 +155,7 @@ void server_opening::upgrade(session& s, const core::upgrade_request& asked, byt
   h.target = core::resource_name(head.target);
   h.peer = std::move(head);
   h.remote = peer_;
+  if (const tls::filter* below = s.secured()) h.tls = below->describe();
   if (shared_.options.keep_request) s.keep_request(h);
   s.established(*handlers_, response, std::move(agreed->agreed), h, rest);
 }
@@ -164,6 +177,7 @@ void server_opening::upgrade_inband(session& s, const core::upgrade_request& ask
   inband_->subprotocol = core::choose_subprotocol(asked, handlers_->subprotocols);
   inband_->target = core::resource_name(head.target);
   inband_->remote = peer_;
+  if (const tls::filter* below = s.secured()) inband_->tls = below->describe();
   const std::string response = core::switching_protocols(asked.key, core::inband_subprotocol, {}, {});
   inband_->peer = std::move(head);
   s.speak_frames(response, {}, shared_.inband_settings, rest);
@@ -185,7 +199,7 @@ void server_opening::on_message(session& s, opcode op, byte_view payload) {
     text = "the in-band offer is empty; who has nothing to offer does not ask for ext1.hawser";
     return reject(close_code::protocol_error, errc::inband_malformed);
   }
-  const core::conditions where{role::server, peer_.loopback(), true};
+  const core::conditions where{role::server, s.secured() != nullptr || peer_.loopback(), true};
   result<core::negotiation> agreed = core::answer_extensions(h.extensions_offered, shared_.extensions, where, text);
   if (!agreed) {
     const errc why = to_errc(agreed.error());

@@ -11,6 +11,8 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +36,16 @@ struct server_shared {
   function<void(const failure&)> on_error;
   std::unique_ptr<admission> door;
 
+  /// What new connections begin TLS with; nothing: they are plain. Any thread.
+  [[nodiscard]] std::optional<tls::context> secure() const;
+  void secure_with(tls::context how);
+
   /// The handlers of a path: its own, or those of "*", or null.
   [[nodiscard]] route_handlers* find_route(std::string_view path) const;
+
+ private:
+  mutable std::mutex secure_lock_;
+  std::optional<tls::context> secure_;  // Under the lock.
 };
 
 class server_opening final : public opening {

@@ -51,7 +51,7 @@ inline void session::begin_turn() {
 inline void session::flush_turn() {
   const byte_view* piece = core::fast_path::one_piece(core_);
   if (piece == nullptr || write_pending_ || torn_ || phase_ == phase::dead) return flush();
-  if (timed_ || watched_) [[unlikely]]
+  if (timed_ || watched_ || secured_) [[unlikely]]
     return flush_piece_looked_at(*piece);
   const net::write_result r = worker_->loop().io().write(*this, {piece, 1});
   if (r.done == piece->size()) return core::fast_path::one_piece_sent(core_, r.done);
@@ -72,15 +72,20 @@ inline void session::finish_turn() {
 
 // ---- opening
 
-void session::start(int handle, std::unique_ptr<opening> how, tick deadline) {
-  net::driver& io = worker_->loop().io();
+void session::start(int handle, std::unique_ptr<opening> how, tick deadline, const secure_start* secure) {
   need_extras().how = std::move(how);
   if (worker_->measures() != nullptr) begin_times();
-  io.adopt(*this, handle);
-  io.start_reading(*this);
+  if (secure != nullptr) {
+    secure_transport& below = worker_->secure();
+    secured_ = true;
+    below.adopt(*this, handle, secure->how, secure->name, secure->port);
+  } else {
+    worker_->loop().io().adopt(*this, handle);
+  }
+  io().start_reading(*this);
   // What a server accepts has it from the listening socket.
   const ticks patience = system_patience(core_.obeys().alive);
-  if (core_.side() == role::client && patience > ticks::zero()) io.set_user_timeout(*this, patience);
+  if (core_.side() == role::client && patience > ticks::zero()) io().set_user_timeout(*this, patience);
   worker_->loop().timers().schedule(*this, deadline);
 }
 
@@ -199,7 +204,8 @@ void session::fail_opening(errc why) {
 void session::forget_opening() {
   extras_->how.reset();
   if (extras_->data == nullptr && extras_->subscriptions.empty() && extras_->behind.empty() && !extras_->stash &&
-      extras_->thrown.empty() && !extras_->sending_text && !extras_->agreed && !extras_->times && !extras_->watched)
+      extras_->thrown.empty() && !extras_->peer_ended && !extras_->sending_text && !extras_->agreed &&
+      !extras_->times && !extras_->watched)
     extras_.reset();
 }
 
@@ -269,12 +275,12 @@ void session::received_into(std::size_t n) {
 void session::ended() {
   if (phase_ == phase::opening) {
     if (!extras_->how->answers_later()) return fail_opening(errc::connection_lost);
-    peer_ended_ = true;
+    extras_->peer_ended = true;
     return;
   }
   if (phase_ == phase::lingering) return die(false);
   if (core_.is_answering()) {
-    peer_ended_ = true;
+    need_extras().peer_ended = true;
     return;
   }
   broke(errc::connection_lost);
@@ -282,7 +288,7 @@ void session::ended() {
 
 void session::broke(errc what) {
   if (phase_ == phase::opening) return fail_opening(what);
-  if (phase_ == phase::lingering) return die(true);
+  if (phase_ == phase::lingering) return die(what != errc::truncated);  // Many peers end TLS like that.
   begin_turn();
   core_.transport_failed(write_error_ != errc::ok ? write_error_ : what, worker_->loop().now());
   pump();
@@ -337,7 +343,7 @@ void session::settle_turn() {
   std::size_t offset = 0;
   std::size_t room = 0;
   if (!reading_held_)
-    if (buffer into = core_.receive_buffer(offset, room)) loop.io().read_into(*this, std::move(into), offset, room);
+    if (buffer into = core_.receive_buffer(offset, room)) io().read_into(*this, std::move(into), offset, room);
   loop.timers().schedule(*this, core_.deadline());
 }
 
@@ -475,39 +481,13 @@ void session::deliver_closed(const core::event& e) {
 void session::tell_error(errc error, std::string_view text) {
   const bool thrown = error == errc::handler_threw;
   if (!handlers_->error && !timed_ && (thrown || !worker_->logs())) return;
-  const failure what(error, thrown && extras_ && !extras_->thrown.empty() ? extras_->thrown : text);
+  if (thrown && extras_ && !extras_->thrown.empty()) text = extras_->thrown;
+  if (const tls::filter* below = secured(); below != nullptr && below->error() == error) text = below->why();
+  const failure what(error, text);
   if (!thrown) worker_->log(log_level::info, what.what());
   if (timed_) note_error();
   call(handlers_->error, handle(), what);
   if (timed_) note_error_told();
-}
-
-// The connection is over, the transport not yet: what was sent goes out, then FIN, then the peer's FIN is awaited, so
-// that no reset takes our last frame away. A client waits for the server's FIN first (RFC 6455, 7.1.1).
-void session::linger() {
-  phase_ = phase::lingering;
-  worker_->loop().io().start_reading(*this);
-  await_end();
-}
-
-// Its time is over. True when there is more for the peer to take, here or in the system, and it has taken its share
-// since its time was over last: it is slow, not gone, and cannot answer a close that it has not been sent.
-bool session::peer_takes() {
-  const std::size_t queued = core_.is_framed() ? core_.queued() : core_.pending();
-  const std::size_t left = worker_->loop().io().unsent(*this) + queued;
-  if (write_error_ != errc::ok || (left == 0 && !extras_)) return false;
-  const std::size_t before = std::exchange(need_extras().left_for_peer, left);
-  if (before == never_asked) return left > 0;
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(core_.obeys().close_timeout).count();
-  const std::uint64_t rate = std::max<std::uint64_t>(core_.obeys().bounds.min_rate, 1);
-  return left < before && (left == 0 || (before - left) / rate >= static_cast<std::uint64_t>(seconds));
-}
-
-// The peer has so long from now on, or from when it last took something.
-void session::await_end() {
-  net::timer_wheel& timers = worker_->loop().timers();
-  timers.cancel(*this);
-  timers.schedule(*this, later(worker_->loop().now(), core_.obeys().close_timeout));
 }
 
 errc session::run(const function<void()>& posted) {
@@ -536,10 +516,10 @@ void session::flush() {
 
 template <bool Watched>
 void session::write_out() {
-  net::driver& io = worker_->loop().io();
+  net::transport& to = io();
   while (!write_pending_ && !torn_ && phase_ != phase::dead && core_.pending() > 0) {
     if constexpr (Watched) watch_output();
-    const net::write_result r = io.write(*this, core_.output());
+    const net::write_result r = to.write(*this, core_.output());
     note_sent(r.done);
     note_write(r);
   }
@@ -553,7 +533,9 @@ void session::flush_looked_at() {
   if (timed_) end_write();
 }
 
-void session::flush_piece_looked_at(byte_view piece) { return watched_ ? flush() : flush_piece_measured(piece); }
+void session::flush_piece_looked_at(byte_view piece) {
+  return watched_ || !timed_ ? flush() : flush_piece_measured(piece);
+}
 
 void session::note_sent(std::size_t n) {
   torn_ = true;  // Unless what is left finds its place.
@@ -566,7 +548,7 @@ void session::write_frames(const buffer& frames, std::size_t from, std::uint32_t
     const byte_view bytes = frames.view().subspan(from);
     if (timed_) [[unlikely]]
       begin_frames(bytes.size());
-    const net::write_result r = worker_->loop().io().write(*this, {&bytes, 1});
+    const net::write_result r = io().write(*this, {&bytes, 1});
     torn_ = true;
     core_.frames_written(frames, from, r.done, messages);
     torn_ = false;
@@ -602,15 +584,6 @@ void session::write_failed(errc why) {
     loop.timers().cancel(*this);
     loop.timers().schedule(*this, later(loop.now(), last_words_time));
   }
-}
-
-// Once everything is out, a session that is over sends its FIN, and waits for the peer's unless it is here.
-void session::after_flush() {
-  if (phase_ != phase::lingering || fin_sent_ || core_.pending() > 0) return;
-  if (was_open_ && !core_.closes_first() && !peer_ended_) return;
-  fin_sent_ = true;
-  worker_->loop().io().shutdown_write(*this);
-  if (peer_ended_) die(false);
 }
 
 // Nothing more can be sent: other threads are to hear of it, who see no more of a session than its slot.
@@ -667,26 +640,7 @@ void session::go_on_reading(buffer& kept) {
     if (phase_ != phase::open || paused_) return;
   }
   reading_held_ = false;
-  worker_->loop().io().start_reading(*this);
-}
-
-void session::die(bool reset) {
-  if (phase_ == phase::dead) return;
-  phase_ = phase::dead;
-  worker_->counts().leave(core_.stats(), was_open_);
-  worker_->unsubscribe_all(*this);
-  net::loop& loop = worker_->loop();
-  if (in_turn_) {
-    core_.abandon_turn();
-    if (timed_) worker_->measures()->handler_began = no_deadline;  // It was of this turn.
-  }
-  in_turn_ = false;
-  loop.timers().cancel(*this);
-  loop.io().close(*this, reset);
-  worker_->bury(*this);
-  release_slot(slot_index());
-  if (ticket_ != admission_ticket::uncounted) worker_->door()->left(ticket_);
-  if (handlers_->gone) handlers_->gone(was_open_);
+  io().start_reading(*this);
 }
 
 HAWSER_END

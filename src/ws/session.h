@@ -5,6 +5,7 @@
 #include "net/driver.h"
 #include "ws/admission.h"
 #include "ws/meter.h"
+#include "ws/secure_transport.h"
 #include "ws/watching.h"
 #include "ws/worker.h"
 
@@ -68,6 +69,13 @@ class opening {
   virtual void on_failed(session& s, errc why) = 0;
 };
 
+/// TLS for a connection that is to have it.
+struct secure_start {
+  const tls::context& how;
+  std::string_view name;  // A client's: the server that it means to reach.
+  std::uint16_t port = 0;
+};
+
 class session final : public net::stream {
  public:
   /// Made with `new (w) session(w, ...)`; dies by `worker::bury`. `obey` and `handlers` outlive it.
@@ -77,8 +85,9 @@ class session final : public net::stream {
   static void operator delete(void* memory, worker& w) noexcept { w.give_session_memory_back(memory); }
 
   // ---- opening
-  /// Takes an accepted or connected handle, reads, and lets `how` open the connection until `deadline`.
-  void start(int handle, std::unique_ptr<opening> how, tick deadline);
+  /// Takes an accepted or connected handle, reads, and lets `how` open the connection until `deadline`; behind TLS when
+  /// there is `secure`.
+  void start(int handle, std::unique_ptr<opening> how, tick deadline, const secure_start* secure = nullptr);
   /// The handshake has succeeded: `response` goes out first (servers), the stages are set to work, `on_connect` is
   /// called, then `rest` is worked in.
   void established(route_handlers& handlers, std::string_view response, std::vector<core::agreed_extension> stages,
@@ -131,7 +140,8 @@ class session final : public net::stream {
   void send_frames(const buffer& frames, std::uint32_t messages, send_options how);
   /// True when nothing stands in the way of `write_frames` of so many bytes: no turn to come, nothing that waits.
   [[nodiscard]] bool takes_frames_now(std::size_t size) const noexcept {
-    return !marked_ && !watched_ && phase_ == phase::open && write_error_ == errc::ok && core_.takes_frames_now(size);
+    return !marked_ && !watched_ && !secured_ && phase_ == phase::open && write_error_ == errc::ok &&
+           core_.takes_frames_now(size);
   }
   /// Writes `frames` from `from` on, without a turn.
   void write_frames(const buffer& frames, std::size_t from, std::uint32_t messages);
@@ -152,6 +162,16 @@ class session final : public net::stream {
   [[nodiscard]] std::uint32_t slot_index() const noexcept { return static_cast<std::uint32_t>(core_.id()); }
   [[nodiscard]] core::connection& core() noexcept { return core_; }
   [[nodiscard]] worker& home() noexcept { return *worker_; }
+  /// Its stream: the system's, or TLS over it.
+  [[nodiscard]] net::transport& io() noexcept {
+    if (secured_) [[unlikely]]
+      return worker_->secure();
+    return worker_->loop().io();
+  }
+  /// TLS of a connection that has it and is not gone, or null.
+  [[nodiscard]] const tls::filter* secured() noexcept {
+    return secured_ && io().is_open(*this) ? &worker_->secure().filter_of(*this) : nullptr;
+  }
   [[nodiscard]] bool is_open() const noexcept {
     return phase_ == phase::open && write_error_ == errc::ok && core_.is_open();
   }
@@ -213,8 +233,9 @@ class session final : public net::stream {
   static constexpr std::size_t never_asked = std::numeric_limits<std::size_t>::max();
   struct extras {
     std::unique_ptr<opening> how;
-    bool framed = false;  // The opening goes on in messages.
-    buffer stash;         // Input that waits while receiving is paused.
+    bool framed = false;      // The opening goes on in messages.
+    bool peer_ended = false;  // The peer sent its last byte while it was still to be answered.
+    buffer stash;             // Input that waits while receiving is paused.
     void* data = nullptr;
     const void* data_tag = nullptr;
     void (*data_destroy)(void*) = nullptr;
@@ -374,6 +395,7 @@ class session final : public net::stream {
   bool torn_ : 1 = false;          // Bytes that were to be sent are lost: nothing can follow them.
   bool timed_ : 1 = false;         // There are times in `extras_`.
   bool watched_ : 1 = false;       // Somebody is told what passes.
+  bool secured_ : 1 = false;       // There is TLS below.
   bool reading_held_ : 1 = false;  // The driver was told to stop reading.
   bool drain_wanted_ : 1 = false;
   bool part_refused_ : 1 = false;  // It waits for the system alone: what waits behind its message waits for it.
@@ -381,8 +403,7 @@ class session final : public net::stream {
   bool fin_sent_ : 1 = false;
   bool was_open_ : 1 = false;
   bool ended_here_ : 1 = false;
-  bool end_now_ : 1 = false;     // Terminated while its end was being told.
-  bool peer_ended_ : 1 = false;  // The peer sent its last byte while it was still to be answered.
+  bool end_now_ : 1 = false;  // Terminated while its end was being told.
   core::connection core_;
 };
 

@@ -224,7 +224,7 @@ errc session::pause() {
   paused_ = true;
   reading_held_ = true;
   core_.input_paused(true, worker_->loop().now());
-  worker_->loop().io().stop_reading(*this);
+  io().stop_reading(*this);
   return errc::ok;
 }
 

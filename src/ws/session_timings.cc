@@ -92,7 +92,7 @@ void session::note_delivered(measured_turn& t) noexcept {
 // As `flush_turn`; in a place that both share the write would cost every turn some instructions more.
 void session::flush_piece_measured(byte_view piece) {
   begin_flush();
-  const net::write_result r = worker_->loop().io().write(*this, {&piece, 1});
+  const net::write_result r = io().write(*this, {&piece, 1});
   if (r.done == piece.size()) {
     core::fast_path::one_piece_sent(core_, r.done);
     return end_write();

@@ -38,6 +38,11 @@ void worker::silence() noexcept {
     s->silence();
 }
 
+secure_transport& worker::secure() {
+  if (!secure_) secure_ = std::make_unique<secure_transport>(loop_);
+  return *secure_;
+}
+
 void worker::measure() { meter_ = std::make_unique<meter>(loop_); }
 
 metrics worker::collect() const {

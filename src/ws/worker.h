@@ -27,6 +27,7 @@ HAWSER_BEGIN
 class admission;
 class failure;
 class meter;
+class secure_transport;
 
 /// Whether `name` can name a topic: 1 to 255 bytes (D10).
 constexpr bool names_topic(std::string_view name) noexcept { return !name.empty() && name.size() <= 255; }
@@ -87,6 +88,8 @@ class alignas(64) worker final : public net::dirty {
   [[nodiscard]] net::loop& loop() noexcept { return loop_; }
   [[nodiscard]] core::resources& resources() noexcept { return resources_; }
   [[nodiscard]] mailbox& box() noexcept { return box_; }
+  /// The streams that have TLS; made when it is first asked for.
+  [[nodiscard]] secure_transport& secure();
   [[nodiscard]] std::span<session* const> sessions() const noexcept { return {sessions_.data(), alive_}; }
   /// Calls `what` with each session. From the back: one that ends gives its place to one that had its call. None is
   /// left out, whichever end meanwhile; one may be called twice.
@@ -208,6 +211,7 @@ class alignas(64) worker final : public net::dirty {
   std::unique_ptr<meter> meter_;
   watcher* watcher_ = nullptr;
   loop_counts counts_;
+  std::unique_ptr<secure_transport> secure_;
   union session_memory {
     session_memory* next;
   };

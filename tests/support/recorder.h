@@ -14,18 +14,20 @@ namespace hawser::test {
 
 class recorder final : public net::stream, public net::mortal {
  public:
-  explicit recorder(net::loop& l) : loop_(l) {}
-  recorder(net::loop& l, int handle, bool read = true) : loop_(l) {
-    io().adopt(*this, handle);
+  explicit recorder(net::loop& l) : io_(l.io()) {}
+  recorder(net::loop& l, int handle, bool read = true) : io_(l.io()) {
+    l.io().adopt(*this, handle);
     if (read) io().start_reading(*this);
   }
+  /// On a stream that `over` has taken or will take.
+  explicit recorder(net::transport& over) : io_(over) {}
   ~recorder() override { close(); }
 
   void close(bool reset = false) {
     if (io().is_open(*this)) io().close(*this, reset);
   }
   [[nodiscard]] bool is_open() { return io().is_open(*this); }
-  [[nodiscard]] net::driver& io() { return loop_.io(); }
+  [[nodiscard]] net::transport& io() { return io_; }
 
   /// Sends, keeping what has no room; as a session does.
   void send(std::string_view bytes) {
@@ -90,7 +92,7 @@ class recorder final : public net::stream, public net::mortal {
     write_error = r.error;
   }
 
-  net::loop& loop_;
+  net::transport& io_;
 };
 
 }  // namespace hawser::test

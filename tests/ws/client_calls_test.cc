@@ -91,7 +91,7 @@ TEST(blocking_calls, have_timeouts_and_say_what_is_wrong) {
   EXPECT_EQ(to_errc(c->send("x").error()), errc::closed) << "of what was moved away";
   peer.join();
   std::string why;
-  EXPECT_EQ(to_errc(connect("wss://h.test/", {}, {}, {}, &why).error()), errc::unsupported_scheme);
+  EXPECT_EQ(to_errc(connect("https://h.test/", {}, {}, {}, &why).error()), errc::unsupported_scheme);
   EXPECT_FALSE(why.empty());
   options.unix_path = std::string(200, 'p');
   EXPECT_EQ(to_errc(connect("ws://h.test/", options, {}, {}, &why).error()), errc::address_invalid);

@@ -6,11 +6,12 @@ if(PROJECT_VERSION_MAJOR EQUAL 0)
   set(hawser_soversion 0.${PROJECT_VERSION_MINOR})
 endif()
 
-# hawser_room(NAME [PURE] DEPENDS room... PRIVATE_LIBS target... [DEFINES name...])
+# hawser_room(NAME [PURE] [SOURCES directory] DEPENDS room... PRIVATE_LIBS target... [DEFINES name...])
+# SOURCES: only what lies in that directory of the room.
 # PURE rooms see poisoned system headers, and their archive may not want a symbol of the operating system.
 function(hawser_room name)
-  cmake_parse_arguments(arg "PURE" "" "DEPENDS;PRIVATE_LIBS;DEFINES" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  cmake_parse_arguments(arg "PURE" "SOURCES" "DEPENDS;PRIVATE_LIBS;DEFINES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/${arg_SOURCES}/*.cc)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/hawser/${name}/*.h)
   set(target hawser_${name})
   list(TRANSFORM arg_DEPENDS PREPEND hawser::)

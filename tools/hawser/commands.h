@@ -14,6 +14,15 @@ inline constexpr int done = 0;
 inline constexpr int failed = 1;
 inline constexpr int usage = 2;
 
+/// Files of TLS, as the command line names them; empty: not given.
+struct tls_args {
+  std::string certificate;
+  std::string key;
+  std::string ca;  // connect: of the server; echo: of clients, who must show one then.
+  std::string server_name;
+  bool any_certificate = false;
+};
+
 struct echo_args {
   std::string listen = "127.0.0.1:9001";
   unsigned threads = 1;
@@ -26,6 +35,7 @@ struct echo_args {
   std::optional<std::uint32_t> busy_poll;  // Microseconds.
   bool broadcast = false;
   bool metrics = false;
+  tls_args tls;
   int verbose = 0;  // 1: what was negotiated; 2: what passes, too.
 };
 
@@ -35,6 +45,7 @@ struct connect_args {
   std::vector<std::string> subprotocols;
   std::vector<std::string> extensions;
   bool inband = false;
+  tls_args tls;
   int verbose = 0;  // As above.
   bool timings = false;
 };

@@ -281,6 +281,16 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
   return good && written && all_sent ? done : failed;
 }
 
+hawser::client_tls tls_of(const tls_args& args) {
+  hawser::client_tls how;
+  if (!args.ca.empty()) how.ca = hawser::pem::file(args.ca);
+  if (!args.certificate.empty()) how.identity.certificate = hawser::pem::file(args.certificate);
+  if (!args.key.empty()) how.identity.key = hawser::pem::file(args.key);
+  how.server_name = args.server_name;
+  how.dangerously_accept_any_certificate = args.any_certificate;
+  return how;
+}
+
 }  // namespace
 
 int connect(const connect_args& args) {
@@ -288,6 +298,7 @@ int connect(const connect_args& args) {
   options.subprotocols = args.subprotocols;
   options.timings = args.timings;
   options.inband_extensions = args.inband;
+  options.tls = tls_of(args.tls);
   spoken_sightings passing(false);
   if (args.verbose > 1) options.watch = &passing;
   hawser::headers headers;

@@ -100,6 +100,18 @@ void set_verbose(hawser::route all) {
   });
 }
 
+// False: `why` says why.
+bool secure(hawser::server& server, const tls_args& args, std::string& why) {
+  hawser::server_tls how;
+  how.identity.certificate = hawser::pem::file(args.certificate);
+  if (!args.key.empty()) how.identity.key = hawser::pem::file(args.key);
+  if (!args.ca.empty()) {
+    how.client_ca = hawser::pem::file(args.ca);
+    how.clients = hawser::client_certificates::required;
+  }
+  return server.use_tls(how, &why).has_value();
+}
+
 // Why `text` cannot be listened on, and the exit status for that.
 int refuse(const std::string& text, const std::string& why, int status) {
   std::fprintf(stderr, "hawser: cannot listen on %s: %s\n", text.c_str(), why.c_str());
@@ -134,6 +146,11 @@ int echo_server(const echo_args& args) {
     std::fprintf(stderr, "hawser: %s\n", why.c_str());
     return usage;
   }
+  const bool secured = !args.tls.certificate.empty();
+  if (secured && !secure(server, args.tls, why)) {
+    std::fprintf(stderr, "hawser: %s\n", why.c_str());
+    return usage;
+  }
   hawser::route all = server.route("*");
   if (args.broadcast)
     set_broadcast(all, server);
@@ -158,7 +175,7 @@ int echo_server(const echo_args& args) {
   const hawser::result<net_address> at = server.listen(args.listen);
   if (!at) return refuse(args.listen, *asked, at.error());
   const bool file = at->family() == net_address::kind::unix_path;
-  std::printf("listening on %s%s\n", file ? "ws+" : "ws://", at->text().c_str());
+  std::printf("listening on %s%s%s\n", secured ? "wss" : "ws", file ? "+" : "://", at->text().c_str());
   if (!flush_output()) return failed;
   signals.start([&server](int) { server.stop(); });
   const bool served = server.run().has_value();

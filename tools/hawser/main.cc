@@ -62,7 +62,22 @@ void describe_extension(CLI::App& app, std::vector<std::string>& to) {
       ->check(CLI::IsMember({"fast", "balanced", "small", "low_memory"}));
 }
 
+// The certificate of this end and its key.
+CLI::Option* describe_identity(CLI::App& app, hawser_tool::tls_args& args, const std::string& what_for) {
+  CLI::Option* certificate = takes(app.add_option("--cert", args.certificate, what_for), "FILE");
+  takes(app.add_option("--key", args.key, "Its private key, when that is not in the same file"), "FILE")
+      ->needs(certificate);
+  return certificate;
+}
+
 void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* client) {
+  CLI::Option* certificate = describe_identity(app, args.tls,
+                                               "Speak TLS (wss://) with this certificate, in PEM, followed by\n"
+                                               "those between it and its authority");
+  certificate->excludes(client);
+  takes(app.add_option("--client-ca", args.tls.ca, "Let in only clients with a certificate by these authorities"),
+        "FILE")
+      ->needs(certificate);
   takes(app.add_option("--listen", args.listen,
                        "HOST:PORT, [V6]:PORT or unix:PATH; port 0 lets the system\nchoose (127.0.0.1:9001)"),
         "ADDRESS")
@@ -123,10 +138,21 @@ void describe_echo(CLI::App& app, hawser_tool::echo_args& args, std::string& cli
 }
 
 void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
-  app.add_option("URL", args.url, "ws://HOST[:PORT][/PATH], or ws+unix:SOCKET[:/PATH]")->option_text(" ")->required();
+  app.add_option("URL", args.url, "ws://HOST[:PORT][/PATH], wss://..., or ws+unix:SOCKET[:/PATH]")
+      ->option_text(" ")
+      ->required();
   add_repeated(app, "-H,--header", args.headers, "'NAME: VALUE'", "Add a header to the request");
   add_repeated(app, "--subprotocol", args.subprotocols, "NAME", "Offer this subprotocol");
   describe_extension(app, args.extensions);
+  takes(app.add_option("--ca", args.tls.ca,
+                       "Trust the servers of these authorities, in PEM, in place of those\nthat the system trusts"),
+        "FILE");
+  takes(app.add_option("--server-name", args.tls.server_name,
+                       "The name that the server's certificate must be for (the URL's\nhost)"),
+        "NAME");
+  describe_identity(app, args.tls, "Show this certificate, in PEM, to a server that asks for one");
+  app.add_flag("--dangerously-accept-any-certificate", args.tls.any_certificate,
+               "Whoever stands in between then reads and writes everything");
   app.add_flag("--inband", args.inband,
                "Carry extensions inside the messages, as a browser's script has\nto (ext1.hawser)");
   app.add_flag("-v,--verbose", args.verbose,

@@ -6,7 +6,8 @@ namespace hawser_tool {
 
 bool read_target(std::string_view text, target& to, std::string& why) {
   std::string_view rest = text;
-  if (rest.starts_with("ws+unix:")) rest.remove_prefix(3);
+  const bool secure = rest.starts_with("wss+unix:");
+  if (secure || rest.starts_with("ws+unix:")) rest.remove_prefix(rest.find('+') + 1);
   if (!rest.starts_with("unix:")) {
     to = {std::string(text), {}};
     return true;
@@ -19,7 +20,7 @@ bool read_target(std::string_view text, target& to, std::string& why) {
     return false;
   }
   to.unix_path = path;
-  to.url = "ws://localhost";
+  to.url = secure ? "wss://localhost" : "ws://localhost";
   if (resource != std::string_view::npos) to.url += rest.substr(resource + 1);
   return true;
 }

@@ -10,6 +10,7 @@ void say(std::string_view line) { std::fprintf(stderr, "hawser: %.*s\n", static_
 
 std::vector<std::string> negotiation_in_words(const hawser::handshake& agreed) {
   std::vector<std::string> lines;
+  if (!agreed.tls.empty()) lines.push_back(agreed.tls);
   lines.push_back(agreed.subprotocol.empty() ? "no subprotocol" : "subprotocol: " + agreed.subprotocol);
   if (!agreed.extensions_offered.empty())
     lines.push_back("offered: " + shown_bytes(hawser::as_bytes(agreed.extensions_offered)));

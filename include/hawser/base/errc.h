@@ -31,8 +31,9 @@ enum class errc : std::uint8_t {
   not_supported = 13,           ///< Left out of this build, or not possible on this system.
   too_many_subscriptions = 14,  ///< The connection has `limits.max_subscriptions` topics already; it did not join.
   not_kept = 15,                ///< Not kept by this connection; set the option that the call names.
-  invalid_extension = 16,  ///< An extension has a name that is not a token (RFC 6455, 9.1), or claims what none may.
-  invalid_plugin = 17,     ///< A plug-in cannot be loaded, or breaks the rules of plugin.h; the text says which.
+  invalid_extension = 16,    ///< An extension has a name that is not a token (RFC 6455, 9.1), or claims what none may.
+  invalid_plugin = 17,       ///< A plug-in cannot be loaded, or breaks the rules of plugin.h; the text says which.
+  invalid_certificate = 18,  ///< A certificate or key of this end cannot be used; the text names it.
 
   // The connection is over.
   closed = 20,     ///< Already closed, or never was: normal life, for every call, for ever.
@@ -53,6 +54,7 @@ enum class errc : std::uint8_t {
   out_of_resources = 41,    ///< No file descriptors or memory left.
   transport_error = 42,     ///< Any other error of the system.
   read_timeout = 43,        ///< A blocking call ran out of its time; the connection is still up.
+  truncated = 44,           ///< TLS was cut off without its own end, by anybody on the way (1006).
 
   // The peer broke HTTP or the opening handshake (RFC 6455, 4).
   http_malformed = 60,              ///< Not HTTP/1.1 (400).
@@ -78,6 +80,8 @@ enum class errc : std::uint8_t {
   extension_conflict = 12,          ///< The server agreed to extensions that cannot work together (N-16, P-05).
   extension_missing = 80,           ///< A mandatory extension was declined (1010; at the server 400).
   server_full = 81,                 ///< Connection, per-address or rate limit reached (503).
+  certificate_refused = 82,         ///< The other end's certificate is not to be trusted; the text says why.
+  tls_failed = 83,                  ///< The other end speaks no TLS, none that is allowed here, or gave up by an alert.
 
   // The peer broke framing (RFC 6455, 5 to 8).
   reserved_bits = 100,            ///< RSV bit without a negotiated meaning (1002).

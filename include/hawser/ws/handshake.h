@@ -38,6 +38,9 @@ struct handshake {
   std::string extensions_header;   ///< Sec-WebSocket-Extensions as agreed; empty for none.
   bool inband = false;             ///< Both were said in messages, not in those fields: docs/wire/inband.md.
   net::address remote;
+  /// TLS in words, for people: "TLS 1.3, TLS_AES_256_GCM_SHA384", and the certificate that the peer showed. Empty: the
+  /// connection is plain.
+  std::string tls;
 
   /// The path of `target`, without its query.
   [[nodiscard]] std::string_view path() const noexcept {

@@ -5,6 +5,7 @@
 #include <hawser/base/log.h>
 #include <hawser/core/http.h>
 #include <hawser/core/settings.h>
+#include <hawser/tls/options.h>
 #include <hawser/ws/watch.h>
 
 #include <chrono>
@@ -81,6 +82,7 @@ struct client_options {
   driver io = driver::automatic;
   ticks busy_poll{};                      ///< As `server_options::busy_poll`: the client's loop does not block at once.
   std::vector<std::string> subprotocols;  ///< In order of preference.
+  client_tls tls;                         ///< For `wss://`.
   std::string unix_path;                  ///< Connect to this Unix socket; the URL's host goes into Host only.
   std::string origin;                     ///< Sent as Origin when not empty.
   bool strict_extensions_header = false;  ///< A response that splits Sec-WebSocket-Extensions fails (RFC 6455, 11.3.2).

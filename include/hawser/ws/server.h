@@ -6,6 +6,7 @@
 #include <hawser/core/extension.h>
 #include <hawser/core/negotiate.h>
 #include <hawser/net/address.h>
+#include <hawser/tls/options.h>
 #include <hawser/ws/connection.h>
 #include <hawser/ws/failure.h>
 #include <hawser/ws/handshake.h>
@@ -82,6 +83,12 @@ class HAWSER_API server {
 
   /// Hears of refused handshakes and of handlers that threw, in words.
   server& on_error(function<void(const failure&)> h);
+
+  /// Speaks TLS, on all addresses, with connections that come from now on; they are `wss://` then. Also while it runs:
+  /// that is how a certificate is renewed, and when the new one cannot be used the old one stays. Any thread. Errors:
+  /// `invalid_certificate`, `out_of_resources`, `not_supported` in a build without TLS; `why` gets a sentence that
+  /// names the file.
+  result<void> use_tls(const server_tls& how, std::string* why = nullptr);
 
   /// Listens on `host` (a literal or "localhost") and `port` (0: the system chooses), or on `address` text as
   /// `net::address::parse` reads it. Several addresses may be listened on. A socket file that nobody listens on any

@@ -127,7 +127,7 @@ class EchoServer(Program):
 
     def __init__(self, hawser, *options, host="127.0.0.1"):
         super().__init__([hawser, "echo", "--listen", f"{host}:0", *options], name="hawser echo")
-        match = self.find(r"^listening on (ws://(.+):(\d+))/?$")
+        match = self.find(r"^listening on (wss?://(.+):(\d+))/?$")
         self.url, self.host, self.port = match.group(1) + "/", match.group(2), int(match.group(3))
         expect_equal(self.host, host, "the host that hawser echo printed")
 

@@ -1,0 +1,125 @@
+#include "tls/openssl/material.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+HAWSER_BEGIN
+namespace tls {
+
+namespace {
+
+std::string called(const pem& what, const char* option) {
+  return what.is_file() ? std::string(option) + ": " + what.value() : std::string(option);
+}
+
+// Null: `why` says why.
+owned<BIO> open(const pem& what, const char* option, std::string& why) {
+  const std::string& value = what.value();
+  owned<BIO> in;
+  if (what.is_file())
+    in.reset(BIO_new_file(value.c_str(), "r"));
+  else if (value.size() <= INT_MAX)
+    in.reset(BIO_new_mem_buf(value.data(), static_cast<int>(value.size())));
+  if (!in) why = called(what, option) + " cannot be read: " + take_reason();
+  return in;
+}
+
+// What a person is asked for elsewhere: here it stands in the options, or the key is not encrypted.
+int give_passphrase(char* to, int size, int, void* passphrase) {
+  const auto& text = *static_cast<const std::string*>(passphrase);
+  const int n = static_cast<int>(std::min(text.size(), static_cast<std::size_t>(size)));
+  std::memcpy(to, text.data(), static_cast<std::size_t>(n));
+  return n;
+}
+
+owned<X509> next_certificate(BIO* in) {
+  std::string none;
+  return owned<X509>(PEM_read_bio_X509(in, nullptr, give_passphrase, &none));
+}
+
+bool use_certificate(SSL_CTX* ctx, const pem& from, std::string& why) {
+  const char* const option = "tls.identity.certificate (--cert)";
+  const owned<BIO> in = open(from, option, why);
+  if (!in) return false;
+  const owned<X509> own = next_certificate(in.get());
+  if (!own) {
+    why = called(from, option) + " holds no certificate in PEM: " + take_reason();
+    return false;
+  }
+  if (SSL_CTX_use_certificate(ctx, own.get()) != 1) {
+    why = called(from, option) + " holds a certificate that cannot be used: " + take_reason();
+    return false;
+  }
+  while (owned<X509> further = next_certificate(in.get())) {
+    if (SSL_CTX_add0_chain_cert(ctx, further.get()) != 1) {
+      why = called(from, option) + " holds a certificate of its chain that cannot be used: " + take_reason();
+      return false;
+    }
+    static_cast<void>(further.release());
+  }
+  ERR_clear_error();  // That there were no more.
+  return true;
+}
+
+bool use_key(SSL_CTX* ctx, const pem& from, const tls_identity& who, std::string& why) {
+  const char* const option = "tls.identity.key (--key)";
+  const owned<BIO> in = open(from, option, why);
+  if (!in) return false;
+  std::string passphrase = who.passphrase;
+  const owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(in.get(), nullptr, give_passphrase, &passphrase));
+  if (!key) {
+    why = called(from, option) +
+          " holds no private key in PEM, or one that its passphrase does not open: " + take_reason();
+    return false;
+  }
+  if (SSL_CTX_use_PrivateKey(ctx, key.get()) == 1) return true;
+  why = called(from, option) + " is not the key of the certificate: " + take_reason();
+  return false;
+}
+
+}  // namespace
+
+bool use_identity(SSL_CTX* ctx, const tls_identity& who, std::string& why) {
+  return use_certificate(ctx, who.certificate, why) &&
+         use_key(ctx, who.key.empty() ? who.certificate : who.key, who, why);
+}
+
+bool use_authorities(SSL_CTX* ctx, const pem& ca, const char* option, bool names_sent, std::string& why) {
+  const owned<BIO> in = open(ca, option, why);
+  if (!in) return false;
+  int count = 0;
+  while (const owned<X509> one = next_certificate(in.get())) {
+    const bool taken = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), one.get()) == 1 &&
+                       (!names_sent || SSL_CTX_add_client_CA(ctx, one.get()) == 1);
+    if (!taken) {
+      why = called(ca, option) + " holds a certificate that cannot be used: " + take_reason();
+      return false;
+    }
+    ++count;
+  }
+  if (count == 0) why = called(ca, option) + " holds no certificate in PEM: " + take_reason();
+  ERR_clear_error();
+  return count > 0;
+}
+
+bool use_authority_folder(SSL_CTX* ctx, const std::string& path, std::string& why) {
+  if (path.empty()) {
+    if (SSL_CTX_set_default_verify_paths(ctx) == 1) return true;
+    why = "the authorities of the system cannot be used: " + take_reason();
+    return false;
+  }
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error) && SSL_CTX_load_verify_dir(ctx, path.c_str()) == 1) return true;
+  why = "tls.ca_folder (--ca-folder): " + path + " is no folder that can be read";
+  ERR_clear_error();
+  return false;
+}
+
+}  // namespace tls
+HAWSER_END

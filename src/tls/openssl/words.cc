@@ -1,0 +1,190 @@
+#include "tls/openssl/words.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+HAWSER_BEGIN
+namespace tls {
+
+namespace {
+
+constexpr int most_names = 4;
+
+// What was written into a memory BIO.
+std::string text_of(BIO* from) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(from, &data);
+  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+}
+
+std::string time_in(const ASN1_TIME* when) {
+  const owned<BIO> out(BIO_new(BIO_s_mem()));
+  return out && ASN1_TIME_print(out.get(), when) == 1 ? text_of(out.get()) : std::string("an unknown time");
+}
+
+// A name out of a certificate, which anybody may have written.
+std::string plain(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c <= ' ' || c > '~'; }, '?');
+  return text;
+}
+
+std::string host_in(const GENERAL_NAME* name) {
+  const ASN1_STRING* value = nullptr;
+  if (name->type == GEN_DNS)
+    value = name->d.dNSName;
+  else if (name->type == GEN_IPADD)
+    value = name->d.iPAddress;
+  if (value == nullptr) return {};
+  const unsigned char* const data = ASN1_STRING_get0_data(value);
+  const auto size = static_cast<std::size_t>(ASN1_STRING_length(value));
+  if (name->type == GEN_DNS) return plain(std::string(reinterpret_cast<const char*>(data), size));
+  if (size != 4) return "an IPv6 address";
+  std::string text;
+  for (std::size_t i = 0; i < size; ++i)
+    text.append(i == 0 ? "" : ".").append(std::to_string(data[i]));
+  return text;
+}
+
+// The hosts that a certificate is for: its subject alternative names, and nothing else (RFC 6125, 6.4.4).
+std::string hosts_of(const X509* certificate) {
+  struct names_delete {
+    void operator()(GENERAL_NAMES* n) const noexcept { GENERAL_NAMES_free(n); }
+  };
+  const std::unique_ptr<GENERAL_NAMES, names_delete> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  const int count = names ? sk_GENERAL_NAME_num(names.get()) : 0;
+  std::string all;
+  int listed = 0;
+  for (int i = 0; i < count && listed < most_names; ++i) {
+    const std::string one = host_in(sk_GENERAL_NAME_value(names.get(), i));
+    if (one.empty()) continue;
+    all.append(listed++ == 0 ? "" : ", ").append(one);
+  }
+  if (count > most_names) all += ", ...";
+  return all;
+}
+
+std::string subject_of(const X509* certificate) {
+  return certificate == nullptr ? std::string("no certificate") : words_of(X509_get_subject_name(certificate));
+}
+
+std::string untrusted(long result, const X509* certificate, std::string_view where) {
+  std::string text;
+  if (result == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT)
+    text = "it is signed by itself";
+  else if (result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN)
+    text = "the authority at the end of its chain is not among those trusted here";
+  else
+    text = "its authority, " +
+           (certificate == nullptr ? std::string("unknown") : words_of(X509_get_issuer_name(certificate))) +
+           ", is not among those trusted here, or a certificate between them was not sent";
+  return text.append(". If it is the right one, name the authority's certificate as ").append(where);
+}
+
+}  // namespace
+
+std::string take_reason() {
+  const unsigned long code = ERR_peek_last_error();
+  const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  std::string text = reason == nullptr ? std::string("no reason is known") : std::string(reason);
+  ERR_clear_error();
+  return text;
+}
+
+std::string words_of(const X509_NAME* name) {
+  const owned<BIO> out(BIO_new(BIO_s_mem()));
+  if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_ONELINE) < 0) return "(no name)";
+  std::string text = text_of(out.get());
+  return text.empty() ? std::string("(no name)") : text;
+}
+
+std::string words_of_refusal(X509_STORE_CTX* chain, std::string_view host) {
+  const int result = X509_STORE_CTX_get_error(chain);
+  const X509* const certificate = X509_STORE_CTX_get_current_cert(chain);
+  const bool of_server = !host.empty();
+  const std::string where = of_server ? "tls.ca (--ca)" : "tls.client_ca (--client-ca)";
+  std::string text = X509_STORE_CTX_get_error_depth(chain) == 0 ? "The certificate" : "A certificate in the chain";
+  text.append(" of ").append(of_server ? host : "the client").append(" (").append(subject_of(certificate));
+  text += ") is refused: ";
+  switch (result) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: {
+      const std::string hosts = hosts_of(certificate);
+      text += hosts.empty() ? "it names no host" : "it is for " + hosts + ", not for " + std::string(host);
+      return text + ". Connect by a name that it is for, or set tls.server_name (--server-name) to it";
+    }
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return text + "it has expired: its time ended " + time_in(X509_get0_notAfter(certificate)) +
+             ". It must be renewed; check the clock here as well";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return text + "it is not valid yet: its time begins " + time_in(X509_get0_notBefore(certificate)) +
+             ". Check the clock here";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return text + untrusted(result, certificate, where);
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+      return text +
+             "its key or its signature is too weak to protect anything. It must be made "
+             "anew, with ECDSA P-256 or RSA of 2,048 bits or more, and SHA-256";
+    case X509_V_ERR_INVALID_PURPOSE:
+      return text + (of_server ? "it was not made for servers" : "it was not made for clients") +
+             " (extended key usage). It must be made anew";
+    default:
+      return text + X509_verify_cert_error_string(result);
+  }
+}
+
+std::string words_of_alert(int code, bool from_server) {
+  std::string text = std::string("The ") + (from_server ? "server" : "client") + " gave up with the TLS alert \"" +
+                     SSL_alert_desc_string_long(code) + "\" (" + std::to_string(code) + ")";
+  switch (code) {
+    case SSL_AD_HANDSHAKE_FAILURE:
+      return text + ": the two have no cipher or key exchange in common, or it wanted a certificate from here";
+    case SSL_AD_PROTOCOL_VERSION:
+      return text + ": the two have no version of TLS in common; here it is 1.2 and 1.3";
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_DECRYPT_ERROR:
+      return text + ": it does not accept the certificate of this end";
+    case SSL_AD_UNKNOWN_CA:
+      return text + ": it does not trust the authority that signed the certificate of this end";
+    case 116:  // certificate_required: later than the names of OpenSSL 3.0.
+      return text + ": it wants a client's certificate; give one as tls.identity (--cert, --key)";
+    case SSL_AD_UNRECOGNIZED_NAME:
+      return text + ": it serves no host of that name";
+    case SSL_AD_NO_APPLICATION_PROTOCOL:
+      return text + ": it does not speak HTTP/1.1, which WebSocket needs";
+    default:
+      return text;
+  }
+}
+
+std::string words_of_session(const SSL* ssl) {
+  std::string_view version = SSL_get_version(ssl);
+  std::string text = version == "TLSv1.3" ? "TLS 1.3" : version == "TLSv1.2" ? "TLS 1.2" : std::string(version);
+  text.append(", ").append(SSL_get_cipher_name(ssl));
+  if (SSL_session_reused(ssl) == 1) text += ", an earlier session taken up";
+  const X509* const shown = SSL_get0_peer_certificate(ssl);
+  if (shown == nullptr) return text;
+  text.append("; certificate of ").append(subject_of(shown)).append(", by ");
+  text.append(words_of(X509_get_issuer_name(shown))).append(", until ").append(time_in(X509_get0_notAfter(shown)));
+  return text;
+}
+
+}  // namespace tls
+HAWSER_END

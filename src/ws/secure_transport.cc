@@ -1,0 +1,317 @@
+#include "ws/secure_transport.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+HAWSER_BEGIN
+
+namespace {
+
+constexpr std::size_t record_size = std::size_t{16} << 10;
+constexpr std::size_t most_at_once = 4 * record_size;  // Encrypted before the system is asked, and so much waits here.
+
+/// Where a write has come to in its chunks.
+class plain_cursor {
+ public:
+  explicit plain_cursor(std::span<const byte_view> chunks) noexcept : left_(chunks) { skip_empty(); }
+  [[nodiscard]] bool at_end() const noexcept { return left_.empty(); }
+  /// The next bytes that lie together, at most `most`.
+  byte_view take(std::size_t most) noexcept {
+    const byte_view rest = left_.front().subspan(at_);
+    const byte_view taken = rest.first(std::min(most, rest.size()));
+    at_ += taken.size();
+    skip_empty();
+    return taken;
+  }
+
+ private:
+  void skip_empty() noexcept {
+    while (!left_.empty() && at_ == left_.front().size()) {
+      left_ = left_.subspan(1);
+      at_ = 0;
+    }
+  }
+  std::span<const byte_view> left_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+/// The stream below a session's.
+class secure_transport::link final : public net::stream, public net::mortal {
+ public:
+  link(secure_transport& home, net::stream& owner, const tls::context& how, std::string_view name, std::uint16_t port)
+      : home_(home), owner_(&owner), filter_(how, name, port) {}
+
+  void begin();
+  void read_into(buffer into, std::size_t offset, std::size_t room) { large_ = {std::move(into), offset, room}; }
+  net::write_result write(std::span<const byte_view> chunks);
+  void shutdown_write();
+  /// Nothing is told any more.
+  void leave(bool reset) noexcept;
+  [[nodiscard]] const tls::filter& filter() const noexcept { return filter_; }
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size() - sent_; }
+
+  void on_received(byte_span bytes) override;
+  void on_received_into(buffer&&, std::size_t) override {}  // Never asked for.
+  void on_end() override;
+  void on_written(std::size_t n) override;
+  void on_error(errc what) override { tell(what); }
+  void on_timer(tick) override {}  // Has none: its owner has.
+
+ private:
+  struct large_read {
+    buffer into;
+    std::size_t offset = 0;
+    std::size_t room = 0;
+  };
+
+  [[nodiscard]] net::driver& io() const noexcept { return home_.loop_.io(); }
+  void work_in(byte_span bytes);
+  void deliver(std::size_t fed);
+  std::size_t encrypt(plain_cursor& from);
+  errc send_records();
+  void tell(errc what);
+
+  secure_transport& home_;
+  net::stream* owner_;  // Null once it has left.
+  tls::filter filter_;
+  large_read large_;
+  std::vector<std::byte> waiting_;  // Encrypted; the system has it up to `sent_`.
+  std::size_t sent_ = 0;
+  bool blocked_ = false;      // The system will say when there is room.
+  bool owner_waits_ = false;  // To be told so in turn.
+  bool fin_wanted_ = false;
+  bool told_ = false;  // The owner knows of the end.
+};
+
+void secure_transport::link::begin() {
+  filter_.handshake(home_.records_);
+  static_cast<void>(send_records());
+}
+
+// ---- in
+
+void secure_transport::link::on_received(byte_span bytes) {
+  try {
+    return work_in(bytes);
+  } catch (const std::bad_alloc&) {
+    home_.records_.clear();
+  }
+  tell(errc::out_of_resources);
+}
+
+void secure_transport::link::work_in(byte_span bytes) {
+  if (told_) return;
+  filter_.feed(bytes, home_.loop_.now());
+  if (!filter_.is_open()) {
+    filter_.handshake(home_.records_);
+    const errc sent = send_records();
+    if (filter_.error() != errc::ok) return tell(filter_.error());
+    if (sent != errc::ok) return tell(sent);
+    if (!filter_.is_open()) return;
+    if (!blocked_ && std::exchange(owner_waits_, false)) owner_->on_written(0);
+    if (owner_ == nullptr) return;
+  }
+  deliver(bytes.size());
+}
+
+// All at once: there is room for more than can have come, so nothing plain stays behind.
+void secure_transport::link::deliver(std::size_t fed) {
+  large_read large = std::exchange(large_, {});
+  const bool straight = large.room >= fed + 2 * record_size;
+  const byte_span to = straight ? byte_span(large.into.data() + large.offset, large.room) : home_.plain_;
+  const std::size_t n = filter_.read(to, home_.records_);
+  const errc sent = send_records();
+  if (n > 0 && straight)
+    owner_->on_received_into(buffer(large.into), n);
+  else if (n > 0)
+    owner_->on_received(to.first(n));
+  if (owner_ == nullptr) return;
+  if (n == 0 && !large_.into) large_ = large;
+  if (filter_.error() != errc::ok) return tell(filter_.error());
+  if (sent != errc::ok) return tell(sent);
+  if (!filter_.peer_ended() || std::exchange(told_, true)) return;
+  owner_->on_end();
+}
+
+// Whoever ends the stream of the system before TLS has ended may have cut something off (RFC 8446, 6.1).
+void secure_transport::link::on_end() {
+  if (filter_.is_open()) return tell(errc::truncated);
+  if (!std::exchange(told_, true)) owner_->on_end();
+}
+
+void secure_transport::link::tell(errc what) {
+  if (owner_ != nullptr && !std::exchange(told_, true)) owner_->on_error(what);
+}
+
+// ---- out
+
+net::write_result secure_transport::link::write(std::span<const byte_view> chunks) {
+  if (filter_.error() != errc::ok) return {0, false, filter_.error()};
+  net::write_result r;
+  plain_cursor from(chunks);
+  if (filter_.is_open()) {
+    while (!blocked_ && !from.at_end()) {
+      r.done += encrypt(from);
+      r.error = filter_.error() != errc::ok ? filter_.error() : send_records();
+      if (r.error != errc::ok) return r;
+    }
+  }
+  r.pending = owner_waits_ = !from.at_end();
+  return r;
+}
+
+// Small pieces go into one record; long ones are encrypted where they lie.
+std::size_t secure_transport::link::encrypt(plain_cursor& from) {
+  std::vector<std::byte>& small = home_.gathered_;
+  small.clear();
+  std::size_t done = 0;
+  bool good = true;
+  while (good && !from.at_end() && done < most_at_once) {
+    const byte_view piece = from.take(small.empty() ? most_at_once - done : record_size - small.size());
+    done += piece.size();
+    const bool alone = small.empty() && (piece.size() >= record_size || from.at_end());
+    if (alone) {
+      good = filter_.write(piece, home_.records_);
+      continue;
+    }
+    small.insert(small.end(), piece.begin(), piece.end());
+    if (small.size() < record_size && !from.at_end()) continue;
+    good = filter_.write(small, home_.records_);
+    small.clear();
+  }
+  if (good && !small.empty()) static_cast<void>(filter_.write(small, home_.records_));
+  return done;
+}
+
+// To the system, and what it does not take to what waits.
+errc secure_transport::link::send_records() {
+  tls::record_sink& made = home_.records_;
+  if (made.empty()) return errc::ok;
+  std::size_t taken = 0;
+  if (!blocked_) {
+    const byte_view all(made);
+    const net::write_result r = io().write(*this, {&all, 1});
+    if (r.error != errc::ok) {
+      made.clear();
+      return r.error;
+    }
+    taken = r.done;
+    blocked_ = r.pending;
+  }
+  waiting_.insert(waiting_.end(), made.begin() + static_cast<std::ptrdiff_t>(taken), made.end());
+  made.clear();
+  return errc::ok;
+}
+
+void secure_transport::link::on_written(std::size_t n) {
+  blocked_ = false;
+  sent_ += n;
+  if (waiting() > 0) {
+    const byte_view rest = byte_view(waiting_).subspan(sent_);
+    const net::write_result r = io().write(*this, {&rest, 1});
+    if (r.error != errc::ok) return tell(r.error);
+    sent_ += r.done;
+    blocked_ = r.pending;
+    if (blocked_) return;
+  }
+  waiting_ = {};  // A connection that waits for nothing keeps nothing.
+  sent_ = 0;
+  if (fin_wanted_) return io().shutdown_write(*this);
+  if (owner_ != nullptr && filter_.is_open() && std::exchange(owner_waits_, false)) owner_->on_written(0);
+}
+
+void secure_transport::link::shutdown_write() {
+  filter_.close(home_.records_);
+  static_cast<void>(send_records());
+  fin_wanted_ = blocked_;
+  if (!fin_wanted_) io().shutdown_write(*this);
+}
+
+void secure_transport::link::leave(bool reset) noexcept {
+  owner_ = nullptr;
+  if (!reset && !blocked_) {
+    filter_.close(home_.records_);
+    const byte_view last(home_.records_);
+    if (!last.empty()) static_cast<void>(io().write(*this, {&last, 1}));
+    home_.records_.clear();
+  }
+  io().close(*this, reset);
+}
+
+// ---- the transport
+
+secure_transport::secure_transport(net::loop& on) noexcept : loop_(on) {}
+secure_transport::~secure_transport() = default;
+
+void secure_transport::adopt(net::stream& s, int handle, const tls::context& how, std::string_view name,
+                             std::uint16_t port) {
+  if (plain_.empty()) {
+    const std::size_t size = loop_.receive_area().size() + 2 * record_size;
+    plain_memory_ = std::make_unique_for_overwrite<std::byte[]>(net::loop::area_headroom + size);
+    plain_ = {plain_memory_.get() + net::loop::area_headroom, size};
+  }
+  if (free_.empty()) {
+    free_.reserve(links_.size() + 1);
+    free_.push_back(static_cast<int>(links_.size()));
+    links_.emplace_back();
+  }
+  const auto place = static_cast<std::size_t>(free_.back());
+  links_[place] = std::make_unique<link>(*this, s, how, name, port);
+  handle_of(s) = free_.back();
+  free_.pop_back();
+  loop_.io().adopt(*links_[place], handle);
+  links_[place]->begin();
+}
+
+secure_transport::link& secure_transport::link_of(const net::stream& s) const noexcept {
+  return *links_[static_cast<std::size_t>(handle_of(s))];
+}
+
+const tls::filter& secure_transport::filter_of(const net::stream& s) const noexcept { return link_of(s).filter(); }
+
+void secure_transport::start_reading(net::stream& s) {
+  if (is_open(s)) loop_.io().start_reading(link_of(s));
+}
+
+void secure_transport::stop_reading(net::stream& s) { loop_.io().stop_reading(link_of(s)); }
+
+void secure_transport::read_into(net::stream& s, buffer into, std::size_t offset, std::size_t room) {
+  link_of(s).read_into(std::move(into), offset, room);
+}
+
+net::write_result secure_transport::write(net::stream& s, std::span<const byte_view> chunks) {
+  return link_of(s).write(chunks);
+}
+
+void secure_transport::shutdown_write(net::stream& s) noexcept { link_of(s).shutdown_write(); }
+
+void secure_transport::close(net::stream& s, bool reset) noexcept {
+  if (!is_open(s)) return;
+  const int place = std::exchange(handle_of(s), -1);
+  std::unique_ptr<link> gone = std::move(links_[static_cast<std::size_t>(place)]);
+  gone->leave(reset);
+  loop_.bury(std::move(gone));
+  free_.push_back(place);
+}
+
+net::address secure_transport::local_address(const net::stream& s) const {
+  return loop_.io().local_address(link_of(s));
+}
+
+net::address secure_transport::remote_address(const net::stream& s) const {
+  return loop_.io().remote_address(link_of(s));
+}
+
+void secure_transport::set_user_timeout(net::stream& s, ticks after) noexcept {
+  loop_.io().set_user_timeout(link_of(s), after);
+}
+
+std::size_t secure_transport::unsent(const net::stream& s) const noexcept {
+  const link& l = link_of(s);
+  return loop_.io().unsent(l) + l.waiting();
+}
+
+HAWSER_END

@@ -1,0 +1,318 @@
+// TLS between two filters in memory: RFC 8446, RFC 5246. F1: whose certificate is accepted, and what is said of others.
+
+#include "pair.h"
+
+#include <gtest/gtest.h>
+
+namespace hawser::test {
+namespace {
+
+struct world {
+  authority root = authority::root();
+  client_tls client;
+  server_tls server;
+
+  explicit world(const certificate_wish& wish = certificate_wish("example.org")) {
+    client.ca = pem::text(root.certificate());
+    server.identity = root.issue(wish).identity();
+  }
+
+  [[nodiscard]] std::unique_ptr<tls_pair> meet(std::string_view host = "example.org",
+                                               std::size_t cut = SIZE_MAX) const {
+    auto pair = std::make_unique<tls_pair>(client_context(client), server_context(server), host, cut);
+    pair->settle();
+    return pair;
+  }
+};
+
+TEST(tls_filter, both_ways_in_any_pieces) {
+  for (const std::size_t cut : {SIZE_MAX, std::size_t{1}, std::size_t{7}, std::size_t{100}}) {
+    for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+      world w;
+      w.client.least = least;
+      const auto pair = w.meet("example.org", cut);
+      ASSERT_TRUE(pair->client.is_open()) << pair->client.why();
+      ASSERT_TRUE(pair->server.is_open()) << pair->server.why();
+      EXPECT_EQ(pair->client.alpn(), "http/1.1");
+      const std::string big(100'000, 'x');
+      EXPECT_TRUE(pair->client.write(as_bytes("hello"), pair->to_server));
+      EXPECT_TRUE(pair->server.write(as_bytes(big), pair->to_client));
+      pair->settle();
+      EXPECT_EQ(pair->at_server, "hello");
+      EXPECT_EQ(pair->at_client, big);
+      pair->client.close(pair->to_server);
+      pair->settle();
+      EXPECT_TRUE(pair->server.peer_ended());
+      EXPECT_EQ(pair->server.error(), errc::ok);
+    }
+  }
+}
+
+struct host_case {
+  const char* what;
+  certificate_wish wish;
+  const char* host;
+  const char* complaint;  // Null: accepted.
+};
+
+certificate_wish named(
+    std::string one, void (*change)(certificate_wish&) = [](certificate_wish&) {}) {
+  certificate_wish wish(std::move(one));
+  change(wish);
+  return wish;
+}
+
+TEST(tls_filter, F1_whose_certificate_is_accepted) {
+  const host_case cases[] = {
+      {"its name", named("example.org"), "example.org", nullptr},
+      {"in capitals", named("Example.ORG"), "example.org", nullptr},
+      {"the root behind it", named("example.org"), "example.org.", nullptr},
+      {"a wildcard", named("*.example.org"), "a.example.org", nullptr},
+      {"a wildcard for two labels", named("*.example.org"), "a.b.example.org", "it is for *.example.org"},
+      {"a wildcard for none", named("*.example.org"), "example.org", "it is for *.example.org"},
+      {"a wildcard in a label", named("ex*.example.org"), "exa.example.org", "it is for ex*.example.org"},
+      {"another name", named("example.com"), "example.org", "it is for example.com, not for example.org"},
+      {"an address", named("IP:127.0.0.1"), "127.0.0.1", nullptr},
+      {"another address", named("IP:127.0.0.2"), "127.0.0.1", "it is for 127.0.0.2, not for 127.0.0.1"},
+      {"an IPv6 address", named("IP:::1"), "::1", nullptr},
+      {"an address as a name", named("127.0.0.1"), "127.0.0.1", "not for 127.0.0.1"},
+      {"the common name only",
+       named("x",
+             [](certificate_wish& w) {
+               w.names.clear();
+               w.common_name = "example.org";
+             }),
+       "example.org", "it names no host"},
+      {"expired", named("example.org", [](certificate_wish& w) { w.valid_until = -60; }), "example.org", "has expired"},
+      {"not valid yet", named("example.org", [](certificate_wish& w) { w.valid_from = 3600; }), "example.org",
+       "not valid yet"},
+      {"for clients only", named("example.org", [](certificate_wish& w) { w.extended_usage = "clientAuth"; }),
+       "example.org", "not made for servers"},
+  };
+  for (const host_case& c : cases) {
+    const world w(c.wish);
+    const auto pair = w.meet(c.host);
+    EXPECT_EQ(pair->client.is_open(), c.complaint == nullptr) << c.what << ": " << pair->client.why();
+    if (c.complaint == nullptr) continue;
+    EXPECT_EQ(pair->client.error(), errc::certificate_refused) << c.what;
+    EXPECT_NE(pair->client.why().find(c.complaint), std::string::npos) << c.what << ": " << pair->client.why();
+    // The server hears why: an alert, in words.
+    EXPECT_EQ(pair->server.error(), errc::tls_failed) << c.what;
+    EXPECT_NE(pair->server.why().find("alert"), std::string::npos) << pair->server.why();
+  }
+}
+
+TEST(tls_filter, F1_who_signed_it) {
+  world w;
+  w.client.ca = pem::text(authority::root("another root").certificate());
+  auto pair = w.meet();
+  EXPECT_EQ(pair->client.error(), errc::certificate_refused);
+  EXPECT_NE(pair->client.why().find("hawser test root"), std::string::npos) << pair->client.why();
+  EXPECT_NE(pair->client.why().find("--ca"), std::string::npos) << pair->client.why();
+  EXPECT_NE(pair->server.why().find("does not trust the authority"), std::string::npos) << pair->server.why();
+
+  certificate_wish own("example.org");
+  w.server.identity = authority(own).identity();
+  pair = w.meet();
+  EXPECT_EQ(pair->client.error(), errc::certificate_refused);
+  EXPECT_NE(pair->client.why().find("signed by itself"), std::string::npos) << pair->client.why();
+
+  w.client.dangerously_accept_any_certificate = true;
+  EXPECT_TRUE(w.meet()->client.is_open());
+  w.client.dangerously_accept_any_certificate = false;
+  w.client.ca = w.server.identity.certificate;  // Trusted by name.
+  EXPECT_TRUE(w.meet()->client.is_open());
+}
+
+TEST(tls_filter, F1_a_chain_needs_what_is_between) {
+  world w;
+  certificate_wish between;
+  between.is_authority = true;
+  between.common_name = "between";
+  const authority middle = w.root.issue(between);
+  const authority leaf = middle.issue(certificate_wish("example.org"));
+  w.server.identity = leaf.identity();
+  EXPECT_FALSE(w.meet()->client.is_open());
+  w.server.identity.certificate = pem::text(leaf.certificate() + middle.certificate());
+  EXPECT_TRUE(w.meet()->client.is_open());
+  // One who is no authority signs nothing.
+  const authority no_authority = w.root.issue(certificate_wish("mallory.org"));
+  const authority forged = no_authority.issue(certificate_wish("example.org"));
+  w.server.identity = forged.identity();
+  w.server.identity.certificate = pem::text(forged.certificate() + no_authority.certificate());
+  EXPECT_EQ(w.meet()->client.error(), errc::certificate_refused);
+}
+
+TEST(tls_filter, F1_the_name_that_the_options_say) {
+  world w(certificate_wish("inside.example"));
+  w.client.server_name = "inside.example";
+  EXPECT_TRUE(w.meet("10.0.0.1")->client.is_open());
+}
+
+TEST(tls_filter, weak_keys_are_refused_on_both_ends) {
+  certificate_wish weak("example.org");
+  weak.rsa_bits = 1024;
+  const authority root = authority::root();
+  server_tls server;
+  server.identity = root.issue(weak).identity();
+  std::string why;
+  EXPECT_EQ(to_errc(tls::context::server(server, &why).error()), errc::invalid_certificate);
+  EXPECT_NE(why.find("too small"), std::string::npos) << why;
+}
+
+TEST(tls_filter, clients_with_certificates) {
+  world w;
+  w.server.clients = client_certificates::required;
+  w.server.client_ca = pem::text(w.root.certificate());
+  for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+    w.client.least = least;
+    w.client.identity = {};
+    auto pair = w.meet();
+    EXPECT_EQ(pair->server.error(), errc::certificate_refused);
+    EXPECT_NE(pair->server.why().find("no certificate"), std::string::npos) << pair->server.why();
+    EXPECT_NE(pair->client.why().find("certificate"), std::string::npos) << pair->client.why();
+
+    w.client.identity = w.root.issue(certificate_wish("a client")).identity();
+    pair = w.meet();
+    EXPECT_TRUE(pair->client.is_open() && pair->server.is_open()) << pair->server.why();
+    EXPECT_NE(pair->server.describe().find("hawser test"), std::string::npos) << pair->server.describe();
+
+    w.client.identity = authority::root("stranger").issue(certificate_wish("a client")).identity();
+    pair = w.meet();
+    EXPECT_EQ(pair->server.error(), errc::certificate_refused);
+    EXPECT_NE(pair->server.why().find("stranger"), std::string::npos) << pair->server.why();
+  }
+  w.server.clients = client_certificates::optional;
+  w.client.identity = {};
+  EXPECT_TRUE(w.meet()->server.is_open());
+}
+
+TEST(tls_filter, sessions_are_taken_up_once_and_only_with_the_same_server) {
+  for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+    world w;
+    w.client.least = least;
+    if (least == tls_version::v1_2) w.server.least = least;
+    const tls::context client = client_context(w.client);
+    const tls::context server = server_context(w.server);
+    const auto meet = [&](std::string_view host) {
+      tls_pair pair(client, server, host);
+      pair.settle();
+      EXPECT_TRUE(pair.client.is_open()) << pair.client.why();
+      EXPECT_EQ(pair.client.resumed(), pair.server.resumed());
+      return pair.client.resumed();
+    };
+    EXPECT_FALSE(meet("example.org"));
+    EXPECT_TRUE(meet("example.org"));
+    EXPECT_TRUE(meet("example.org"));
+    // A server with other keys does not know them: a full handshake, and no harm.
+    tls_pair other(client, server_context(w.server), "example.org");
+    other.settle();
+    EXPECT_TRUE(other.client.is_open());
+    EXPECT_FALSE(other.client.resumed());
+    w.client.tickets = false;
+    tls_pair without(client_context(w.client), server, "example.org");
+    without.settle();
+    EXPECT_TRUE(without.client.is_open());
+  }
+}
+
+TEST(tls_filter, a_ticket_of_two_hours_ago_is_of_no_use) {
+  world w;
+  const tls::context client = client_context(w.client);
+  const tls::context server = server_context(w.server);
+  tick now{};
+  const auto resumes = [&](ticks passed) {
+    now += passed;
+    tls_pair pair(client, server, "example.org");
+    pair.now = now;
+    pair.settle();
+    return pair.client.is_open() && pair.client.resumed();
+  };
+  EXPECT_FALSE(resumes(std::chrono::seconds(1)));
+  EXPECT_TRUE(resumes(std::chrono::minutes(59)));
+  EXPECT_TRUE(resumes(std::chrono::minutes(59)));
+  EXPECT_FALSE(resumes(std::chrono::hours(3)));
+}
+
+TEST(tls_filter, what_is_no_tls) {
+  world w;
+  {
+    tls_pair pair(client_context(w.client), server_context(w.server), "example.org");
+    pair.give(pair.server, as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), pair.to_client, pair.at_server);
+    EXPECT_EQ(pair.server.error(), errc::tls_failed);
+    EXPECT_NE(pair.server.why().find("wss://"), std::string::npos) << pair.server.why();
+  }
+  {
+    tls_pair pair(client_context(w.client), server_context(w.server), "example.org");
+    pair.client.handshake(pair.to_server);
+    pair.give(pair.client, as_bytes("HTTP/1.1 400 Bad Request\r\n\r\n"), pair.to_server, pair.at_client);
+    EXPECT_EQ(pair.client.error(), errc::tls_failed);
+    EXPECT_NE(pair.client.why().find("use ws://"), std::string::npos) << pair.client.why();
+  }
+}
+
+TEST(tls_filter, alerts_of_all_codes_end_it_with_a_clear_line) {
+  world w;
+  for (unsigned code = 0; code < 256; ++code) {
+    tls_pair pair(client_context(w.client), server_context(w.server), "example.org");
+    pair.client.handshake(pair.to_server);
+    const std::byte alert[] = {std::byte{21},
+                               std::byte{3},
+                               std::byte{3},
+                               std::byte{0},
+                               std::byte{2},
+                               std::byte{2},
+                               static_cast<std::byte>(code)};
+    pair.give(pair.client, alert, pair.to_server, pair.at_client);
+    if (code == 0) continue;  // close_notify: an end, tested elsewhere.
+    EXPECT_EQ(pair.client.error(), errc::tls_failed) << code;
+    EXPECT_NE(pair.client.why().find(std::to_string(code)), std::string::npos) << pair.client.why();
+  }
+}
+
+TEST(tls_filter, damaged_records_end_it) {
+  world w;
+  const auto pair = w.meet();
+  ASSERT_TRUE(pair->client.write(as_bytes("hello"), pair->to_server));
+  pair->to_server.back() ^= std::byte{1};
+  pair->settle();
+  EXPECT_EQ(pair->server.error(), errc::tls_failed);
+  EXPECT_EQ(pair->at_server, "");
+  EXPECT_FALSE(pair->server.write(as_bytes("x"), pair->to_client));
+}
+
+TEST(tls_filter, what_cannot_be_used_is_named) {
+  const authority root = authority::root();
+  const authority one = root.issue(certificate_wish("example.org"));
+  const authority two = root.issue(certificate_wish("example.org"));
+  const auto complaint = [](const server_tls& how) {
+    std::string why;
+    EXPECT_EQ(to_errc(tls::context::server(how, &why).error()), errc::invalid_certificate);
+    return why;
+  };
+  server_tls how;
+  EXPECT_NE(complaint(how).find("--cert"), std::string::npos);
+  how.identity.certificate = pem::file("/nowhere/cert.pem");
+  EXPECT_NE(complaint(how).find("/nowhere/cert.pem"), std::string::npos);
+  how.identity.certificate = pem::text("nonsense");
+  EXPECT_NE(complaint(how).find("no certificate"), std::string::npos);
+  how.identity.certificate = pem::text(one.certificate());
+  how.identity.key = pem::text(two.key());
+  EXPECT_NE(complaint(how).find("not the key of the certificate"), std::string::npos);
+  how.identity.key = pem::text(one.certificate());
+  EXPECT_NE(complaint(how).find("no private key"), std::string::npos);
+  how.identity.key = {};
+  how.identity.certificate = pem::text(one.certificate() + one.key());
+  EXPECT_TRUE(tls::context::server(how));
+  how.clients = client_certificates::required;
+  EXPECT_NE(complaint(how).find("--client-ca"), std::string::npos);
+
+  client_tls client;
+  std::string why;
+  client.ca_folder = "/nowhere";
+  EXPECT_EQ(to_errc(tls::context::client(client, &why).error()), errc::invalid_certificate);
+  EXPECT_NE(why.find("/nowhere"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hawser::test

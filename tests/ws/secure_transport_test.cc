@@ -1,0 +1,193 @@
+// TLS over the fake driver: records cut anywhere, writes that the system takes late or in part, ends in any order.
+#include "ws/secure_transport.h"
+
+#include "support/authority.h"
+#include "support/fake_driver.h"
+#include "support/recorder.h"
+#include "support/seeded_random.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+namespace hawser::test {
+namespace {
+
+struct secured : ::testing::Test {
+  manual_clock clock;
+  std::unique_ptr<net::loop> loop = make_fake_loop(clock);
+  fake_driver& io = fake_driver::of(*loop);
+  authority root = authority::root();
+  std::unique_ptr<secure_transport> over = std::make_unique<secure_transport>(*loop);
+  std::unique_ptr<recorder> client;
+  std::unique_ptr<recorder> server;
+
+  void SetUp() override {
+    if (to_errc(tls::context::client({}).error()) == errc::not_supported) GTEST_SKIP() << "a build without TLS";
+  }
+
+  void TearDown() override {
+    client.reset();
+    server.reset();
+    run();
+    over.reset();
+  }
+
+  void begin(std::string_view host = "example.org") {
+    const auto [a, b] = io.make_pair();
+    client_tls trust;
+    trust.ca = pem::text(root.certificate());
+    server_tls own;
+    own.identity = root.issue(certificate_wish("example.org")).identity();
+    client = std::make_unique<recorder>(*over);
+    server = std::make_unique<recorder>(*over);
+    over->adopt(*client, a, *tls::context::client(trust), host, 443);
+    over->adopt(*server, b, *tls::context::server(own), {}, 0);
+    over->start_reading(*client);
+    over->start_reading(*server);
+    server->when_error = [this] { server->close(); };
+    client->when_error = [this] { client->close(); };
+  }
+
+  void run() {
+    loop->run_once(loop->now());
+    while (!io.idle())
+      loop->run_once(loop->now() + std::chrono::seconds(1));
+  }
+};
+
+TEST_F(secured, what_is_sent_before_tls_is_there_waits_for_it) {
+  begin();
+  client->send("hello");
+  EXPECT_TRUE(client->waiting);
+  run();
+  EXPECT_EQ(server->received, "hello");
+  server->send("and back");
+  run();
+  EXPECT_EQ(client->received, "and back");
+}
+
+TEST_F(secured, records_cut_at_every_byte) {
+  io.script.receive_size = [] { return std::size_t{1}; };
+  begin();
+  client->send("hello");
+  run();
+  EXPECT_EQ(server->received, "hello");
+}
+
+TEST_F(secured, writes_that_are_taken_in_part_or_late) {
+  for (const bool late : {false, true}) {
+    seeded_random random(6455);
+    io.script.late_writes = late;
+    io.script.write_size = [&] { return std::size_t{1} + random.below(40'000); };
+    io.script.receive_size = [&] { return std::size_t{1} + random.below(40'000); };
+    begin();
+    std::string sent;
+    for (int i = 0; i < 20; ++i) {
+      const std::string piece(random.below(200'000), static_cast<char>('a' + i));
+      sent += piece;
+      client->send(piece);
+      server->send(piece);
+      if (i % 3 == 0) run();
+    }
+    run();
+    EXPECT_EQ(server->received, sent);
+    EXPECT_EQ(client->received, sent);
+    client.reset();
+    server.reset();
+    run();
+  }
+}
+
+TEST_F(secured, a_large_buffer_is_filled_directly) {
+  begin();
+  client->send("x");
+  run();
+  server->received.clear();
+  server->events.clear();
+  buffer into = loop->pool().take(2 << 20);
+  over->read_into(*server, into, 10, (2 << 20) - 10);
+  client->send(std::string(100'000, 'y'));
+  run();
+  EXPECT_EQ(server->events.find_first_not_of("ir"), std::string::npos) << server->events;
+  EXPECT_EQ(server->events.front(), 'i');
+  EXPECT_EQ(server->into_size + server->received.size(), 100'000U);
+}
+
+// A client whose bytes the test moves by hand.
+struct by_hand {
+  by_hand(secured& world, tls::context how) : io(world.io), filter(how, "example.org", 443) {
+    const auto [a, b] = io.make_pair();
+    own = a;
+    server_tls identity;
+    identity.identity = world.root.issue(certificate_wish("example.org")).identity();
+    world.server = std::make_unique<recorder>(*world.over);
+    world.over->adopt(*world.server, b, *tls::context::server(identity), {}, 0);
+    world.over->start_reading(*world.server);
+    while (!filter.is_open()) {
+      filter.handshake(sink);
+      send();
+      world.run();
+      heard = io.take(own);
+      filter.feed(as_bytes(heard), {});
+      if (filter.error() != errc::ok) throw std::runtime_error(filter.why());
+    }
+    send();
+    world.run();
+  }
+  void send() {
+    io.put(own, sink);
+    sink.clear();
+  }
+
+  fake_driver& io;
+  tls::filter filter;
+  tls::record_sink sink;
+  std::string heard;
+  int own = -1;
+};
+
+TEST_F(secured, I5_who_ends_without_close_notify_truncates) {
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  for (const std::size_t cut : {0U, 1U, 4U, 5U, 6U, 20U}) {
+    by_hand peer(*this, *tls::context::client(trust));
+    peer.filter.write(as_bytes("whole"), peer.sink);
+    peer.send();
+    peer.filter.write(as_bytes("cut off"), peer.sink);
+    peer.sink.resize(cut);
+    peer.send();
+    io.finish(peer.own);
+    run();
+    EXPECT_EQ(server->received, "whole");
+    EXPECT_EQ(server->error, errc::truncated) << cut;
+    server.reset();
+    run();
+    io.hang_up(peer.own, false);
+  }
+}
+
+TEST_F(secured, an_end_that_is_said_is_no_error) {
+  begin();
+  client->send("hello");
+  run();
+  over->shutdown_write(*client);
+  run();
+  EXPECT_EQ(server->received, "hello");
+  EXPECT_EQ(server->events.back(), 'e') << server->events;
+  EXPECT_EQ(server->error, errc::ok);
+}
+
+TEST_F(secured, F1_a_certificate_for_another_host_comes_as_an_error) {
+  begin("example.com");
+  client->send("secret");
+  run();
+  EXPECT_EQ(client->error, errc::certificate_refused);
+  EXPECT_EQ(server->received, "");
+  EXPECT_EQ(server->error, errc::tls_failed);
+}
+
+}  // namespace
+}  // namespace hawser::test

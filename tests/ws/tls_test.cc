@@ -1,0 +1,236 @@
+// wss:// in both roles over real sockets. F1, I4, I5; RFC 8446, RFC 5246.
+#include "support/authority.h"
+#include "ws/raw_peer.h"
+#include "ws/running_server.h"
+
+#include <gtest/gtest.h>
+#include <hawser/hawser.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+
+namespace hawser {
+namespace {
+
+using test::authority;
+using test::certificate_wish;
+using test::running_server;
+
+struct secure_echo : running_server {
+  explicit secure_echo(const authority& of, const certificate_wish& wish = certificate_wish("IP:127.0.0.1"),
+                       server_options options = {})
+      : running_server(std::move(options)) {
+    server_tls how;
+    how.identity = of.issue(wish).identity();
+    it().use_tls(how).value();
+    it().route("/").on_message([](connection c, const message& m) { c.send(m); });
+  }
+  [[nodiscard]] std::string secure_url() const { return "wss" + url().substr(2); }
+};
+
+/// An empty folder to work in while it lives.
+class working_folder {
+ public:
+  working_folder() : before_(std::filesystem::current_path()) {
+    std::string name = std::filesystem::temp_directory_path() / "hawser-XXXXXX";
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    here_ = name;
+    std::filesystem::current_path(here_);
+  }
+  ~working_folder() {
+    std::filesystem::current_path(before_);
+    std::filesystem::remove_all(here_);
+  }
+  static void write(const std::string& name, const std::string& text) { std::ofstream(name) << text; }
+
+ private:
+  std::filesystem::path before_;
+  std::filesystem::path here_;
+};
+
+client_options trusting(const authority& who) {
+  client_options options;
+  options.tls.ca = pem::text(who.certificate());
+  return options;
+}
+
+TEST(tls_ws, messages_of_all_sizes_come_back) {
+  const authority root = authority::root();
+  secure_echo server(root);
+  server.start();
+  std::string why;
+  auto c = connect(server.secure_url(), trusting(root), {}, {}, &why);
+  ASSERT_TRUE(c) << why;
+  EXPECT_NE(c->agreed().tls.find("TLS 1.3"), std::string::npos) << c->agreed().tls;
+  for (const std::size_t size : {0U, 1U, 125U, 126U, 16384U, 65536U, 1U << 20}) {
+    const std::string sent(size, 'x');
+    ASSERT_TRUE(c->send(sent)) << size;
+    auto m = c->receive();
+    ASSERT_TRUE(m) << size << c->farewell();
+    EXPECT_EQ(m->text(), sent);
+  }
+  EXPECT_EQ(c->close().value(), close_code::normal);
+}
+
+TEST(tls_ws, F1_who_is_refused_is_told_why_at_both_ends) {
+  const authority root = authority::root();
+  secure_echo server(root, certificate_wish("other.example"));
+  test::journal told;
+  server.it().on_error([&](const failure& f) { told.add(f.what()); });
+  server.start();
+  std::string why;
+  const auto c = connect(server.secure_url(), trusting(root), {}, {}, &why);
+  EXPECT_EQ(to_errc(c.error()), errc::certificate_refused);
+  EXPECT_NE(why.find("it is for other.example, not for 127.0.0.1"), std::string::npos) << why;
+  ASSERT_TRUE(told.wait(1));
+  EXPECT_NE(told.text().find("TLS alert"), std::string::npos) << told.text();
+  EXPECT_EQ(to_errc(connect(server.secure_url(), {}, {}, {}, &why).error()), errc::certificate_refused);
+  EXPECT_NE(why.find("--ca"), std::string::npos) << why;
+}
+
+TEST(tls_ws, a_server_that_is_not_trusted_is_not_tried_again) {
+  const authority root = authority::root();
+  secure_echo server(root);
+  server.start();
+  client ws(server.secure_url());
+  int attempts = 0;
+  errc met = errc::ok;
+  ws.on_error([&](const failure& f) { met = to_errc(f.code()); }).on_disconnect([&](const disconnect& d) {
+    ++attempts;
+    EXPECT_FALSE(d.will_retry);
+  });
+  EXPECT_EQ(ws.run_forever(), 1);
+  EXPECT_EQ(attempts, 1);
+  EXPECT_EQ(met, errc::certificate_refused);
+}
+
+TEST(tls_ws, what_is_mixed_up_is_said) {
+  const authority root = authority::root();
+  secure_echo secure(root);
+  test::journal told;
+  secure.it().on_error([&](const failure& f) { told.add(f.what()); });
+  secure.start();
+  EXPECT_FALSE(connect(secure.url()));
+  ASSERT_TRUE(told.wait(1));
+  EXPECT_NE(told.text().find("this port wants wss://"), std::string::npos) << told.text();
+
+  running_server plain;
+  plain.it().route("/");
+  plain.start();
+  std::string why;
+  EXPECT_EQ(to_errc(connect("wss" + plain.url().substr(2), trusting(root), {}, {}, &why).error()), errc::tls_failed);
+  EXPECT_NE(why.find("use ws://"), std::string::npos) << why;
+}
+
+TEST(tls_ws, certificates_are_renewed_while_it_runs) {
+  const authority root = authority::root();
+  certificate_wish first("IP:127.0.0.1");
+  first.common_name = "the first";
+  certificate_wish second("IP:127.0.0.1");
+  second.common_name = "the second";
+  secure_echo server(root, first);
+  server.start();
+  auto before = connect(server.secure_url(), trusting(root));
+  ASSERT_TRUE(before);
+  EXPECT_NE(before->agreed().tls.find("the first"), std::string::npos);
+  server_tls how;
+  how.identity.certificate = pem::text("nonsense");
+  std::string why;
+  EXPECT_EQ(to_errc(server.it().use_tls(how, &why).error()), errc::invalid_certificate);
+  how.identity = root.issue(second).identity();
+  ASSERT_TRUE(server.it().use_tls(how, &why)) << why;
+  auto after = connect(server.secure_url(), trusting(root));
+  ASSERT_TRUE(after);
+  EXPECT_NE(after->agreed().tls.find("the second"), std::string::npos);
+  ASSERT_TRUE(before->send("still here"));
+  EXPECT_EQ(before->receive()->text(), "still here");
+}
+
+TEST(tls_ws, a_handshake_that_stalls_holds_up_nobody) {
+  const authority root = authority::root();
+  server_options options;
+  options.handshake_timeout = std::chrono::milliseconds(300);
+  secure_echo server(root, certificate_wish("IP:127.0.0.1"), options);
+  server.start();
+  test::raw_peer silent(server.at());
+  test::raw_peer dribbles(server.at());
+  dribbles.send(std::string_view("\x16\x03\x01\x02", 4));
+  auto c = connect(server.secure_url(), trusting(root));
+  ASSERT_TRUE(c);
+  ASSERT_TRUE(c->send("x"));
+  EXPECT_EQ(c->receive()->text(), "x");
+  silent.to_end();
+  dribbles.to_end();
+  ASSERT_TRUE(c->send("y"));
+  EXPECT_EQ(c->receive()->text(), "y");
+}
+
+TEST(tls_ws, topics_reach_subscribers_behind_tls) {
+  const authority root = authority::root();
+  secure_echo server(root);
+  server.it().route("/").on_connect([](connection c, const handshake&) { c.subscribe("room"); });
+  server.start();
+  auto one = connect(server.secure_url(), trusting(root));
+  auto two = connect(server.secure_url(), trusting(root));
+  ASSERT_TRUE(one && two);
+  ASSERT_TRUE(one->send("hello"));  // Its echo says that both have joined.
+  EXPECT_EQ(one->receive()->text(), "hello");
+  ASSERT_TRUE(two->send("hello"));
+  EXPECT_EQ(two->receive()->text(), "hello");
+  ASSERT_EQ(server.it().publish("room", "to all"), errc::ok);
+  EXPECT_EQ(one->receive()->text(), "to all");
+  EXPECT_EQ(two->receive()->text(), "to all");
+}
+
+TEST(tls_ws, timings_and_extensions_work_behind_it) {
+  const authority root = authority::root();
+  secure_echo server(root);
+  server.it().extensions().add(ext::deflate());
+  server.start();
+  client_options options = trusting(root);
+  options.timings = true;
+  extension_list list;
+  list.add(ext::deflate());
+  auto c = connect(server.secure_url(), options, list);
+  ASSERT_TRUE(c);
+  const std::string text(50'000, 'z');
+  ASSERT_TRUE(c->send(text));
+  EXPECT_EQ(c->receive()->text(), text);
+  EXPECT_EQ(c->agreed().extensions.size(), 1U);
+  const auto times = c->timings();
+  ASSERT_TRUE(times);
+  EXPECT_TRUE(times->connect.response);
+}
+
+// What docs/tls.md shows, as it stands there.
+TEST(tls_ws, the_page_works) {
+  const authority root = authority::root();
+  const working_folder here;
+  here.write("our-authority.pem", root.certificate());
+  const authority own = root.issue(certificate_wish("IP:127.0.0.1"));
+  here.write("fullchain.pem", own.certificate());
+  here.write("privkey.pem", own.key());
+  running_server run;
+  server& server = run.it();
+  {
+    hawser::server_tls tls;
+    tls.identity.certificate = hawser::pem::file("fullchain.pem");
+    tls.identity.key = hawser::pem::file("privkey.pem");
+    server.use_tls(tls).value();
+  }
+  server.route("/").on_message([](connection c, const message& m) { c.send(m); });
+  run.start();
+  hawser::client ws("wss://example.org/chat");
+  hawser::client_options options;
+  options.tls.ca = hawser::pem::file("our-authority.pem");
+  auto c = connect("wss" + run.url().substr(2), options);
+  ASSERT_TRUE(c);
+  ASSERT_TRUE(c->send("x"));
+  EXPECT_EQ(c->receive()->text(), "x");
+}
+
+}  // namespace
+}  // namespace hawser

@@ -14,7 +14,7 @@ const [devtools, pageUrl, scene, ...given] = process.argv.slice(2);
 const scenes = {
   async sizes() {
     const open = () => new Promise((resolve, reject) => {
-      const ws = new WebSocket(`ws://${location.host}/`);
+      const ws = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/`);
       ws.binaryType = 'arraybuffer';
       ws.onopen = () => resolve(ws);
       ws.onerror = () => reject(new Error('no connection'));
@@ -46,7 +46,7 @@ const scenes = {
 
   async concurrent() {
     const talk = (index) => new Promise((resolve, reject) => {
-      const ws = new WebSocket(`ws://${location.host}/`);
+      const ws = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/`);
       let turn = 0;
       ws.onopen = () => ws.send(`${index}/${turn}`);
       ws.onerror = () => reject(new Error(`connection ${index} failed`));
@@ -80,7 +80,7 @@ const scenes = {
     const messages = ['', new Uint8Array(0), 'x', new Uint8Array(1), quotes, quotes, 'a'.repeat(10000), noise(3000),
       '系在缆绳上的船'.repeat(30), new Uint8Array([...half, ...half])];
     if (large) messages.push(quotes.repeat(100), quotes.repeat(700), noise((1 << 20) - 4096));
-    const ws = new WebSocket(`ws://${location.host}/`);
+    const ws = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/`);
     ws.binaryType = 'arraybuffer';
     await new Promise((resolve, reject) => Object.assign(ws, { onopen: resolve, onerror: reject }));
     const same = (a, b) => (typeof a === 'string' ? a === b :

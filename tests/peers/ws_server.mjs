@@ -2,6 +2,9 @@
 // printed as one line of JSON, so that the test sees what the server saw.
 
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { WebSocketServer } from 'ws';
 import { chineseOf } from './kit/payloads.mjs';
 
@@ -38,8 +41,11 @@ const scenes = {
   '/vanish': (ws) => ws.on('message', () => ws.terminate()),
 };
 
+// With a certificate and its key it speaks TLS: node ws_server.mjs [CERTIFICATE KEY]
+const [cert, key] = process.argv.slice(2).map((path) => readFileSync(path));
+const listener = cert ? createSecureServer({ cert, key }) : createServer();
 const wss = new WebSocketServer({
-  host: '127.0.0.1', port: 0, maxPayload: 32 << 20,
+  server: listener, maxPayload: 32 << 20,
   handleProtocols: (offered) => (offered.has('chat.v2') ? 'chat.v2' : false),
 });
 wss.on('connection', (ws, request) => {
@@ -52,5 +58,5 @@ wss.on('connection', (ws, request) => {
   ws.on('error', (error) => say('error', { code: error.code }));
   scenes[pathname]?.(ws, searchParams);
 });
-wss.on('listening', () => console.log(`listening on ws://127.0.0.1:${wss.address().port}`));
+listener.listen(0, '127.0.0.1', () => console.log(`listening on ${cert ? 'wss' : 'ws'}://127.0.0.1:${listener.address().port}`));
 process.on('SIGTERM', () => process.exit(0));

@@ -11,52 +11,17 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 
 import websockets
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "peers"))
 
+from kit.authority import WATCHDOG, Authority, world  # noqa: E402
 from kit.children import EchoServer, Program  # noqa: E402
 from kit.registry import expect, expect_equal  # noqa: E402
 
-WATCHDOG = 30.0  # seconds; only a failure meets it
 HAWSER = sys.argv[2]
-
-
-class Authority:
-    """Certificates made by the command openssl, in a folder."""
-
-    def __init__(self, folder, name):
-        self.folder, self.name = pathlib.Path(folder), name
-        self.certificate = self._path("pem")
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                      "-subj", f"/CN={name}", "-keyout", self._path("key"), "-out", self.certificate)
-
-    def _path(self, end):
-        return str(self.folder / f"{self.name}.{end}")
-
-    @staticmethod
-    def _openssl(*words):
-        subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=WATCHDOG)
-
-    def issue(self, name, hosts, days="2", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
-        """Paths of the certificate and of its key."""
-        base = str(self.folder / f"{self.name}-{name}")
-        pathlib.Path(base + ".ext").write_text(f"subjectAltName={hosts}\n", encoding="utf-8")
-        self._openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-keyout", base + ".key", "-out", base + ".req")
-        self._openssl("x509", "-req", "-in", base + ".req", "-CA", self.certificate, "-CAkey", self._path("key"),
-                      "-CAcreateserial", "-days", days, "-extfile", base + ".ext", "-out", base + ".pem")
-        return base + ".pem", base + ".key"
-
-
-@contextlib.contextmanager
-def world():
-    """An authority, and a server of it on 127.0.0.1."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Authority(folder, "root")
-        yield root, root.issue("server", "IP:127.0.0.1,DNS:localhost")
 
 
 def connect(*words, line="hello"):

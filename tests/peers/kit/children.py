@@ -16,7 +16,7 @@ PATIENCE = 30.0  # seconds until a missing line counts as missing; never a pause
 class Program:
     """A child process. Its standard output and error are read as lines by two threads."""
 
-    def __init__(self, argv, name=None, cwd=None, env=None, preexec=None):
+    def __init__(self, argv, name=None, cwd=None, env=None, preexec=None, keep_files=()):
         self.name = name or os.path.basename(argv[0])
         self._lines = {"out": [], "err": []}
         self._raw = {"out": bytearray(), "err": bytearray()}
@@ -27,7 +27,7 @@ class Program:
         environment["PYTHONUNBUFFERED"] = "1"
         self.process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            cwd=cwd, env=environment, preexec_fn=preexec)
+            cwd=cwd, env=environment, preexec_fn=preexec, pass_fds=keep_files)
         for stream, pipe in (("out", self.process.stdout), ("err", self.process.stderr)):
             threading.Thread(target=self._read, args=(stream, pipe), daemon=True).start()
 

@@ -17,10 +17,10 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 class Browser:
     """Chromium with one page and a profile that is thrown away."""
 
-    def __init__(self, bench, url="about:blank"):
+    def __init__(self, bench, url="about:blank", flags=()):
         self._bench = bench
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self._program = bench.start("chromium", *FLAGS, f"--user-data-dir={self._profile.name}", url)
+        self._program = bench.start("chromium", *FLAGS, *flags, f"--user-data-dir={self._profile.name}", url)
         self._devtools = self._program.find(r"^DevTools listening on (ws://\S+)", "err", seconds=60).group(1)
 
     def play(self, url, scene, *arguments):

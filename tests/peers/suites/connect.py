@@ -42,7 +42,8 @@ class Server:
         async def serve():
             options.setdefault("compression", None)
             self._server = await websockets.serve(handle, "127.0.0.1", 0, max_size=32 << 20, ping_interval=None, **options)
-            self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+            self.port = self._server.sockets[0].getsockname()[1]
+            self.url = f"{'wss' if 'ssl' in options else 'ws'}://127.0.0.1:{self.port}"
             started.set()
 
         def run():
@@ -174,9 +175,9 @@ def deflate(bench):
 
 # ---- npm ws --------------------------------------------------------------------------------------------------------
 class NpmServer:
-    def __init__(self, bench):
-        self._program = bench.node("ws_server.mjs")
-        self.url = self._program.find(r"^listening on (ws://.*)$").group(1)
+    def __init__(self, bench, *identity):
+        self._program = bench.node("ws_server.mjs", *identity)
+        self.url = self._program.find(r"^listening on (wss?://.*)$").group(1)
 
     def next(self, event):
         """The next thing that the server saw, which must be `event`."""

@@ -47,10 +47,17 @@ void add_extension(X509* to, X509* issuer, int id, const std::string& value) {
   check(made != nullptr && X509_add_ext(to, made.get(), -1) == 1);
 }
 
+void add_to(X509_NAME* name, const char* kind, const std::string& value) {
+  const auto* const text = reinterpret_cast<const unsigned char*>(value.c_str());
+  check(X509_NAME_add_entry_by_txt(name, kind, MBSTRING_UTF8, text, -1, -1, 0) == 1);
+}
+
 std::string alternative_names(const std::vector<std::string>& names) {
   std::string all;
   for (const std::string& name : names)
-    all.append(all.empty() ? "" : ",").append(name.starts_with("IP:") ? "" : "DNS:").append(name);
+    all.append(all.empty() ? "" : ",")
+        .append(name.starts_with("IP:") || name.starts_with("email:") ? "" : "DNS:")
+        .append(name);
   return all;
 }
 
@@ -70,8 +77,10 @@ struct authority::state {
     ASN1_INTEGER_set(X509_get_serialNumber(x), serial++);
     X509_gmtime_adj(X509_getm_notBefore(x), wish.valid_from);
     X509_gmtime_adj(X509_getm_notAfter(x), wish.valid_until);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
-                               reinterpret_cast<const unsigned char*>(wish.common_name.c_str()), -1, -1, 0);
+    X509_NAME* const subject = X509_get_subject_name(x);
+    add_to(subject, "CN", wish.common_name);
+    for (int i = 0; i < wish.units; ++i)
+      add_to(subject, "OU", std::string(60, 'u'));
     X509* const signer = issuer == nullptr ? x : issuer->certificate.get();
     check(X509_set_issuer_name(x, X509_get_subject_name(signer)) == 1 && X509_set_pubkey(x, made->key.get()) == 1);
     add_extension(x, signer, NID_basic_constraints, wish.is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE");

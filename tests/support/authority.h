@@ -20,6 +20,7 @@ struct certificate_wish {
   long valid_until = 24 * 3600;
   int rsa_bits = 0;  ///< 0: ECDSA P-256.
   bool sha1 = false;
+  int units = 0;  ///< So many organizational units in its subject.
   bool is_authority = false;
   std::string extended_usage = "serverAuth,clientAuth";
 };

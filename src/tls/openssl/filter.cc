@@ -241,15 +241,21 @@ bool filter::give_up(errc what, std::string why) noexcept {
 bool filter::fail(int returned, std::string_view doing) {
   SSL* const ssl = as_ssl(ssl_.get());
   const int kind = SSL_get_error(ssl, returned);
-  if (kind == SSL_ERROR_WANT_READ && error_ == errc::ok) return true;
-  const bool is_server = shared_.shared().is_server;
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_REASON(code);
+  // close_notify, which has the number 0, before there was anything to close.
+  const bool was_closed = (static_cast<unsigned>(SSL_get_shutdown(ssl)) & SSL_RECEIVED_SHUTDOWN) != 0;
+  const bool said_end = !open_ && ((code == 0 && was_closed) || reason == alert_offset);
+  if (kind == SSL_ERROR_WANT_READ && error_ == errc::ok && !said_end) return true;
+  const bool is_server = shared_.shared().is_server;
   const bool of_ssl = ERR_GET_LIB(code) == ERR_LIB_SSL;
   const char* const other = is_server ? "the client" : "the server";
   if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
     give_up(errc::out_of_resources, {});
-  } else if (of_ssl && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+  } else if (said_end) {
+    give_up(errc::tls_failed, std::string(is_server ? "The client" : "The server") +
+                                  " ended TLS in the middle of the handshake (close_notify).");
+  } else if (!why_.empty() || (of_ssl && reason == SSL_R_CERTIFICATE_VERIFY_FAILED)) {
     give_up(errc::certificate_refused, std::move(why_));
   } else if (of_ssl && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     give_up(errc::certificate_refused, "The client showed no certificate, which this server requires.");

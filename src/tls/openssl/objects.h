@@ -19,6 +19,7 @@ struct openssl_delete {
   void operator()(SSL_SESSION* s) const noexcept { SSL_SESSION_free(s); }
   void operator()(X509* x) const noexcept { X509_free(x); }
   void operator()(EVP_PKEY* k) const noexcept { EVP_PKEY_free(k); }
+  void operator()(ASN1_OCTET_STRING* s) const noexcept { ASN1_OCTET_STRING_free(s); }
 };
 template <class T>
 using owned = std::unique_ptr<T, openssl_delete>;

@@ -1,5 +1,6 @@
 #include "tls/openssl/words.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -13,6 +14,7 @@ namespace tls {
 namespace {
 
 constexpr int most_names = 4;
+constexpr std::size_t longest_name = 100;  // Of what is shown of a name.
 
 // What was written into a memory BIO.
 std::string text_of(BIO* from) {
@@ -26,11 +28,30 @@ std::string time_in(const ASN1_TIME* when) {
   return out && ASN1_TIME_print(out.get(), when) == 1 ? text_of(out.get()) : std::string("an unknown time");
 }
 
-// A name out of a certificate, which anybody may have written.
-std::string plain(std::string text) {
+// A name out of a certificate, which anybody may have written: its beginning.
+std::string shortened(std::string text) {
+  if (text.size() > longest_name) text.replace(longest_name, std::string::npos, "...");
+  return text;
+}
+
+bool is_address(const std::string& text) {
+  const owned<ASN1_OCTET_STRING> read(a2i_IPADDRESS(text.c_str()));
+  ERR_clear_error();
+  return read != nullptr;
+}
+
+std::string dns_name(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c <= ' ' || c > '~'; }, '?');
-  return text;
+  if (is_address(text)) return text + " (as a name)";  // Which is for no address.
+  return shortened(std::move(text));
+}
+
+std::string ip_address(const unsigned char* data, std::size_t size) {
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  const int family = size == 4 ? AF_INET : AF_INET6;
+  const bool known = (size == 4 || size == 16) && inet_ntop(family, data, text.data(), text.size()) != nullptr;
+  return known ? std::string(text.data()) : std::string("an address that is none");
 }
 
 std::string host_in(const GENERAL_NAME* name) {
@@ -42,12 +63,8 @@ std::string host_in(const GENERAL_NAME* name) {
   if (value == nullptr) return {};
   const unsigned char* const data = ASN1_STRING_get0_data(value);
   const auto size = static_cast<std::size_t>(ASN1_STRING_length(value));
-  if (name->type == GEN_DNS) return plain(std::string(reinterpret_cast<const char*>(data), size));
-  if (size != 4) return "an IPv6 address";
-  std::string text;
-  for (std::size_t i = 0; i < size; ++i)
-    text.append(i == 0 ? "" : ".").append(std::to_string(data[i]));
-  return text;
+  if (name->type == GEN_IPADD) return ip_address(data, size);
+  return dns_name(std::string(reinterpret_cast<const char*>(data), size));
 }
 
 // The hosts that a certificate is for: its subject alternative names, and nothing else (RFC 6125, 6.4.4).
@@ -74,16 +91,16 @@ std::string subject_of(const X509* certificate) {
 }
 
 std::string untrusted(long result, const X509* certificate, std::string_view where) {
-  std::string text;
   if (result == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT)
-    text = "it is signed by itself";
-  else if (result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN)
-    text = "the authority at the end of its chain is not among those trusted here";
+    return std::string("it is signed by itself. If it is the right one, give it as ").append(where);
+  std::string text;
+  if (result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN)
+    text = "the authority at the end of the chain is not among those trusted here";
   else
     text = "its authority, " +
            (certificate == nullptr ? std::string("unknown") : words_of(X509_get_issuer_name(certificate))) +
            ", is not among those trusted here, or a certificate between them was not sent";
-  return text.append(". If it is the right one, name the authority's certificate as ").append(where);
+  return text.append(". If it is the right one, give the authority's certificate as ").append(where);
 }
 
 }  // namespace
@@ -100,7 +117,7 @@ std::string words_of(const X509_NAME* name) {
   const owned<BIO> out(BIO_new(BIO_s_mem()));
   if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_ONELINE) < 0) return "(no name)";
   std::string text = text_of(out.get());
-  return text.empty() ? std::string("(no name)") : text;
+  return text.empty() ? std::string("(no name)") : shortened(std::move(text));
 }
 
 std::string words_of_refusal(X509_STORE_CTX* chain, std::string_view host) {
@@ -116,7 +133,9 @@ std::string words_of_refusal(X509_STORE_CTX* chain, std::string_view host) {
     case X509_V_ERR_IP_ADDRESS_MISMATCH: {
       const std::string hosts = hosts_of(certificate);
       text += hosts.empty() ? "it names no host" : "it is for " + hosts + ", not for " + std::string(host);
-      return text + ". Connect by a name that it is for, or set tls.server_name (--server-name) to it";
+      return text +
+             ". Connect by a name that it is for, or, if it is the right server, set tls.server_name "
+             "(--server-name) to that name";
     }
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return text + "it has expired: its time ended " + time_in(X509_get0_notAfter(certificate)) +
@@ -140,8 +159,13 @@ std::string words_of_refusal(X509_STORE_CTX* chain, std::string_view host) {
     case X509_V_ERR_INVALID_PURPOSE:
       return text + (of_server ? "it was not made for servers" : "it was not made for clients") +
              " (extended key usage). It must be made anew";
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return text + "its signature is not that of its authority, " + words_of(X509_get_issuer_name(certificate)) +
+             ". It was changed or forged, or another authority has that name";
+    case X509_V_ERR_INVALID_CA:
+      return text + "it was not made to sign others. Only an authority's certificate may stand there";
     default:
-      return text + X509_verify_cert_error_string(result);
+      return text + X509_verify_cert_error_string(result) + ". It must be made anew";
   }
 }
 

@@ -31,6 +31,7 @@ from kit.registry import expect, expect_equal  # noqa: E402
 
 WATCHDOG = 30.0  # seconds; only a failure meets it
 HAWSER = sys.argv[2]
+LEFT_OUT = os.environ.get("HAWSER_LEFT_OUT", "").split()  # Options that this build was made without.
 
 
 def run(*words, **environment):
@@ -58,9 +59,7 @@ def usage():
         (["connect", "a", "b"], 2, "b"),
         (["connect", "localhost:9001"], 2, "ws://"),
         (["connect", "https://127.0.0.1"], 2, "wss://"),
-        (["connect", "--ca", "/no/such.pem", "wss://127.0.0.1"], 2, "--ca", "/no/such.pem"),
         (["connect", "--key", "k.pem", "wss://127.0.0.1"], 2, "--cert"),
-        (["echo", "--cert", "/no/such.pem"], 2, "--cert", "/no/such.pem"),
         (["echo", "--client-ca", "ca.pem"], 2, "--cert"),
         (["connect", "ws://::1:9001"], 2, "brackets", "[::1]"),
         (["connect", "ws://h/a b"], 2, "%20"),
@@ -98,6 +97,13 @@ def usage():
         (["echo", "--extension", ""], 2, "--extension", "''"),
         (["echo", "--extension", "x-rot13", "--extension", "x-rot13"], 2, "x-rot13", "twice"),
     ]
+    if "TLS" in LEFT_OUT:
+        no_tls = (2, "this build has no TLS", "HAWSER_WITH_TLS=ON")
+        table += [(words, *no_tls) for words in (["connect", "wss://127.0.0.1"], ["connect", "--ca", "a", "wss://127.0.0.1"],
+                                                 ["echo", "--cert", "/no/such.pem"])]
+    else:
+        table += [(["connect", "--ca", "/no/such.pem", "wss://127.0.0.1"], 2, "--ca", "/no/such.pem"),
+                  (["echo", "--cert", "/no/such.pem"], 2, "--cert", "/no/such.pem")]
     for words, status, *said in table:
         got, out, err = run(*words)
         expect_equal((got, out), (status, ""), f"status and output of {words}, which said {err!r}")
@@ -510,6 +516,9 @@ def ext():
     expect("x-rot13" in names and "x-checksum" in names, f"the names are {names}")
     for name in names:
         status, out, err = run("ext", "info", name)
+        if name == "x-hawser-zstd" and "ZSTD" in LEFT_OUT:
+            expect_equal((status, out, err), (2, "", "hawser: x-hawser-zstd: this build has no libzstd\n"), "without it")
+            continue
         expect_equal((status, err), (0, ""), f"status and complaints of ext info {name}")
         for word in ("parameters", "offered", "answered", "claims", "hooks", "charged while a text of 64 KiB leaves", "try it"):
             expect(word in out, f"ext info {name} should say {word!r}: {out}")

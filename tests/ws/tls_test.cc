@@ -6,11 +6,14 @@
 #include <gtest/gtest.h>
 #include <hawser/hawser.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace hawser {
 namespace {
@@ -203,6 +206,124 @@ TEST(tls_ws, timings_and_extensions_work_behind_it) {
   const auto times = c->timings();
   ASSERT_TRUE(times);
   EXPECT_TRUE(times->connect.response);
+}
+
+// A server's certificate is changed from one thread, again and again, while others connect to loops on further threads,
+// and one session store is used by all.
+TEST(tls_ws, certificates_are_renewed_from_another_thread_while_clients_come) {
+  const authority root = authority::root();
+  server_options options;
+  options.threads = 3;
+  secure_echo server(root, certificate_wish("IP:127.0.0.1"), options);
+  server.it().route("/").on_connect([](connection c, const handshake&) { c.subscribe("all"); });
+  server.start();
+  std::atomic<bool> over{false};
+  std::thread renews([&] {
+    for (int i = 0; !over; i = (i + 1) % 8) {
+      certificate_wish wish("IP:127.0.0.1");
+      wish.common_name = "number " + std::to_string(i);
+      server_tls how;
+      how.identity = root.issue(wish).identity();
+      EXPECT_TRUE(server.it().use_tls(how));
+      how.identity.key = pem::text("nonsense");
+      EXPECT_FALSE(server.it().use_tls(how));
+      EXPECT_EQ(server.it().publish("all", "renewed"), errc::ok);
+    }
+  });
+  std::vector<std::thread> clients;
+  for (int t = 0; t < 3; ++t) {
+    clients.emplace_back([&, t] {
+      for (int i = 0; i < 10; ++i) {
+        std::string why;
+        auto c = connect(server.secure_url(), trusting(root), {}, {}, &why);
+        ASSERT_TRUE(c) << why;
+        const std::string sent = "from " + std::to_string(t) + std::string(20'000, 'x');
+        ASSERT_TRUE(c->send(sent));
+        std::string got;
+        do {
+          auto m = c->receive();
+          ASSERT_TRUE(m) << c->farewell();
+          got = m->text();
+        } while (got == "renewed");
+        EXPECT_EQ(got, sent);
+        EXPECT_EQ(c->close().value(), close_code::normal);
+      }
+    });
+  }
+  for (std::thread& t : clients)
+    t.join();
+  over = true;
+  renews.join();
+}
+
+// RFC 8446, 2.2: a client that connects again takes its session up, in every loop of the server.
+TEST(tls_ws, a_client_that_comes_back_takes_its_session_up) {
+  const authority root = authority::root();
+  for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+    server_options options;
+    options.threads = 2;
+    running_server server(options);
+    server_tls how;
+    how.identity = root.issue(certificate_wish("IP:127.0.0.1")).identity();
+    how.least = least;
+    server.it().use_tls(how).value();
+    server.it()
+        .route("/")
+        .on_connect([](connection c, const handshake&) { c.send("hello"); })
+        .on_message([](connection c, const message&) { c.terminate(); });
+    server.start();
+    client_options soon = trusting(root);
+    soon.reconnect.first = soon.reconnect.cap = std::chrono::milliseconds(1);
+    client ws("wss" + server.url().substr(2), soon);
+    std::vector<std::string> told;
+    ws.on_connect([&](connection, const handshake& h) { told.push_back(h.tls); });
+    ws.on_message([&](connection c, const message&) {
+      if (told.size() == 3)
+        ws.stop();
+      else
+        c.send("break it off");
+    });
+    ws.run_forever();
+    ASSERT_EQ(told.size(), 3U);
+    EXPECT_EQ(told[0].find("taken up"), std::string::npos) << told[0];
+    EXPECT_NE(told[1].find("an earlier session taken up"), std::string::npos) << told[1];
+    EXPECT_NE(told[2].find("an earlier session taken up"), std::string::npos) << told[2];
+  }
+}
+
+// Whoever ends TCP in the middle of TLS, or says something else, is one clear line for a client.
+TEST(tls_ws, servers_that_speak_no_tls_are_told_apart) {
+  struct peer_case {
+    const char* what;
+    std::string_view says;
+    errc code;
+    const char* words;
+  };
+  const peer_case cases[] = {
+      {"nothing", "", errc::connection_lost, ""},
+      {"HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", errc::tls_failed, "use ws://"},
+      {"SSH", "SSH-2.0-OpenSSH_9.2\r\n", errc::tls_failed, "does not speak TLS"},
+      {"half a record", std::string_view("\x16\x03\x03\x40", 4), errc::connection_lost, ""},
+      {"an alert", std::string_view("\x15\x03\x03\x00\x02\x02\x28", 7), errc::tls_failed, "handshake failure"},
+      {"its end", std::string_view("\x15\x03\x03\x00\x02\x01\x00", 7), errc::tls_failed, "close_notify"},
+  };
+  for (const peer_case& c : cases) {
+    test::raw_listener listener;
+    std::thread peer([&] {
+      test::raw_peer one = listener.accept();
+      one.receive();
+      one.send(c.says);
+      one.finish();
+      one.to_end();
+    });
+    std::string why;
+    const auto made = connect("wss" + listener.url().substr(2), {}, {}, {}, &why);
+    peer.join();
+    EXPECT_EQ(to_errc(made.error()), c.code) << c.what << ": " << why;
+    EXPECT_NE(why.find(c.words), std::string::npos) << c.what << ": " << why;
+    EXPECT_FALSE(why.empty()) << c.what;
+    EXPECT_EQ(why.find('\n'), std::string::npos) << why;
+  }
 }
 
 // What docs/tls.md shows, as it stands there.

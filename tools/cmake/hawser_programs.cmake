@@ -61,6 +61,12 @@ endfunction()
 
 function(hawser_test_program name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cc)
+  # What speaks TLS, or shows that a build without it does not.
+  if(HAWSER_WITH_TLS)
+    list(FILTER sources EXCLUDE REGEX "/without_tls_test\\.cc$")
+  else()
+    list(FILTER sources EXCLUDE REGEX "/(tls|tls_[a-z_]+|secure_[a-z_]+)_test\\.cc$")
+  endif()
   if(NOT sources)
     return()
   endif()

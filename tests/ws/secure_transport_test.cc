@@ -4,13 +4,16 @@
 #include "support/authority.h"
 #include "support/fake_driver.h"
 #include "support/recorder.h"
+#include "support/sanitizers.h"
 #include "support/seeded_random.h"
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace hawser::test {
 namespace {
@@ -184,6 +187,145 @@ TEST_F(secured, F1_a_certificate_for_another_host_comes_as_an_error) {
   EXPECT_EQ(server->received, "");
   EXPECT_EQ(server->error, errc::tls_failed);
 }
+
+// One end over the fake driver, the other by hand: its stream is cut in two behind `cut` bytes, and there the test does
+// something.
+struct cut_stream {
+  cut_stream(secured& of, bool hand_is_client, std::size_t at, const tls::context& hand_context,
+             const tls::context& other_context)
+      : world(of), cut(at), hand(hand_context, hand_is_client ? "example.org" : "", 443), other(*of.over) {
+    const auto [a, b] = world.io.make_pair();
+    own = a;
+    world.over->adopt(other, b, other_context, hand_is_client ? "" : "example.org", 443);
+    world.over->start_reading(other);
+    other.when_error = [this] { other.close(); };
+  }
+
+  /// The handshake, and a message each way. Ends early when `at_cut` has ended the stream.
+  void play() {
+    while (!ended && !(hand.is_open() && said)) {
+      hand.handshake(sink);
+      if (hand.is_open() && !std::exchange(said, true)) hand.write(as_bytes("by hand"), sink);
+      send();
+      hear();
+    }
+    if (ended) return;
+    other.send("in answer");
+    world.run();
+    hear();
+  }
+
+  std::function<void()> at_cut = [this] { world.run(); };
+  secured& world;
+  std::size_t cut;
+  tls::filter hand;
+  recorder other;
+  tls::record_sink sink;
+  std::string heard;
+  std::string received;
+  std::size_t offset = 0;
+  int own = -1;
+  bool said = false;
+  bool ended = false;
+
+ private:
+  void send() {
+    const byte_view all(sink);
+    const bool here = offset <= cut && cut < offset + all.size();
+    const std::size_t first = here ? cut - offset : all.size();
+    world.io.put(own, all.first(first));
+    if (here) at_cut();
+    if (!ended && here) world.io.put(own, all.subspan(first));
+    world.run();
+    offset += all.size();
+    sink.clear();
+  }
+  void hear() {
+    if (ended) return;
+    heard = world.io.take(own);
+    hand.feed(as_bytes(heard), {});
+    hand.handshake(sink);
+    std::byte room[1000];
+    while (const std::size_t n = hand.read(room, sink))
+      received.append(as_text(byte_view(room, n)));
+  }
+};
+
+struct cut_streams : secured, ::testing::WithParamInterface<bool> {
+  tls::context of_client = [this] {
+    client_tls how;
+    how.ca = pem::text(root.certificate());
+    how.tickets = false;
+    return *tls::context::client(how);
+  }();
+  tls::context of_server = [this] {
+    server_tls how;
+    how.identity = root.issue(certificate_wish("example.org")).identity();
+    return *tls::context::server(how);
+  }();
+
+  std::unique_ptr<cut_stream> at(std::size_t cut) {
+    const bool by_client = GetParam();
+    return std::make_unique<cut_stream>(*this, by_client, cut, by_client ? of_client : of_server,
+                                        by_client ? of_server : of_client);
+  }
+  // How long the stream is at least: signatures differ by a byte or two.
+  std::size_t length() {
+    const auto whole = at(SIZE_MAX);
+    whole->play();
+    EXPECT_EQ(whole->received, "in answer");
+    return whole->offset - 8;
+  }
+};
+
+TEST_P(cut_streams, in_two_at_every_byte) {
+  const std::size_t all = length();
+  ASSERT_GT(all, 300U);
+  for (std::size_t cut = 0; cut < all; cut += under_sanitizer ? 5 : 1) {
+    const auto s = at(cut);
+    s->play();
+    ASSERT_TRUE(s->hand.is_open()) << cut << s->hand.why();
+    EXPECT_EQ(s->other.received + s->received, "by handin answer") << cut;
+    EXPECT_EQ(s->other.error, errc::ok) << cut;
+  }
+}
+
+// I5: FIN or RST at every byte. Nobody is told that all is well.
+TEST_P(cut_streams, I5_ended_at_every_byte) {
+  const std::size_t all = length();
+  for (std::size_t cut = 0; cut < all; cut += under_sanitizer ? 5 : 1) {
+    for (const bool reset : {false, true}) {
+      const auto s = at(cut);
+      bool open = false;
+      s->at_cut = [&] {
+        run();
+        open = over->filter_of(s->other).is_open();
+        if (reset)
+          io.hang_up(s->own, true);
+        else
+          io.finish(s->own);
+        s->ended = true;
+        run();
+      };
+      s->play();
+      EXPECT_TRUE(s->ended);
+      EXPECT_EQ(s->other.received, "") << cut;
+      const std::string& events = s->other.events;
+      EXPECT_TRUE(!events.empty() && (events.back() == 'x' || (!reset && events.back() == 'e')))
+          << cut << " " << events;
+      if (reset) {
+        EXPECT_EQ(s->other.error, errc::connection_lost) << cut;
+        continue;
+      }
+      // Behind the handshake an end that nobody said is a truncation; before, it is an end without anything.
+      EXPECT_EQ(s->other.error, open ? errc::truncated : errc::ok) << cut;
+      io.hang_up(s->own, false);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(by_hand, cut_streams, ::testing::Bool(),
+                         [](const auto& client) { return client.param ? "client" : "server"; });
 
 }  // namespace
 }  // namespace hawser::test

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <hawser/hawser.h>
+#include <hawser/tls/filter.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -152,23 +153,37 @@ TEST(tls_ws, certificates_are_renewed_while_it_runs) {
   EXPECT_EQ(before->receive()->text(), "still here");
 }
 
+// E5: the deadline is absolute; bytes that dribble in do not move it, and what is no TLS is not answered in the clear.
 TEST(tls_ws, a_handshake_that_stalls_holds_up_nobody) {
   const authority root = authority::root();
   server_options options;
   options.handshake_timeout = std::chrono::milliseconds(300);
   secure_echo server(root, certificate_wish("IP:127.0.0.1"), options);
   server.start();
+  tls::filter says(*tls::context::client(trusting(root).tls), "127.0.0.1");
+  tls::record_sink hello;
+  says.handshake(hello);
   test::raw_peer silent(server.at());
+  test::raw_peer half(server.at());
+  half.send(byte_view(hello).first(hello.size() / 2));
+  test::raw_peer answered(server.at());  // And says no more once it has the server's part.
+  answered.send(byte_view(hello));
   test::raw_peer dribbles(server.at());
-  dribbles.send(std::string_view("\x16\x03\x01\x02", 4));
   auto c = connect(server.secure_url(), trusting(root));
   ASSERT_TRUE(c);
-  ASSERT_TRUE(c->send("x"));
-  EXPECT_EQ(c->receive()->text(), "x");
-  silent.to_end();
-  dribbles.to_end();
-  ASSERT_TRUE(c->send("y"));
-  EXPECT_EQ(c->receive()->text(), "y");
+  std::size_t at = 0;
+  for (; at < hello.size() && !dribbles.ended() && !dribbles.was_reset(); ++at) {
+    dribbles.send(byte_view(hello).subspan(at, 1));
+    dribbles.receive(10);  // The server's end, or the time until the next byte.
+    ASSERT_TRUE(c->send("beside it"));
+    EXPECT_EQ(c->receive()->text(), "beside it");
+  }
+  EXPECT_LT(at, hello.size()) << "it had all the time that it wanted";
+  for (test::raw_peer* const p : {&silent, &half, &answered})
+    EXPECT_EQ(p->to_end().find("HTTP"), std::string::npos);
+  EXPECT_EQ(dribbles.take().find("HTTP"), std::string::npos);
+  ASSERT_TRUE(c->send("and afterwards"));
+  EXPECT_EQ(c->receive()->text(), "and afterwards");
 }
 
 TEST(tls_ws, topics_reach_subscribers_behind_tls) {

@@ -189,8 +189,9 @@ void client_opening::refuse(session& s, errc why, std::string_view text) {
 void client_opening::on_failed(session& s, errc why) {
   std::string text;
   try {
-    text = "opening handshake with " + engine_.target().authority() + ": ";
     const tls::filter* below = s.secured();
+    text = below != nullptr && !below->is_open() ? "TLS handshake with " : "opening handshake with ";
+    text += engine_.target().authority() + ": ";
     text += below != nullptr && below->error() == why ? std::string_view(below->why()) : describe(why);
   } catch (const std::bad_alloc&) {
     text.clear();  // What `failure` says by itself is enough.

@@ -110,7 +110,7 @@ def refused():
                 anyone = connect("--dangerously-accept-any-certificate", *words, server.url)
                 expect_equal(anyone[:2], (0, "hello\n"), anyone[2])
             server.stop()
-        made = subprocess.run([HAWSER, "echo", "--cert", weak[0], "--key", weak[1]], capture_output=True, timeout=WATCHDOG)
+        made = subprocess.run([HAWSER, "echo", *weak.options], capture_output=True, timeout=WATCHDOG)
         expect(made.returncode == 2 and b"too small" in made.stderr, made.stderr)
 
 

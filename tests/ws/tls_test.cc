@@ -315,10 +315,10 @@ TEST(tls_ws, servers_that_speak_no_tls_are_told_apart) {
     const char* words;
   };
   const peer_case cases[] = {
-      {"nothing", "", errc::connection_lost, ""},
+      {"nothing", "", errc::connection_lost, "TLS handshake with 127.0.0.1:"},
       {"HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", errc::tls_failed, "use ws://"},
       {"SSH", "SSH-2.0-OpenSSH_9.2\r\n", errc::tls_failed, "does not speak TLS"},
-      {"half a record", std::string_view("\x16\x03\x03\x40", 4), errc::connection_lost, ""},
+      {"half a record", std::string_view("\x16\x03\x03\x40", 4), errc::connection_lost, "TLS handshake with"},
       {"an alert", std::string_view("\x15\x03\x03\x00\x02\x02\x28", 7), errc::tls_failed, "handshake failure"},
       {"its end", std::string_view("\x15\x03\x03\x00\x02\x01\x00", 7), errc::tls_failed, "close_notify"},
   };

@@ -125,9 +125,11 @@ std::string authority::certificate() const {
   return text_of(out);
 }
 
-std::string authority::key() const {
+std::string authority::key(const std::string& passphrase) const {
   const bio_ptr out(BIO_new(BIO_s_mem()));
-  check(PEM_write_bio_PKCS8PrivateKey(out.get(), state_->key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1);
+  const EVP_CIPHER* const cipher = passphrase.empty() ? nullptr : EVP_aes_256_cbc();
+  check(PEM_write_bio_PKCS8PrivateKey(out.get(), state_->key.get(), cipher, passphrase.data(),
+                                      static_cast<int>(passphrase.size()), nullptr, nullptr) == 1);
   return text_of(out);
 }
 

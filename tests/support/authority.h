@@ -36,7 +36,8 @@ class authority {
   [[nodiscard]] authority issue(const certificate_wish& wish) const;
 
   [[nodiscard]] std::string certificate() const;
-  [[nodiscard]] std::string key() const;
+  /// Encrypted when there is a passphrase.
+  [[nodiscard]] std::string key(const std::string& passphrase = {}) const;
   /// Both, in memory.
   [[nodiscard]] tls_identity identity() const;
 

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 namespace hawser::test {
 namespace {
 
@@ -312,6 +316,50 @@ TEST(tls_filter, what_cannot_be_used_is_named) {
   client.ca_folder = "/nowhere";
   EXPECT_EQ(to_errc(tls::context::client(client, &why).error()), errc::invalid_certificate);
   EXPECT_NE(why.find("/nowhere"), std::string::npos);
+}
+
+TEST(tls_filter, an_encrypted_key_wants_its_passphrase) {
+  const authority one = authority::root().issue(certificate_wish("example.org"));
+  server_tls how;
+  how.identity.certificate = pem::text(one.certificate());
+  how.identity.key = pem::text(one.key("open sesame"));
+  for (const char* const wrong : {"", "sesame"}) {
+    how.identity.passphrase = wrong;
+    std::string why;
+    EXPECT_EQ(to_errc(tls::context::server(how, &why).error()), errc::invalid_certificate);
+    EXPECT_NE(
+        why.find("tls.identity.key (--key) holds no private key in PEM, or one that its passphrase does not open"),
+        std::string::npos)
+        << why;
+  }
+  how.identity.passphrase = "open sesame";
+  EXPECT_TRUE(tls::context::server(how));
+}
+
+// The store of sessions and the keys of tickets are what they share.
+TEST(tls_filter, one_context_for_connections_on_many_threads) {
+  const world w;
+  const tls::context client = client_context(w.client);
+  const tls::context server = server_context(w.server);
+  std::atomic<int> resumed{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20; ++i) {
+        tls_pair pair(client, server, "example.org");
+        pair.now = tick{} + std::chrono::minutes(10 * i + t);  // New keys of tickets meanwhile.
+        pair.settle();
+        ASSERT_TRUE(pair.client.is_open() && pair.server.is_open()) << pair.client.why() << pair.server.why();
+        if (pair.client.resumed()) ++resumed;
+        pair.client.write(as_bytes("hello"), pair.to_server);
+        pair.settle();
+        EXPECT_EQ(pair.at_server, "hello");
+      }
+    });
+  }
+  for (std::thread& t : threads)
+    t.join();
+  EXPECT_GT(resumed, 0);
 }
 
 }  // namespace

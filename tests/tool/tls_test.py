@@ -52,6 +52,11 @@ def peers():
         expect_equal((status, out), (0, "hello\n"), err)
         expect("TLS 1.3, " in err and "CN = server" in err, err)
         server.stop()
+        path = str(root.folder / "socket")
+        local = Program([HAWSER, "echo", "--listen", f"unix:{path}", "--cert", certificate, "--key", key])
+        local.find("^listening on wss\\+unix:")
+        expect_equal(connect("--ca", root.certificate, f"wss+unix:{path}")[:2], (0, "hello\n"), "over a Unix socket")
+        local.kill()
         asyncio.run(serve_with_websockets(root, certificate, key))
 
 

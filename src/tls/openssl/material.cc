@@ -116,7 +116,7 @@ bool use_authority_folder(SSL_CTX* ctx, const std::string& path, std::string& wh
   }
   std::error_code error;
   if (std::filesystem::is_directory(path, error) && SSL_CTX_load_verify_dir(ctx, path.c_str()) == 1) return true;
-  why = "tls.ca_folder (--ca-folder): " + path + " is no folder that can be read";
+  why = "tls.ca_folder: " + path + " is no folder that can be read";
   ERR_clear_error();
   return false;
 }

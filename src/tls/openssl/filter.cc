@@ -63,8 +63,8 @@ struct filter_bio {
   static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
   // Made once and never freed: a connection may outlive the statics of the program.
-  static BIO_METHOD* method() {
-    static BIO_METHOD* const made = [] {
+  static const BIO_METHOD* method() {
+    static const BIO_METHOD* const made = [] {
       BIO_METHOD* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hawser");
       if (m == nullptr) return m;
       BIO_meth_set_write_ex(m, write);

@@ -1,0 +1,200 @@
+// I5: the ways in which a connection behind TLS ends, in both roles. TLS is spoken by hand over a real socket; 1006 and
+// errc::truncated are for an end that nobody said.
+#include "support/authority.h"
+#include "ws/raw_peer.h"
+#include "ws/running_server.h"
+
+#include <gtest/gtest.h>
+#include <hawser/hawser.h>
+#include <hawser/tls/filter.h>
+
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace hawser {
+namespace {
+
+using test::authority;
+using test::certificate_wish;
+
+/// One end of TLS, and of WebSocket within.
+class tls_by_hand {
+ public:
+  tls_by_hand(test::raw_peer peer, const tls::context& how, std::string_view host)
+      : peer_(std::move(peer)), filter_(how, host, 443) {
+    while (!filter_.is_open()) {
+      filter_.handshake(sink_);
+      flush();
+      if (!filter_.is_open() && !hear()) break;
+    }
+    EXPECT_TRUE(filter_.is_open()) << filter_.why();
+  }
+
+  test::raw_peer& socket() { return peer_; }
+  void send(std::string_view plain) {
+    EXPECT_TRUE(filter_.write(as_bytes(plain), sink_));
+    flush();
+  }
+  void say_end() {
+    filter_.close(sink_);
+    flush();
+  }
+  /// Waits for `mark`; what came with it.
+  std::string until(std::string_view mark) {
+    std::size_t at = 0;
+    while ((at = plain_.find(mark)) == std::string::npos)
+      if (!hear()) return {};
+    std::string found = plain_.substr(0, at + mark.size());
+    plain_.erase(0, found.size());
+    return found;
+  }
+
+ private:
+  void flush() {
+    peer_.send(byte_view(sink_));
+    sink_.clear();
+  }
+  bool hear() {
+    if (peer_.waiting() == 0 && !peer_.receive()) return false;
+    const std::string bytes = peer_.take();
+    filter_.feed(as_bytes(bytes), {});
+    filter_.handshake(sink_);
+    std::byte room[4096];
+    while (const std::size_t n = filter_.read(room, sink_))
+      plain_.append(as_text(byte_view(room, n)));
+    flush();
+    return true;
+  }
+
+  test::raw_peer peer_;
+  tls::filter filter_;
+  tls::record_sink sink_;
+  std::string plain_;
+};
+
+struct ending {
+  const char* what;
+  void (*end)(tls_by_hand&, role);
+  unsigned code;
+  errc error;
+};
+
+void close_frame(tls_by_hand& peer, role side) {
+  test::frame_writer out(side);
+  peer.send(as_text(byte_view(out.close(1000).take())));
+  peer.until(std::string_view("\x03\xE8", side == role::client ? 2 : 0));
+}
+
+const ending endings[] = {
+    {"FIN", [](tls_by_hand& p, role) { p.socket().finish(); }, 1006, errc::truncated},
+    {"RST", [](tls_by_hand& p, role) { p.socket().reset(); }, 1006, errc::connection_lost},
+    {"close_notify",
+     [](tls_by_hand& p, role) {
+       p.say_end();
+       p.socket().finish();
+     },
+     1006, errc::connection_lost},
+    {"FIN in the middle of a record",
+     [](tls_by_hand& p, role) {
+       p.socket().send(std::string_view("\x17\x03\x03\x00\x40half", 9));
+       p.socket().finish();
+     },
+     1006, errc::truncated},
+    {"a closing handshake, and FIN without close_notify",
+     [](tls_by_hand& p, role side) {
+       close_frame(p, side);
+       p.socket().finish();
+     },
+     1000, errc::ok},
+    {"a closing handshake, and close_notify",
+     [](tls_by_hand& p, role side) {
+       close_frame(p, side);
+       p.say_end();
+       p.socket().finish();
+     },
+     1000, errc::ok},
+};
+
+TEST(tls_truncation, I5_ends_that_a_server_meets) {
+  const authority root = authority::root();
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  const tls::context of_client = *tls::context::client(trust);
+  server_tls own;
+  own.identity = root.issue(certificate_wish("IP:127.0.0.1")).identity();
+  test::running_server server;
+  server.it().use_tls(own).value();
+  test::journal told;
+  server.it()
+      .route("/")
+      .on_error([&](connection, const failure& f) { told.add("error " + std::to_string(f.code().value())); })
+      .on_close([&](connection, close_code code, std::string_view) {
+        told.add("closed " + std::to_string(static_cast<unsigned>(code)));
+      });
+  server.start();
+  std::size_t lines = 0;
+  for (const ending& e : endings) {
+    tls_by_hand peer(test::raw_peer(server.at()), of_client, "127.0.0.1");
+    peer.send(test::raw_peer::request());
+    EXPECT_NE(peer.until("\r\n\r\n").find(" 101 "), std::string::npos);
+    e.end(peer, role::client);
+    const std::size_t more = e.error == errc::ok ? 1 : 2;
+    ASSERT_TRUE(told.wait(lines + more)) << e.what;
+    if (e.error != errc::ok) {
+      EXPECT_EQ(told.lines()[lines], "error " + std::to_string(make_error_code(e.error).value())) << e.what;
+    }
+    EXPECT_EQ(told.lines()[lines + more - 1], "closed " + std::to_string(e.code)) << e.what;
+    lines += more;
+  }
+  server.stop();
+  EXPECT_EQ(told.lines().size(), lines) << told.text();
+}
+
+TEST(tls_truncation, I5_ends_that_a_client_meets) {
+  const authority root = authority::root();
+  server_tls own;
+  own.identity = root.issue(certificate_wish("IP:127.0.0.1")).identity();
+  const tls::context of_server = *tls::context::server(own);
+  for (const ending& e : endings) {
+    test::raw_listener listener;
+    std::thread other([&] {
+      tls_by_hand peer(listener.accept(), of_server, {});
+      const std::string asked = peer.until("\r\n\r\n");
+      peer.send(test::raw_peer::agreement(asked));
+      e.end(peer, role::server);
+      while (peer.socket().fd() >= 0 && peer.socket().receive())
+        continue;
+    });
+    client_options options;
+    options.tls.ca = pem::text(root.certificate());
+    options.reconnect.enabled = false;
+    client ws("wss" + listener.url().substr(2), options);
+    errc met = errc::ok;
+    unsigned code = 0;
+    ws.on_error([&](const failure& f) { met = to_errc(f.code()); });
+    ws.on_close([&](close_code c, std::string_view) { code = static_cast<unsigned>(c); });
+    ws.run_forever();
+    other.join();
+    EXPECT_EQ(met, e.error) << e.what;
+    EXPECT_EQ(code, e.code) << e.what;
+  }
+}
+
+// A server that takes the connection and says nothing is left when the time is over, and it is said what was going on.
+TEST(tls_truncation, E5_a_server_that_stalls_in_tls) {
+  test::raw_listener listener;
+  client_options options;
+  options.handshake_timeout = std::chrono::milliseconds(50);
+  std::thread other([&] {
+    test::raw_peer peer = listener.accept();
+    peer.to_end();
+  });
+  std::string why;
+  EXPECT_EQ(to_errc(connect("wss" + listener.url().substr(2), options, {}, {}, &why).error()), errc::handshake_timeout);
+  EXPECT_EQ(why.find("TLS handshake with 127.0.0.1:"), 0U) << why;
+  other.join();
+}
+
+}  // namespace
+}  // namespace hawser

@@ -25,10 +25,10 @@ std::vector<errc> all_codes() {
   return codes;
 }
 
-// The groups of the header by their ranges of numbers, written down by hand: 16 + 2 + 14 + 22 + 19 + 4.
+// The groups of the header by their ranges of numbers, written down by hand: 17 + 2 + 15 + 24 + 19 + 4.
 TEST(errc, every_code_has_a_sentence_of_its_own) {
   const std::vector<errc> codes = all_codes();
-  EXPECT_EQ(codes.size(), 77U);
+  EXPECT_EQ(codes.size(), 81U);
   std::set<std::string_view> sentences;
   for (const errc code : codes) {
     const std::string_view sentence = describe(code);

@@ -1,5 +1,6 @@
 #include "support/authority.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -139,5 +140,7 @@ tls_identity authority::identity() const {
   who.key = pem::text(key());
   return who;
 }
+
+void leave_an_openssl_error() { ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR); }
 
 }  // namespace hawser::test

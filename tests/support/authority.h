@@ -47,4 +47,7 @@ class authority {
   std::shared_ptr<const state> state_;
 };
 
+/// Leaves an error in OpenSSL's list of this thread, as other code in the same program may.
+void leave_an_openssl_error();
+
 }  // namespace hawser::test

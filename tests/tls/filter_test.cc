@@ -3,6 +3,7 @@
 #include "pair.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <atomic>
 #include <thread>
@@ -283,6 +284,71 @@ TEST(tls_filter, damaged_records_end_it) {
   EXPECT_EQ(pair->server.error(), errc::tls_failed);
   EXPECT_EQ(pair->at_server, "");
   EXPECT_FALSE(pair->server.write(as_bytes("x"), pair->to_client));
+}
+
+// What other code of the program left in OpenSSL's list of errors is not ours, wherever a message is cut.
+TEST(tls_filter, errors_of_others_are_not_taken_for_ours) {
+  world w;
+  for (const std::size_t cut : {SIZE_MAX, std::size_t{1}, std::size_t{7}}) {
+    const auto pair = w.meet("example.org", cut);
+    leave_an_openssl_error();
+    ASSERT_TRUE(pair->client.write(as_bytes("hello"), pair->to_server)) << pair->client.why();
+    pair->settle();
+    EXPECT_EQ(pair->at_server, "hello") << pair->server.why();
+    leave_an_openssl_error();
+    pair->client.close(pair->to_server);
+    leave_an_openssl_error();
+    pair->settle();
+    EXPECT_TRUE(pair->server.peer_ended());
+    EXPECT_EQ(pair->server.error(), errc::ok) << pair->server.why();
+  }
+}
+
+TEST(tls_filter, a_damaged_record_is_told_in_its_own_words_beside_errors_of_others) {
+  world w;
+  const auto pair = w.meet();
+  ASSERT_TRUE(pair->client.write(as_bytes("hello"), pair->to_server));
+  pair->to_server.back() ^= std::byte{1};
+  leave_an_openssl_error();
+  pair->settle();
+  EXPECT_EQ(pair->server.error(), errc::tls_failed);
+  EXPECT_NE(pair->server.why().find("bad record mac"), std::string::npos) << pair->server.why();
+}
+
+std::size_t heap_in_use() {
+  const struct mallinfo2 now = mallinfo2();
+  return now.uordblks + now.hblkhd;
+}
+
+// An idle connection keeps no buffers of records, and a client that says nothing is not worth those of a handshake. The
+// sanitizers' allocators count nothing here, and so find nothing too much.
+TEST(tls_filter, who_is_silent_costs_little) {
+  constexpr std::size_t ends = 40;
+  constexpr std::size_t kib = 1024;
+  world w;
+  const tls::context server = server_context(w.server);
+  std::size_t before = heap_in_use();
+  {
+    std::vector<std::unique_ptr<tls::filter>> silent;
+    tls::record_sink nothing;
+    for (std::size_t i = 0; i < ends; ++i) {
+      silent.push_back(std::make_unique<tls::filter>(server, std::string_view()));
+      EXPECT_TRUE(silent.back()->handshake(nothing));
+    }
+    EXPECT_LT(heap_in_use(), before + ends * 12 * kib);
+  }
+  const tls::context client = client_context(w.client);
+  before = heap_in_use();
+  std::vector<std::unique_ptr<tls_pair>> idle;
+  for (std::size_t i = 0; i < ends / 2; ++i) {
+    tls_pair& pair = *idle.emplace_back(std::make_unique<tls_pair>(client, server, "example.org"));
+    pair.settle();
+    ASSERT_TRUE(pair.client.write(as_bytes("hello"), pair.to_server));
+    ASSERT_TRUE(pair.server.write(as_bytes("hello"), pair.to_client));
+    pair.settle();
+    ASSERT_EQ(pair.at_client, "hello");
+  }
+  EXPECT_LT(heap_in_use(), before + ends * 20 * kib);
 }
 
 TEST(tls_filter, what_cannot_be_used_is_named) {

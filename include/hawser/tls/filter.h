@@ -73,7 +73,7 @@ class HAWSER_API filter {
     void operator()(void* ssl) const noexcept;
   };
 
-  bool fail(int returned, std::string_view doing);
+  bool fail(std::string_view doing);
   bool give_up(errc what, std::string why) noexcept;
   void note_handshake_message() noexcept;
 

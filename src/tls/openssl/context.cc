@@ -58,6 +58,7 @@ bool set_rules(SSL_CTX* ctx, tls_version least) {
   SSL_CTX_set_security_level(ctx, security_level);
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(ctx, 1);  // Head and rest of a record in one step.
   return SSL_CTX_set_min_proto_version(ctx, least == tls_version::v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
          SSL_CTX_set_cipher_list(ctx, ciphers_of_1_2) == 1 && SSL_CTX_set1_groups_list(ctx, groups) == 1;
 }

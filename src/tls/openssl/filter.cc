@@ -95,8 +95,12 @@ struct filter_events {
     return good;
   }
 
-  static void message(int written, int, int type, const void*, std::size_t, SSL*, void* self) {
-    if (written == 0 && type == SSL3_RT_HANDSHAKE) static_cast<filter*>(self)->note_handshake_message();
+  static void message(int written, int, int type, const void* data, std::size_t size, SSL*, void* self) {
+    if (written != 0) return;
+    auto& f = *static_cast<filter*>(self);
+    if (type == SSL3_RT_HANDSHAKE) f.note_handshake_message();
+    if (type == SSL3_RT_ALERT && size == 2 && static_cast<const unsigned char*>(data)[1] == SSL_AD_CLOSE_NOTIFY)
+      f.ended_ = f.open_;
   }
 };
 
@@ -165,36 +169,31 @@ void filter::feed(byte_view encrypted, tick now) noexcept {
 
 bool filter::handshake(record_sink& sink) {
   if (open_ || error_ != errc::ok) return is_open();
+  // OpenSSL takes some 45 KiB for a handshake: not for a client that says nothing.
+  if (in_.empty() && shared_.shared().is_server && !heard_) return true;
   if (!in_.empty() && !std::exchange(heard_, true) && shared_.shared().is_server && !may_be_tls(in_))
     return give_up(errc::tls_failed, "The client does not speak TLS here: this port wants wss://, not ws://.");
   out_ = &sink;
   ERR_clear_error();
-  const int returned = SSL_do_handshake(as_ssl(ssl_.get()));
-  if (returned == 1) {
-    open_ = true;
-    return error_ == errc::ok;
-  }
-  return fail(returned, "the TLS handshake");
+  if (SSL_do_handshake(as_ssl(ssl_.get())) != 1) return fail("the TLS handshake");
+  open_ = true;
+  return error_ == errc::ok;
 }
 
+// A record costs OpenSSL some thousand instructions beside its cipher. So it is not asked again only to hear that
+// nothing is left, and its list of errors is not touched while there is none: that alone costs hundreds.
 std::size_t filter::read(byte_span into, record_sink& sink) {
   std::size_t all = 0;
   if (!is_open() || ended_) return all;
   out_ = &sink;
   SSL* const ssl = as_ssl(ssl_.get());
-  ERR_clear_error();
-  while (all < into.size()) {
+  while (all < into.size() && !(in_.empty() && SSL_has_pending(ssl) == 0)) {
     std::size_t n = 0;
-    const int returned = SSL_read_ex(ssl, into.data() + all, into.size() - all, &n);
-    if (returned == 1) {
-      all += n;
-      continue;
+    if (SSL_read_ex(ssl, into.data() + all, into.size() - all, &n) != 1) {
+      if (!ended_) fail("what the other end sent");
+      break;
     }
-    if (SSL_get_error(ssl, returned) == SSL_ERROR_ZERO_RETURN)
-      ended_ = true;
-    else
-      fail(returned, "what the other end sent");
-    break;
+    all += n;
   }
   if (late_messages_ > most_late_messages)
     give_up(errc::tls_failed, "The other end began too many TLS key updates or renegotiations, as an attacker would.");
@@ -205,10 +204,8 @@ bool filter::write(byte_view plain, record_sink& sink) {
   if (!is_open() || closed_) return false;
   if (plain.empty()) return true;
   out_ = &sink;
-  ERR_clear_error();
   std::size_t n = 0;
-  const int returned = SSL_write_ex(as_ssl(ssl_.get()), plain.data(), plain.size(), &n);
-  return returned == 1 || fail(returned, "encrypting");
+  return SSL_write_ex(as_ssl(ssl_.get()), plain.data(), plain.size(), &n) == 1 || fail("encrypting");
 }
 
 void filter::close(record_sink& sink) noexcept {
@@ -238,15 +235,16 @@ bool filter::give_up(errc what, std::string why) noexcept {
 }
 
 // What OpenSSL could not do. True: nothing is wrong, it only waits for more.
-bool filter::fail(int returned, std::string_view doing) {
+bool filter::fail(std::string_view doing) {
   SSL* const ssl = as_ssl(ssl_.get());
-  const int kind = SSL_get_error(ssl, returned);
-  const unsigned long code = ERR_peek_error();
+  // The list was empty before a handshake, of which the first error is the cause. Before all else it may hold what
+  // somebody else left on this thread, and only the last one is certainly of TLS.
+  const unsigned long code = open_ ? ERR_peek_last_error() : ERR_peek_error();
   const int reason = ERR_GET_REASON(code);
   // close_notify, which has the number 0, before there was anything to close.
   const bool was_closed = (static_cast<unsigned>(SSL_get_shutdown(ssl)) & SSL_RECEIVED_SHUTDOWN) != 0;
   const bool said_end = !open_ && ((code == 0 && was_closed) || reason == alert_offset);
-  if (kind == SSL_ERROR_WANT_READ && error_ == errc::ok && !said_end) return true;
+  if (BIO_should_read(SSL_get_rbio(ssl)) && error_ == errc::ok && !said_end) return true;
   const bool is_server = shared_.shared().is_server;
   const bool of_ssl = ERR_GET_LIB(code) == ERR_LIB_SSL;
   const char* const other = is_server ? "the client" : "the server";

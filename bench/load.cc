@@ -2,10 +2,13 @@
 // generator is what a run measures. It shares no code with the library. See bench/README.md.
 
 #include "support/accept_key.h"
+#include "support/batch.h"
+#include "support/channel.h"
 #include "support/compressed_json.h"
 #include "support/histogram.h"
 #include "support/load_options.h"
 #include "support/server_meter.h"
+#include "support/upgrade.h"
 #include "support/window.h"
 #include "support/wire.h"
 
@@ -28,7 +31,6 @@
 #include <cstring>
 #include <deque>
 #include <optional>
-#include <random>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -46,16 +48,10 @@ using bench::steady;
 using bench::window;
 using byte_span = std::span<const std::uint8_t>;
 
-constexpr std::string_view handshake_key = "aGF3c2VyIGJlbmNobWFyaw==";
-
-constexpr std::string_view deflate_offer(load_deflate how) {
-  return how == load_deflate::takeover ? "permessage-deflate"
-                                       : "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-}
-
 struct connection {
-  enum class phase : std::uint8_t { connecting, upgrading, open };
+  enum class phase : std::uint8_t { connecting, securing, upgrading, ending, open };
   int fd = -1;
+  bench::channel wire;  // over `fd`
   phase now = phase::connecting;
   bool wants_write = false;
   std::uint32_t topic = 0;
@@ -88,8 +84,11 @@ class generator {
     if (options_.deflate != load_deflate::off)
       json_.emplace(options_.size, options_.deflate == load_deflate::takeover);
     else
-      prepare_batch();
-    prepare_requests();
+      batch_ = bench::make_batch(options_);
+    if (options_.tls) prepare_tls();
+    for (unsigned i = 0; i < options_.topics; ++i)
+      requests_.push_back(
+          bench::upgrade_request(options_, options_.path + (options_.topics > 1 ? std::to_string(i) : "")));
   }
 
   void run() {
@@ -103,6 +102,7 @@ class generator {
         run_idle();
         break;
       case load_mode::churn:
+      case load_mode::secure:
         run_churn();
         break;
     }
@@ -112,9 +112,7 @@ class generator {
   using figures = std::vector<std::pair<const char*, double>>;
 
   void resolve();
-  void prepare_requests();
-  [[nodiscard]] std::string request_of(const std::string& path) const;
-  void prepare_batch();
+  void prepare_tls();
   void verify();
   void run_messages();
   void run_idle();
@@ -125,6 +123,10 @@ class generator {
   void begin_connect(connection& c, std::uint32_t topic = 0);
   void open_all(std::size_t count);
   bool advance_opening(connection& c, std::uint32_t events);
+  void connected(connection& c);
+  void advance_tls(connection& c);
+  void request_upgrade(connection& c);
+  bool advance_end(connection& c);
   bool take_response_head(connection& c, byte_span in);
   void check_agreed(std::string_view head) const;
   void exchange(connection& c);
@@ -151,10 +153,9 @@ class generator {
   sockaddr_storage address_{};
   socklen_t address_size_ = 0;
   std::vector<std::string> requests_;  // one for each topic
-  std::string accept_;
-  std::vector<std::string> messages_;           // what the batch carries
-  std::vector<std::uint8_t> batch_;             // the same, framed and masked
-  std::vector<std::uint8_t> reply_header_;      // how each echo begins when it comes in one frame
+  std::string accept_ = bench::accept_key(bench::handshake_key);
+  std::optional<bench::tls_settings> tls_;
+  bench::message_batch batch_;
   std::optional<bench::compressed_json> json_;  // instead of the batch, with --deflate
   std::deque<connection> connections_;
   std::vector<topic_state> topics_;
@@ -179,42 +180,9 @@ void generator::resolve() {
   freeaddrinfo(found);
 }
 
-void generator::prepare_requests() {
-  for (unsigned i = 0; i < options_.topics; ++i)
-    requests_.push_back(request_of(options_.path + (options_.topics > 1 ? std::to_string(i) : "")));
-  accept_ = bench::accept_key(handshake_key);
-}
-
-std::string generator::request_of(const std::string& path) const {
-  const bool literal_v6 = options_.host.find(':') != std::string::npos;
-  const std::string host = literal_v6 ? "[" + options_.host + "]" : options_.host;
-  return "GET " + path + " HTTP/1.1\r\nHost: " + host + ":" + std::to_string(options_.port) +
-         "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
-         std::string(handshake_key) +
-         (options_.offer.empty() ? "" : "\r\nSec-WebSocket-Extensions: " + options_.offer) +
-         (json_ ? "\r\nSec-WebSocket-Extensions: " + std::string(deflate_offer(options_.deflate)) : "") + "\r\n\r\n";
-}
-
-void generator::prepare_batch() {
-  // The same bytes in every run, so that two runs compare.
-  std::mt19937 random(20240229);  // NOLINT(cert-msc32-c)
-  const std::uint8_t opcode = options_.text || options_.chinese ? bench::opcode_text : bench::opcode_binary;
-  for (unsigned i = 0; i < options_.pipeline; ++i) {
-    std::string message(options_.size, ' ');
-    for (char& letter : message)
-      letter = static_cast<char>('a' + random() % 26);
-    // U+4E00 to U+4E3F, with letters where no whole character fits.
-    for (std::size_t at = 0; options_.chinese && at + 3 <= message.size(); at += 3) {
-      message[at] = '\xE4';
-      message[at + 1] = '\xB8';
-      message[at + 2] = static_cast<char>(0x80 + random() % 64);
-    }
-    bench::append_client_frame(batch_, opcode, message, static_cast<std::uint32_t>(random()));
-    messages_.push_back(std::move(message));
-  }
-  std::array<std::uint8_t, bench::longest_server_header> header{};
-  const std::size_t size = bench::write_header(header.data(), bench::final_bit | opcode, 0, options_.size);
-  reply_header_.assign(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(size));
+void generator::prepare_tls() {
+  if (!bench::tls_settings::available) fail(usage, "--tls: TLS was left out of this build");
+  if (!tls_.emplace(options_.mode == load_mode::idle).good()) fail(failed, "OpenSSL cannot do what --tls wants");
 }
 
 // ---- sockets
@@ -227,7 +195,7 @@ void generator::watch(connection& c, int operation, std::uint32_t events) {
 }
 
 byte_span generator::receive(connection& c) {
-  const ssize_t n = recv(c.fd, area_.data(), area_.size(), 0);
+  const ssize_t n = c.wire.receive(area_);
   if (n < 0 && errno == EAGAIN) return {};
   if (n < 0) fail_errno("recv");
   if (n == 0) fail(failed, "the server ended a connection");
@@ -236,7 +204,7 @@ byte_span generator::receive(connection& c) {
 
 bool generator::send_from(connection& c, byte_span& bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = send(c.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t n = c.wire.transmit(bytes);
     if (n < 0 && errno == EAGAIN) return false;
     if (n < 0) fail_errno("send");
     bytes = bytes.subspan(static_cast<std::size_t>(n));
@@ -269,7 +237,7 @@ void generator::send_batch(connection& c, steady::time_point now) {
   }
   outstanding_ += awaited;
   c.awaited = options_.pipeline;
-  c.unsent = json_ ? json_->frame(c.turn++) : byte_span(batch_);
+  c.unsent = json_ ? json_->frame(c.turn++) : byte_span(batch_.wire);
   c.sent_at = now;
   flush(c);
 }
@@ -299,6 +267,7 @@ void generator::begin_connect(connection& c, std::uint32_t topic) {
   c.sent_at = steady::now();
   c.fd = socket(address_.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (c.fd < 0) fail_errno("socket");
+  c.wire.open(c.fd);
   const int on = 1;
   setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   choose_source(c.fd);
@@ -334,21 +303,48 @@ void generator::check_agreed(std::string_view head) const {
     fail(not_an_echo, "the server did not agree to the compression that was asked for:\n" + std::string(head));
 }
 
-// Moves a connection that is not open yet along; true when it has just opened.
+void generator::connected(connection& c) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(c.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) fail(failed, "connect: " + std::system_category().message(error));
+  watch(c, EPOLL_CTL_MOD, EPOLLIN);
+  if (!tls_) return request_upgrade(c);
+  if (!c.wire.secure(*tls_)) fail(failed, "OpenSSL has nothing for another connection");
+  c.now = connection::phase::securing;
+  advance_tls(c);
+}
+
+void generator::advance_tls(connection& c) {
+  const int step = c.wire.handshake();
+  if (step < 0) fail(failed, "the TLS handshake failed");
+  if (step == 0) return;
+  if (options_.mode != load_mode::secure) return request_upgrade(c);
+  c.wire.end();
+  c.now = connection::phase::ending;
+}
+
+void generator::request_upgrade(connection& c) {
+  const std::string& text = requests_[c.topic];
+  byte_span request(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  if (!send_from(c, request)) fail(failed, "an upgrade request did not fit into the socket");
+  c.now = connection::phase::upgrading;
+}
+
+// True when the server has ended what we ended, by close_notify or only by the stream's end.
+bool generator::advance_end(connection& c) {
+  const ssize_t n = c.wire.receive(area_);
+  if (n > 0) fail(protocol_error, "a server that was asked for nothing has sent something");
+  if (n < 0 && errno == EPROTO) fail(protocol_error, "TLS broke down at its end");
+  return n == 0 || errno != EAGAIN;
+}
+
+// Moves a connection that is not open yet along; true when it has just opened, or with `secure` ended.
 bool generator::advance_opening(connection& c, std::uint32_t events) {
-  if (c.now == connection::phase::connecting) {
-    int error = 0;
-    socklen_t size = sizeof error;
-    getsockopt(c.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) fail(failed, "connect: " + std::system_category().message(error));
-    const std::string& text = requests_[c.topic];
-    byte_span request(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-    if (!send_from(c, request)) fail(failed, "an upgrade request did not fit into the socket");
-    c.now = connection::phase::upgrading;
-    watch(c, EPOLL_CTL_MOD, EPOLLIN);
-    return false;
-  }
+  if (c.now == connection::phase::connecting) return connected(c), false;
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return false;
+  if (c.now == connection::phase::securing) return advance_tls(c), false;
+  if (c.now == connection::phase::ending) return advance_end(c);
   const byte_span in = receive(c);
   return !in.empty() && take_response_head(c, in);
 }
@@ -386,7 +382,7 @@ void generator::take_control(connection& c) {
 unsigned generator::take(connection& c, byte_span in) {
   using found = bench::server_stream::found;
   const bool as_expected = c.message_size == 0 && !json_;
-  auto done = static_cast<unsigned>(as_expected ? c.stream.skip_whole(in, reply_header_, options_.size) : 0);
+  auto done = static_cast<unsigned>(as_expected ? c.stream.skip_whole(in, batch_.reply_header, options_.size) : 0);
   while (!in.empty() || c.stream.at_frame_end()) {
     const found what = c.stream.step(in);
     const bench::server_frame& frame = c.stream.frame();
@@ -415,16 +411,16 @@ unsigned generator::take(connection& c, byte_span in) {
 }
 
 void generator::compare(std::size_t next, const std::string& message) const {
-  const bool asked_for = json_ || next < messages_.size();
-  if (!asked_for || message != (json_ ? json_->message(next) : messages_[next]))
+  const bool asked_for = json_ || next < batch_.messages.size();
+  if (!asked_for || message != (json_ ? json_->message(next) : batch_.messages[next]))
     fail(not_an_echo, "message " + std::to_string(next) + " came back changed");
 }
 
 // Sends the batch on one connection and compares every byte that comes back.
 void generator::exchange(connection& c) {
   const std::size_t rounds = options_.mode == load_mode::idle ? 1 : bench::compressed_json::frames;
-  const std::size_t awaited = json_ ? rounds : messages_.size();
-  c.unsent = json_ ? json_->first(rounds) : byte_span(batch_);
+  const std::size_t awaited = json_ ? rounds : batch_.messages.size();
+  c.unsent = json_ ? json_->first(rounds) : byte_span(batch_.wire);
   std::optional<bench::decompressor> inflate;
   if (json_) inflate.emplace();
   bool compressed = false;
@@ -454,6 +450,7 @@ void generator::exchange(connection& c) {
 
 // A figure for a server that does not do the work is worth nothing: one connection proves that it echoes.
 void generator::verify() {
+  if (options_.mode == load_mode::secure) return;
   open_all(1);
   exchange(connections_.front());
   close(connections_.front().fd);
@@ -576,6 +573,7 @@ void generator::run_idle() {
 }
 
 void generator::run_churn() {
+  const char* const name = options_.mode == load_mode::secure ? "secure" : "churn";
   window measured(options_, meter_);
   for (unsigned i = 0; i < options_.connections; ++i)
     begin_connect(connections_.emplace_back());
@@ -593,8 +591,7 @@ void generator::run_churn() {
         ++counted_;
         latency_.add(static_cast<std::uint64_t>((steady::now() - c.sent_at).count()), 1);
       }
-      if (options_.count != 0 && ++issued_ >= options_.count)
-        return measured.finish(), print_messages("churn", measured);
+      if (options_.count != 0 && ++issued_ >= options_.count) return measured.finish(), print_messages(name, measured);
       const linger reset{1, 0};  // a reset leaves no TIME_WAIT behind, so the ports last
       setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
       close(c.fd);
@@ -602,7 +599,7 @@ void generator::run_churn() {
     }
   }
   measured.finish();
-  print_messages("churn", measured);
+  print_messages(name, measured);
 }
 
 // ---- the report

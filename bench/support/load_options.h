@@ -11,7 +11,7 @@
 
 namespace bench {
 
-enum class load_mode { echo, fanout, idle, churn };
+enum class load_mode { echo, fanout, idle, churn, secure };
 enum class load_deflate { off, takeover, no_takeover };
 
 struct load_options {
@@ -33,13 +33,14 @@ struct load_options {
   bool text = false;     // text messages, of ASCII letters
   bool chinese = false;  // text messages, of characters of three bytes
   bool spin = false;     // never sleep while a reply is awaited
+  bool tls = false;      // under everything; `secure` has nothing else
   bool json = false;
 };
 
 inline constexpr std::string_view load_usage =
-    "usage: load --port PORT [--host HOST] [--path PATH] [--mode echo|fanout|idle|churn]\n"
+    "usage: load --port PORT [--host HOST] [--path PATH] [--mode echo|fanout|idle|churn|secure]\n"
     "            [--offer EXTENSIONS] [--conns N] [--topics N] [--size BYTES] [--pipeline N]\n"
-    "            [--text|--chinese] [--deflate takeover|no_takeover]\n"
+    "            [--text|--chinese] [--deflate takeover|no_takeover] [--tls]\n"
     "            [--secs S] [--warmup S] [--count N] [--pid SERVER] [--server-cpu CORE] [--spin] [--json]\n"
     "\n"
     "  echo     every connection keeps N messages in flight (--pipeline), the next N follow when all came back\n"
@@ -49,6 +50,9 @@ inline constexpr std::string_view load_usage =
     "  idle     opens --conns connections, echoes one message on each, reports the server's growth per connection\n"
     "           and its CPU while --secs pass, in which only pings are answered\n"
     "  churn    --conns at a time: connect, upgrade, reset; counts finished handshakes\n"
+    "  secure   --conns at a time: connect, TLS handshake, close_notify both ways, reset; counts finished handshakes\n"
+    "  --tls    TLS 1.3 with AES-128-GCM and X25519 below; the certificate is not looked at, and every handshake is\n"
+    "           a full one\n"
     "  --offer  sent as Sec-WebSocket-Extensions; they must leave these messages as they are\n"
     "  --deflate  offer permessage-deflate, with context takeover both ways or without, and send JSON text that is\n"
     "           compressed beforehand, one message at a time (echo, idle); the ratio that the server reached is told\n"
@@ -93,7 +97,8 @@ inline load_mode parse_load_mode(std::string_view text) {
   if (text == "fanout") return load_mode::fanout;
   if (text == "idle") return load_mode::idle;
   if (text == "churn") return load_mode::churn;
-  throw std::invalid_argument("--mode is echo, fanout, idle or churn, not \"" + std::string(text) + "\"");
+  if (text == "secure") return load_mode::secure;
+  throw std::invalid_argument("--mode is echo, fanout, idle, churn or secure, not \"" + std::string(text) + "\"");
 }
 
 inline load_deflate parse_load_deflate(std::string_view text) {
@@ -112,6 +117,7 @@ inline bool* find_flag(load_options& o, std::string_view name) {
   if (name == "--text") return &o.text;
   if (name == "--chinese") return &o.chinese;
   if (name == "--spin") return &o.spin;
+  if (name == "--tls") return &o.tls;
   return name == "--json" ? &o.json : nullptr;
 }
 
@@ -149,6 +155,7 @@ inline load_options parse_load_options(int argc, char** argv) {
   }
   if (out.text && out.chinese) throw std::invalid_argument("--text and --chinese are two kinds of message: choose one");
   check_deflate(out);
+  if (out.mode == load_mode::secure) out.tls = true;
   if (out.port == 0) throw std::invalid_argument("--port is missing");
   if (out.topics > 1 && out.mode != load_mode::fanout) throw std::invalid_argument("--topics is for --mode fanout");
   if (out.topics > out.connections) throw std::invalid_argument("--topics wants at least as many --conns");

@@ -58,7 +58,8 @@ int on_event(lws* wsi, lws_callback_reasons reason, void* user, void* in, size_t
 
 }  // namespace
 
-// With `deflate` as its word the server speaks permessage-deflate as the library's own documentation switches it on.
+// With `deflate` as its word the server speaks permessage-deflate as the library's own documentation switches it on,
+// with `tls CERT KEY` (files) it speaks TLS.
 int main(int argc, char** argv) {
   lws_set_log_level(0, nullptr);
   const lws_protocols protocols[] = {{"echo", on_event, sizeof(peer), 65536, 0, nullptr, 0},
@@ -73,6 +74,11 @@ int main(int argc, char** argv) {
                                       {nullptr, nullptr, nullptr}};
   if (argc > 1 && std::strcmp(argv[1], "deflate") == 0) info.extensions = extensions;
   info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+  if (argc > 3 && std::strcmp(argv[1], "tls") == 0) {
+    info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info.ssl_cert_filepath = argv[2];
+    info.ssl_private_key_filepath = argv[3];
+  }
   lws_context* context = lws_create_context(&info);
   lws_vhost* host = context == nullptr ? nullptr : lws_create_vhost(context, &info);
   if (host == nullptr) return 1;

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RIVALS_FOLDER = ROOT / "build" / "rivals"
-LISTENING = re.compile(rb"listening on ws://\S*:(\d+)")
+LISTENING = re.compile(rb"listening on wss?://\S*:(\d+)")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Workload:
     job: str = "echo"  # of the floor
     options: str = ""  # of hawser echo
     instead: tuple[str, str] | None = None  # other commands for hawser and the floor; {build}, {rivals}: the folders
+    # Servers of others, in place of the floor and of what was asked for: the cheapest is the base. {cert}, {key}: files.
+    against: tuple[tuple[str, str], ...] = ()
     also: str = ""  # another figure of the load that is told beside
     rivals: tuple[str, ...] = ()  # which rivals can do it; empty: all
     figure: str = "cpu_us"
@@ -181,26 +183,53 @@ class Bench:
                 raise Failed("the rivals are not there yet: bench/rivals/setup installs and builds them")
         self.sides["B" if options.b else "floor"] = options.b or f"{floor} {{job}}"
         self.first, self.base = next(iter(self.sides)), list(self.sides)[-1]
+        self.certificates = None
         for program in {self.load_program} | ({hawser} if not options.a else set()) | ({floor} if not options.b else set()):
             if not program.exists():
                 raise Failed(f"{program} is not there: cmake --preset release && cmake --build --preset release")
 
     def server(self, side, workload, prefix=""):
-        command = self.sides[side]
+        command = dict(self.peers_of(workload)).get(side) or self.sides[side]
         if workload.instead and not (self.options.a or self.options.b) and side in ("hawser", "floor"):
             command = workload.instead[side == "floor"].replace("{build}", str(self.options.build))
-            command = command.replace("{rivals}", str(RIVALS_FOLDER))
+        command = command.replace("{rivals}", str(RIVALS_FOLDER))
         command = command.replace("{job}", workload.job).replace("{options}", workload.options)
+        if "{cert}" in command:
+            folder = self.certificate_folder()
+            command = command.replace("{cert}", f"{folder}/cert.pem").replace("{key}", f"{folder}/key.pem")
         return Server(prefix + command, self.options.server_core, patience=60 if prefix else 15)
 
     @staticmethod
     def can(workload):
         """Whether all that the workload needs has been built."""
-        wanted = any("{rivals}" in command for command in workload.instead or ())
+        commands = [*(workload.instead or ()), *(command for _, command in workload.against)]
+        wanted = any("{rivals}" in command for command in commands)
         return not wanted or (RIVALS_FOLDER / "built").exists()
+
+    def certificate_folder(self):
+        """With cert.pem and key.pem: an ECDSA certificate by itself, made when it is wanted first."""
+        if self.certificates is None:
+            made = tempfile.TemporaryDirectory()
+            command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                       "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                       f"{made.name}/key.pem", "-out", f"{made.name}/cert.pem"]
+            try:
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            except OSError as error:
+                raise Failed(f"no certificate can be made: openssl: {error.strerror}") from error
+            if done.returncode != 0:
+                raise Failed(f"no certificate can be made: {done.stderr.strip()}")
+            self.certificates = made
+        return self.certificates.name
+
+    def peers_of(self, workload):
+        """Those whom the workload names itself, unless somebody else was asked for."""
+        return () if self.options.b else workload.against
 
     def sides_of(self, workload):
         """Who can do it: the first and the last always."""
+        if workload.against:
+            return [self.first, *(name for name, _ in self.peers_of(workload)), *([self.base] if self.options.b else [])]
         return [name for name in self.sides if name not in RIVALS or not (workload.rivals or workload.instead)
                 or name in workload.rivals]
 

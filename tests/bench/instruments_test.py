@@ -14,6 +14,7 @@ import queue
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ LOAD, FLOOR, STAGES = BUILD / "bench" / "load", BUILD / "bench" / "floor", BUILD
 RUN = ROOT / "bench" / "run"
 CORE = str(min(os.sched_getaffinity(0)))
 PATIENCE = 60
+WITH_TLS = "HAWSER_WITH_TLS:BOOL=OFF" not in (BUILD / "CMakeCache.txt").read_text()
 
 
 def import_program(name, file):
@@ -57,12 +59,14 @@ def floor(job):
 class Peer:
     """A server with one fault. `answer(number, payload)` gives the bytes for each message; None ends the connection."""
 
-    def __init__(self, answer, accept_key=None, extensions=""):
-        self.answer, self.accept_key = answer, accept_key
+    def __init__(self, answer, accept_key=None, extensions="", tls=None):
+        self.answer, self.accept_key, self.tls = answer, accept_key, tls
+        self.agreed = set()  # (version, cipher, whether a session was taken up) of each TLS connection
         self.extensions = extensions and f"Sec-WebSocket-Extensions: {extensions}\r\n"
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.messages = 0
+        self.greeted = threading.Event()
         self.control = queue.Queue()
         self.connections = []  # in the order in which they were made
         self.acceptor = threading.Thread(target=self.accept, daemon=True)
@@ -75,13 +79,23 @@ class Peer:
             except OSError:
                 return  # the listener was shut down
             self.connections.append(connection)
+            self.greeted.set()
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
+        if self.tls:
+            try:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                return  # the client went in the midst of it
+            self.agreed.add((connection.version(), connection.cipher()[0], connection.session_reused))
         with connection, connection.makefile("rb") as stream:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
-                head += stream.readline()
+                line = stream.readline()
+                if not line:
+                    return
+                head += line
             key = head.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
             digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
             accept = self.accept_key or base64.b64encode(digest)
@@ -114,7 +128,10 @@ class Peer:
 
 def frame(payload, first=0x82, mask=0):
     size = len(payload)
-    length = bytes([mask | size]) if size < 126 else bytes([mask | 126]) + size.to_bytes(2, "big")
+    if size < 126:
+        length = bytes([mask | size])
+    else:
+        length = bytes([mask | 126]) + size.to_bytes(2, "big") if size < 65536 else bytes([mask | 127]) + size.to_bytes(8, "big")
     return bytes([first]) + length + payload
 
 
@@ -220,7 +237,7 @@ class LoadTest(unittest.TestCase):
                      "1024", extensions="permessage-deflate")
 
     def test_usage(self):
-        for arguments in (["--conns", "0"], ["--size"], ["--mode", "other"], ["--bogus", "1"], ["--secs", "x"],
+        for arguments in (["--conns", "0"], ["--tls", "1"], ["--size"], ["--mode", "other"], ["--bogus", "1"], ["--secs", "x"],
                           ["--topics", "2"], ["--mode", "fanout", "--conns", "2", "--topics", "3"],
                           ["--deflate", "x"], ["--deflate", "takeover", "--text"],
                           ["--deflate", "takeover", "--mode", "churn"]):
@@ -247,6 +264,66 @@ class LoadTest(unittest.TestCase):
             figures = json.loads(result.stdout)
             self.assertEqual(figures["messages"], 200)
             self.assertGreaterEqual(figures["p99_us"], figures["p50_us"])
+
+
+@unittest.skipUnless(WITH_TLS, "TLS was left out of this build")
+class TlsLoadTest(unittest.TestCase):
+    FULL = {("TLSv1.3", "TLS_AES_128_GCM_SHA256", False)}
+
+    def setUp(self):
+        options = harness.parse(harness.parser(""), ["--build", str(BUILD)], rounds=1)
+        options.rivals = []
+        folder = (bench := harness.Bench(options)).certificate_folder()
+        self.addCleanup(bench.certificates.cleanup)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
+
+    def test_good_echo_is_counted(self):
+        for size in (300, 100000):
+            with self.subTest(size), Peer(lambda _, payload: frame(payload), tls=self.context) as peer:
+                result = load(peer.port, "--tls", "--conns", "2", "--count", "20", "--size", str(size))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(json.loads(result.stdout)["messages"], 20)
+                self.assertEqual((peer.messages, peer.agreed), (21, self.FULL))
+
+    def test_changed_byte(self):
+        with Peer(lambda _, payload: frame(payload[:-1] + b"!"), tls=self.context) as peer:
+            result = load(peer.port, "--tls", "--conns", "1", "--count", "20")
+        self.assertEqual((result.returncode, result.stdout), (3, ""))
+        self.assertIn("came back changed", result.stderr)
+
+    def test_end_of_connection(self):
+        with Peer(lambda n, payload: frame(payload) if n == 1 else None, tls=self.context) as peer:
+            result = load(peer.port, "--tls", "--conns", "1", "--count", "20")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+
+    def test_every_handshake_is_a_full_one(self):
+        with Peer(lambda _, payload: frame(payload), tls=self.context) as peer:
+            result = load(peer.port, "--mode", "secure", "--conns", "2", "--count", "30")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["messages"], 30)
+            self.assertEqual((peer.messages, peer.agreed), (0, self.FULL))
+            self.assertGreaterEqual(len(peer.connections), 30)
+
+    def test_server_without_tls(self):
+        with Peer(lambda _, payload: frame(payload)) as peer:
+            threading.Thread(target=lambda: peer.greeted.wait(PATIENCE) and
+                             peer.connections[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), daemon=True).start()
+            result = load(peer.port, "--tls", "--conns", "1", "--count", "20")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("TLS handshake failed", result.stderr)
+
+    def test_server_that_speaks_unasked(self):
+        class Talking(Peer):
+            def serve(self, connection):
+                with self.tls.wrap_socket(connection, server_side=True) as secured:
+                    secured.sendall(b"hello")
+                    secured.recv(1)
+
+        with Talking(None, tls=self.context) as peer:
+            result = load(peer.port, "--mode", "secure", "--conns", "1", "--count", "5")
+        self.assertEqual((result.returncode, result.stdout), (4, ""))
+        self.assertIn("asked for nothing", result.stderr)
 
 
 class FloorTest(unittest.TestCase):
@@ -345,11 +422,35 @@ class RunTest(unittest.TestCase):
                                                (("ours", 2), ("base", 7), ("ours", 4), ("ours", 3))])
         self.assertEqual((row["also"], row["also_base"]), (3, 7))
 
+    def test_cheapest_of_the_others_is_the_base(self):
+        workload = run.Workload("w", "", "", bar=1.05, against=(("x", ""), ("y", ""), ("z", "")))
+        rows = list(run.summaries(workload, {"ours": [3, 3, 3], "x": [4, 4, 1], "y": [2, 2, 9], "z": [5, 5, 5]}))
+        self.assertEqual([row["side"] for row in rows], ["ours", "x", "z"])
+        self.assertEqual([row["quotient"] for row in rows], [1.5, 2, 2.5])
+        self.assertEqual([(row["best"], row["verdict"]) for row in rows], [("y", "OVER"), ("y", ""), ("y", "")])
+
+    def test_others_of_a_workload_unless_somebody_was_asked_for(self):
+        workload = next(w for w in run.WORKLOADS if w.name == "tls-handshake")
+        for arguments, sides in (([], ["hawser", "s_server"]), (["--a", "x"], ["A", "s_server"]), (["--b", "x"], ["hawser", "B"])):
+            options = harness.parse(harness.parser(""), ["--build", str(BUILD), *arguments], rounds=1)
+            options.rivals = []
+            bench = harness.Bench(options)
+            self.assertEqual(bench.sides_of(workload), sides)
+        bench.options.b = None
+        bench.certificate_folder()
+        self.addCleanup(bench.certificates.cleanup)
+        command = bench.server("s_server", workload).command
+        self.assertNotIn("{", command)
+        self.assertIn("BEGIN CERTIFICATE", pathlib.Path(re.search(r"-cert (\S+)", command)[1]).read_text())
+        self.assertIn(bench.certificate_folder(), bench.server("hawser", workload).command)
+
     def test_rivals_that_a_workload_needs(self):
         workload = run.Workload("w", "", "", instead=("{build}/hawser", "{rivals}/lws deflate"))
         harness.RIVALS_FOLDER = BUILD / "no such folder"
         self.assertFalse(harness.Bench.can(workload))
         self.assertTrue(harness.Bench.can(run.Workload("w", "", "")))
+        self.assertFalse(harness.Bench.can(run.Workload("w", "", "", against=(("x", "{rivals}/x"),))))
+        self.assertTrue(harness.Bench.can(run.Workload("w", "", "", against=(("x", "x"),))))
 
     def test_what_cannot_be_done_is_said_before_anything_is_measured(self):
         growing = ROOT / "bench" / "growth"
@@ -453,6 +554,22 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(report.tables_of(self.file).splitlines()[2:4],
                          ["| about it | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 | 1.5 **over** | 1/3.33 | 1/3.85 |",
                           "| plain | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 | 9 met |  |  |"])
+
+    def test_workloads_with_rivals_of_their_own_have_a_table_of_their_own(self):
+        secured = run.Workload("s", "secured", "", bar=1.05, against=(("x", ""), ("y", "")))
+        memory = run.Workload("m", "memory", "", bar=3, absolute=True, against=(("y", ""),))
+        rows = [*run.summaries(run.Workload("p", "plain", "", bar=9), {"ours": [2.0] * 6, "floor": [1.0] * 6}),
+                *run.summaries(secured, {"ours": [2.0] * 6, "x": [2.0] * 6, "y": [4.0] * 6}),
+                *run.summaries(memory, {"ours": [2.0] * 6, "y": [4.0] * 6})]
+        self.write("comparison", rows, "ours", "floor")
+        lines = report.tables_of(self.file).splitlines()
+        self.assertEqual(lines[2], "| plain | 1.00 | 2.00 | 2.000 | 2.00 to 2.00 | 9 met |")
+        self.assertEqual(lines[4:8],
+                         ["|  | best of the others | ours | ratio | 95 % of it | bar | x | y |", "|---|---:|---:|---:|---:|---:|---:|---:|",
+                          "| secured | 2.00 (x) | 2.00 | 1.000 | 1.00 to 1.00 | 1.05 met | 1 | 2.00 |",
+                          "| memory | 4.00 (y) | 2.00 |  | 2.00 to 2.00 | 3 met | - | 4.00 |"])
+        self.write("comparison", rows[1:], "ours", "floor")
+        self.assertTrue(report.tables_of(self.file).startswith("|  | best of the others | ours |"))
 
     def test_two_servers_of_ours_have_no_bar(self):
         figures = {"A": [2.0] * 6, "B": [1.0] * 6}

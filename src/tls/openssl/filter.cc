@@ -64,7 +64,7 @@ struct filter_bio {
 
   // Made once and never freed: a connection may outlive the statics of the program.
   static const BIO_METHOD* method() {
-    static const BIO_METHOD* const made = [] {
+    static const BIO_METHOD* const made = []() -> const BIO_METHOD* {
       BIO_METHOD* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hawser");
       if (m == nullptr) return m;
       BIO_meth_set_write_ex(m, write);

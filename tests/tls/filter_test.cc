@@ -286,6 +286,25 @@ TEST(tls_filter, damaged_records_end_it) {
   EXPECT_FALSE(pair->server.write(as_bytes("x"), pair->to_client));
 }
 
+// A client's first message may come in one piece with the end of its handshake, and with the end of all.
+TEST(tls_filter, a_message_in_one_piece_with_the_handshake) {
+  for (const std::size_t cut : {SIZE_MAX, std::size_t{1}, std::size_t{7}}) {
+    world w;
+    tls_pair pair(client_context(w.client), server_context(w.server), "example.org", cut);
+    pair.client.handshake(pair.to_server);
+    pair.hand_over(pair.to_server, pair.server, pair.to_client, pair.at_server);
+    pair.hand_over(pair.to_client, pair.client, pair.to_server, pair.at_client);
+    ASSERT_TRUE(pair.client.is_open()) << pair.client.why();
+    ASSERT_TRUE(pair.client.write(as_bytes("hello"), pair.to_server));
+    pair.client.close(pair.to_server);
+    ASSERT_FALSE(pair.server.is_open());
+    pair.settle();
+    EXPECT_EQ(pair.at_server, "hello") << pair.server.why();
+    EXPECT_TRUE(pair.server.peer_ended());
+    EXPECT_EQ(pair.server.error(), errc::ok);
+  }
+}
+
 // What other code of the program left in OpenSSL's list of errors is not ours, wherever a message is cut.
 TEST(tls_filter, errors_of_others_are_not_taken_for_ours) {
   world w;

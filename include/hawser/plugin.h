@@ -82,34 +82,34 @@ extern "C" {
 
 /// Characters. A zero stands behind them, which `size` does not count. `data` is null where there is no text at all.
 typedef struct hawser_text {
-  const char* data;
-  uint64_t size;
+  const char* data;  ///< The characters, or null.
+  uint64_t size;     ///< How many.
 } hawser_text;
 
 /// A parameter of an offer or answer. Name and value are tokens (RFC 6455, 9.1), a quoted value comes unquoted;
 /// `value.data` is null when there is none.
 typedef struct hawser_param {
-  hawser_text name;
-  hawser_text value;
+  hawser_text name;   ///< Its name.
+  hawser_text value;  ///< Its value, if it has one.
 } hawser_param;
 
 /// The parameters of one offer or answer; order and doubles are kept. `items` is null when `count` is 0.
 typedef struct hawser_params {
-  const hawser_param* items;
-  uint64_t count;
+  const hawser_param* items;  ///< The first of them.
+  uint64_t count;             ///< How many.
 } hawser_params;
 
 /// What is known of a message before its bytes. In `begin` a stage may set or clear the RSV bits that it claimed
 /// (inwards only clear), and nothing else.
 typedef struct hawser_head {
-  uint32_t struct_size;
-  uint8_t opcode;    ///< HAWSER_TEXT, HAWSER_BINARY, or a claimed one of 3 to 7.
-  uint8_t rsv;       ///< HAWSER_RSV1 and so on.
-  uint8_t sized;     ///< 1: `size` is the size of the whole message.
-  uint8_t priority;  ///< Outwards: as the sender asked.
-  uint32_t flags;    ///< HAWSER_NO_COMPRESSION; bits that a stage does not know mean nothing to it.
-  uint32_t reserved;
-  uint64_t size;  ///< Bytes of the whole message as it enters this stage, when `sized`.
+  uint32_t struct_size;  ///< Bytes of this struct, as its maker knew it.
+  uint8_t opcode;        ///< HAWSER_TEXT, HAWSER_BINARY, or a claimed one of 3 to 7.
+  uint8_t rsv;           ///< HAWSER_RSV1 and so on.
+  uint8_t sized;         ///< 1: `size` is the size of the whole message.
+  uint8_t priority;      ///< Outwards: as the sender asked.
+  uint32_t flags;        ///< HAWSER_NO_COMPRESSION; bits that a stage does not know mean nothing to it.
+  uint32_t reserved;     ///< 0.
+  uint64_t size;         ///< Bytes of the whole message as it enters this stage, when `sized`.
 } hawser_head;
 
 /// `hawser_head.flags`, outwards: the sender wants this message sent as it is.
@@ -117,19 +117,19 @@ typedef struct hawser_head {
 
 /// What one call of `transform` did. The library sets `struct_size` and zeroes the rest.
 typedef struct hawser_step {
-  uint32_t struct_size;
-  uint32_t next;      ///< HAWSER_MORE, FULL, DONE or ERROR.
-  uint64_t consumed;  ///< Bytes taken from the input.
-  uint64_t produced;  ///< Bytes written into the room.
-  uint32_t trim;      ///< With DONE: take back so many of the bytes made last, at most `hawser_claims.trim_max`.
-  uint32_t reserved;
+  uint32_t struct_size;  ///< Bytes of this struct, as its maker knew it.
+  uint32_t next;         ///< HAWSER_MORE, FULL, DONE or ERROR.
+  uint64_t consumed;     ///< Bytes taken from the input.
+  uint64_t produced;     ///< Bytes written into the room.
+  uint32_t trim;         ///< With DONE: take back so many of the bytes made last, at most `hawser_claims.trim_max`.
+  uint32_t reserved;     ///< 0.
 } hawser_step;
 
 /// What the agreed parameters make a stage use. The library sets `struct_size` and the defaults; write no member that
 /// does not lie inside `struct_size`. Claims that are out of range, or that another extension made before, decline
 /// this one, with a sentence.
 typedef struct hawser_claims {
-  uint32_t struct_size;
+  uint32_t struct_size;   ///< Bytes of this struct, as its maker knew it.
   uint32_t flags;         ///< HAWSER_CLAIM_...; 0.
   uint16_t opcodes;       ///< Bit n: opcode n is mine; 0. 3 to 7 are messages that come in to this stage and no
                           ///< further, 11 to 15 control frames, which need the `control` hook.
@@ -161,6 +161,7 @@ typedef struct hawser_claims {
 /// released; what is left is released with the stage. 0 is none.
 typedef uint64_t hawser_buffer;
 
+/// See `struct hawser_context`.
 typedef struct hawser_context hawser_context;
 
 /// What a hook may do. All of it happens after the hook has returned, in order, so that every call is safe from every
@@ -169,8 +170,8 @@ typedef struct hawser_context hawser_context;
 /// That is noticed of the seven hooks before, and nearly always later.
 /// Calls that answer an int32_t say 1 for done and 0 for not done.
 typedef struct hawser_context_api {
-  uint32_t struct_size;
-  uint32_t abi;  ///< HAWSER_PLUGIN_ABI of the library.
+  uint32_t struct_size;  ///< Bytes of this struct, as its maker knew it.
+  uint32_t abi;          ///< HAWSER_PLUGIN_ABI of the library.
 
   /// HAWSER_CLIENT or HAWSER_SERVER.
   uint32_t (*side)(hawser_context* c);
@@ -183,7 +184,7 @@ typedef struct hawser_context_api {
 
   /// One timer a stage: `timer` is called at or after `when`, once. Arming again replaces; needs the `timer` hook.
   void (*arm)(hawser_context* c, int64_t when);
-  void (*disarm)(hawser_context* c);
+  void (*disarm)(hawser_context* c);  ///< Forgets the timer.
 
   /// Fails the connection with `code`; the first call wins. `why` is for people: zero-terminated UTF-8, of which 123
   /// bytes reach the peer; null for none. Only `done` and `closed` are called afterwards.
@@ -225,13 +226,13 @@ typedef struct hawser_context_api {
 
 /// A stage's way to act, handed to every hook; valid until the hook returns.
 struct hawser_context {
-  const hawser_context_api* api;  // What follows is the library's own.
+  const hawser_context_api* api;  ///< What it can do. What follows is the library's own.
 };
 
 /// What a negotiation takes of a plug-in.
 typedef struct hawser_negotiation {
-  uint32_t struct_size;
-  uint32_t reserved;
+  uint32_t struct_size;  ///< Bytes of this struct, as its maker knew it.
+  uint32_t reserved;     ///< 0.
   /// Adds a parameter to the offer or answer in hand: zero-terminated tokens, `value` null for none. 0: not a token,
   /// over 256 bytes, more than 16 parameters, or in `confirm`, where nothing is written; what was made will not be
   /// used.
@@ -265,13 +266,15 @@ typedef struct hawser_negotiation {
 /// hook is there when its bit is in `hooks`, and null otherwise. `fin` is 1 with the last chunk of a message, which may
 /// be empty; a chunk of 0 bytes may have a null pointer.
 typedef struct hawser_stage {
-  uint32_t struct_size;
-  uint32_t hooks;
+  uint32_t struct_size;  ///< Bytes of this struct, as its maker knew it.
+  uint32_t hooks;        ///< HAWSER_HOOK_...: those that are there.
   /// Frees the stage; nothing else is called with it afterwards. May be null.
   void (*destroy)(void* stage);
   /// A message that concerns this stage begins: gives a verdict.
   uint32_t (*begin)(void* stage, uint32_t way, hawser_head* head, hawser_context* c);
+  /// The next bytes of a message, as they pass.
   void (*observe)(void* stage, uint32_t way, const uint8_t* bytes, uint64_t size, int32_t fin, hawser_context* c);
+  /// The next bytes of a message, to be changed where they lie.
   void (*in_place)(void* stage, uint32_t way, uint8_t* bytes, uint64_t size, int32_t fin, hawser_context* c);
   /// Reads of `in`, writes to `out`, and says in `did` how much of each. `in` and `out` do not overlap.
   void (*transform)(void* stage, uint32_t way, const uint8_t* in, uint64_t in_size, uint8_t* out, uint64_t out_size,
@@ -283,12 +286,13 @@ typedef struct hawser_stage {
   /// The edges that the verdict asked for. Outwards: fill the bytes. Inwards: they came, check them. A prefix comes
   /// before all bytes of its message, a suffix after the last.
   void (*prefix)(void* stage, uint32_t way, uint8_t* bytes, uint64_t size, hawser_context* c);
+  /// See `prefix`.
   void (*suffix)(void* stage, uint32_t way, uint8_t* bytes, uint64_t size, hawser_context* c);
   /// The message ended or was given up: once for each verdict but BYPASS and REJECT.
   void (*done)(void* stage, uint32_t way, hawser_context* c);
   /// A frame of a control opcode of mine arrived: at most 125 bytes.
   void (*control)(void* stage, uint32_t opcode, const uint8_t* bytes, uint64_t size, hawser_context* c);
-  void (*timer)(void* stage, hawser_context* c);
+  void (*timer)(void* stage, hawser_context* c);  ///< The time has come for which `arm` asked.
   /// Negotiated, before the first message.
   void (*open)(void* stage, hawser_context* c);
   /// Our close frame is about to be queued: the last forwards and controls.
@@ -299,14 +303,14 @@ typedef struct hawser_stage {
 
 /// An extension. All texts are zero-terminated and, like the tables, stay where they are while the object is loaded.
 typedef struct hawser_plugin {
-  uint32_t struct_size;
-  uint32_t abi;      ///< HAWSER_PLUGIN_ABI.
+  uint32_t struct_size;  ///< Bytes of this struct, as its maker knew it.
+  uint32_t abi;          ///< HAWSER_PLUGIN_ABI.
   const char* name;  ///< Its token on the wire, at most 64 bytes: a private one such as "x-...", or a registered one.
   const char* summary;  ///< What it does, for people: one line of at most 200 bytes.
   /// What `configure` takes, for people: lines of "FORM  TEXT", such as "key=0..255  what is added", at most 2000
   /// bytes; null when it takes nothing.
   const char* parameters;
-  const hawser_stage* stage;
+  const hawser_stage* stage;  ///< The hooks of its stages.
 
   /// Makes the extension out of the parameters that a person gave; their values may be any text. What it returns is
   /// handed to the functions below, address or not. Null: refused, with a sentence in `why`, which holds `why_size`
@@ -331,6 +335,7 @@ typedef struct hawser_plugin {
 
 /// The one function that a plug-in exports. Called once, when the object is loaded. Null: it cannot work here.
 typedef const hawser_plugin* (*hawser_plugin_entry)(void);
+/// The same, by the name that is looked for.
 HAWSER_PLUGIN_EXPORT const hawser_plugin* hawser_plugin_v1(void);
 
 #ifdef __cplusplus

@@ -39,7 +39,7 @@ class buffer {
   /// Bytes that every fresh buffer keeps free in front of its content, so that a frame header can be written there.
   static constexpr std::size_t headroom = 16;
 
-  buffer() noexcept = default;
+  buffer() noexcept = default;  ///< Refers to no block.
   buffer(const buffer& other) noexcept : block_(other.block_), offset_(other.offset_), length_(other.length_) {
     retain();
   }
@@ -55,15 +55,17 @@ class buffer {
     if (block_ != nullptr) drop();
   }
 
+  /// Exchanges what the two refer to.
   void swap(buffer& other) noexcept {
     std::swap(block_, other.block_);
     std::swap(offset_, other.offset_);
     std::swap(length_, other.length_);
   }
 
+  /// True when it refers to a block, also when its content is empty.
   explicit operator bool() const noexcept { return block_ != nullptr; }
-  [[nodiscard]] std::size_t size() const noexcept { return length_; }
-  [[nodiscard]] bool empty() const noexcept { return length_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return length_; }  ///< Bytes of the content.
+  [[nodiscard]] bool empty() const noexcept { return length_ == 0; }   ///< True when the content has no bytes.
 
   /// The content; good as long as some buffer refers to the block. Whoever writes must be the only owner, or nobody
   /// else may look yet.

@@ -1,6 +1,5 @@
+// Version, visibility and namespace macros. The only header that every other public header may count on.
 #pragma once
-
-/// Version, visibility and namespace macros. The only header that every other public header may count on.
 
 #include <string_view>
 

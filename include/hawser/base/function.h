@@ -11,6 +11,7 @@
 
 HAWSER_BEGIN
 
+/// See the one below: `function<R(Args...)>`.
 template <class Signature>
 class function;
 
@@ -19,9 +20,10 @@ class function;
 template <class R, class... Args>
 class function<R(Args...)> {
  public:
-  function() noexcept = default;
-  function(std::nullptr_t) noexcept {}
+  function() noexcept = default;        ///< An empty one.
+  function(std::nullptr_t) noexcept {}  ///< An empty one.
 
+  /// Holds `target`, which is moved or copied in. Throws what that throws.
   template <class F>
   requires(!std::is_same_v<std::decay_t<F>, function> && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
       function(F&& target) {
@@ -56,7 +58,9 @@ class function<R(Args...)> {
   }
   ~function() { reset(); }
 
+  /// True when there is something to call.
   explicit operator bool() const noexcept { return call_ != nullptr; }
+  /// Calls it. What it throws is passed on.
   R operator()(Args... args) const { return call_(const_cast<std::byte*>(space_), std::forward<Args>(args)...); }
 
  private:

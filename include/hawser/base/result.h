@@ -19,12 +19,12 @@ namespace detail {
 template <class T>
 class [[nodiscard]] result {
  public:
-  result(T value) : value_(std::move(value)) {}
-  result(errc error) noexcept : error_(make_error_code(error)) {}
-  result(std::error_code error) noexcept : error_(error) {}
+  result(T value) : value_(std::move(value)) {}                    ///< A success.
+  result(errc error) noexcept : error_(make_error_code(error)) {}  ///< A failure; `error` is not `ok`.
+  result(std::error_code error) noexcept : error_(error) {}        ///< The same, also with codes of the system.
 
-  [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
-  explicit operator bool() const noexcept { return value_.has_value(); }
+  [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }  ///< True when there is a value.
+  explicit operator bool() const noexcept { return value_.has_value(); }        ///< The same.
 
   /// The error; a default `std::error_code` when there is a value.
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
@@ -47,8 +47,8 @@ class [[nodiscard]] result {
   T& operator*() & noexcept HAWSER_LIFETIME_BOUND { return *value_; }
   const T& operator*() const& noexcept HAWSER_LIFETIME_BOUND { return *value_; }
   T&& operator*() && noexcept HAWSER_LIFETIME_BOUND { return std::move(*value_); }
-  T* operator->() noexcept { return &*value_; }
-  const T* operator->() const noexcept { return &*value_; }
+  T* operator->() noexcept { return &*value_; }              ///< Unchecked, too.
+  const T* operator->() const noexcept { return &*value_; }  ///< Unchecked, too.
 
   /// The value, or `other`.
   template <class U>
@@ -69,13 +69,13 @@ class [[nodiscard]] result {
 template <>
 class [[nodiscard]] result<void> {
  public:
-  result() noexcept = default;
-  result(errc error) noexcept : error_(make_error_code(error)) {}
-  result(std::error_code error) noexcept : error_(error) {}
+  result() noexcept = default;                                     ///< A success.
+  result(errc error) noexcept : error_(make_error_code(error)) {}  ///< A failure; `ok` makes it a success.
+  result(std::error_code error) noexcept : error_(error) {}        ///< The same, also with codes of the system.
 
-  [[nodiscard]] bool has_value() const noexcept { return !error_; }
-  explicit operator bool() const noexcept { return !error_; }
-  [[nodiscard]] std::error_code error() const noexcept { return error_; }
+  [[nodiscard]] bool has_value() const noexcept { return !error_; }        ///< True when there is no error.
+  explicit operator bool() const noexcept { return !error_; }              ///< The same.
+  [[nodiscard]] std::error_code error() const noexcept { return error_; }  ///< The error, if any.
 
   /// Throws `std::system_error` unless this is a success.
   void value() const {

@@ -11,21 +11,21 @@ HAWSER_BEGIN
 
 /// Why a connection was closed. Any value in 3000-4999 is an application's own.
 enum class close_code : std::uint16_t {
-  normal = 1000,
-  going_away = 1001,
-  protocol_error = 1002,
-  unsupported_data = 1003,
-  no_status = 1005,  ///< The close frame had no code. Never on the wire.
-  abnormal = 1006,   ///< No close frame came. Never on the wire.
-  invalid_payload = 1007,
-  policy_violation = 1008,
-  message_too_big = 1009,
-  mandatory_extension = 1010,
-  internal_error = 1011,
-  service_restart = 1012,
-  try_again_later = 1013,
-  bad_gateway = 1014,
-  tls_handshake = 1015,  ///< Never on the wire.
+  normal = 1000,               ///< Its purpose is fulfilled.
+  going_away = 1001,           ///< A server goes down, a page is left.
+  protocol_error = 1002,       ///< A frame broke the rules.
+  unsupported_data = 1003,     ///< A kind of data that this end does not take.
+  no_status = 1005,            ///< The close frame had no code. Never on the wire.
+  abnormal = 1006,             ///< No close frame came. Never on the wire.
+  invalid_payload = 1007,      ///< Text that is not UTF-8, or data that cannot be decoded.
+  policy_violation = 1008,     ///< Any other rule of this end was broken.
+  message_too_big = 1009,      ///< Longer than this end takes.
+  mandatory_extension = 1010,  ///< A client could not get an extension that it must have.
+  internal_error = 1011,       ///< This end failed.
+  service_restart = 1012,      ///< A server starts anew.
+  try_again_later = 1013,      ///< A server has too much to do.
+  bad_gateway = 1014,          ///< What stands behind a gateway failed.
+  tls_handshake = 1015,        ///< Never on the wire.
 };
 
 /// A reason on the wire is at most this many bytes of UTF-8: 125 less the code. RFC 6455, 5.5.

@@ -46,8 +46,8 @@ class HAWSER_API resources {
   resources(const resources&) = delete;
   resources& operator=(const resources&) = delete;
 
-  [[nodiscard]] buffer_pool& pool() noexcept { return pool_; }
-  [[nodiscard]] turn_block& block() noexcept { return block_; }
+  [[nodiscard]] buffer_pool& pool() noexcept { return pool_; }   ///< The memory of all its connections.
+  [[nodiscard]] turn_block& block() noexcept { return block_; }  ///< What the connection in turn sends.
   /// What the stages of all its connections lend each other.
   [[nodiscard]] shelf& lent() noexcept { return lent_state_; }
 
@@ -117,7 +117,7 @@ class HAWSER_API connection {
   void obey(const settings& others) noexcept { settings_ = &others; }
 
   // ---- getters
-  [[nodiscard]] role side() const noexcept { return side_; }
+  [[nodiscard]] role side() const noexcept { return side_; }  ///< Which end this is.
   /// True while messages can be sent.
   [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
   /// True between `begin_message` and the last part: no other message can be sent.
@@ -154,7 +154,10 @@ class HAWSER_API connection {
   [[nodiscard]] tick deadline() const noexcept;
 
   // ---- turns
+  /// Takes the block of the loop, when it is free: see `output`.
   void begin_turn() noexcept { out_.begin_turn(res_->block_); }
+  /// Gives it back. What is still to be sent of it goes to the backlog, what was received goes with the turn: `stash`
+  /// first where `next` did not say `none`.
   void end_turn() {
     out_.end_turn(res_->block_, res_->pool_);
     // What was received goes with the turn, unless it is another connection's: a turn may end inside another's.
@@ -254,7 +257,8 @@ class HAWSER_API connection {
   }
   /// Of `frames` from `from` on the owner has written the first `done` bytes; the rest goes to the backlog.
   void frames_written(const buffer& frames, std::size_t from, std::size_t done, std::uint32_t messages);
-  /// Errors: `invalid_argument` over 125 bytes, `would_block` when the lane is full.
+  /// Sends a ping, or a pong that answers none. Errors: `invalid_argument` over 125 bytes, `would_block` when the lane
+  /// is full.
   errc ping(byte_view payload);
   errc pong(byte_view payload);
   /// Starts the closing handshake. `no_status` sends an empty close frame. Errors: `invalid_close_code` for a code or

@@ -20,9 +20,9 @@ HAWSER_BEGIN
 /// What a factory agreed to: the parameters of the answer, what they make the stage use, and the stage itself.
 template <class S>
 struct accepted {
-  params response;
-  claims uses;
-  S work;
+  params response;  ///< What the answer says; a client leaves it empty.
+  claims uses;      ///< What the stage uses of frames and messages.
+  S work;           ///< The stage of this connection.
 };
 
 namespace detail {
@@ -52,6 +52,7 @@ concept confirms_in_words = requires(const F& f, const params& answer, std::stri
 }  // namespace detail
 
 /// An extension. A factory is immutable, shared by all connections and loops, and called from several threads at once:
+///
 ///   name()                              its token on the wire (N-14: use a private name such as "x-..." or register)
 ///   std::vector<params> offers()        client: one or more alternatives, best first; parameters only
 ///   optional<accepted<S>> accept(const std::vector<params>&)
@@ -59,6 +60,7 @@ concept confirms_in_words = requires(const F& f, const params& answer, std::stri
 ///   optional<accepted<S>> confirm(const params&)
 ///                                       client: the answer; nullopt fails the handshake (P-12)
 ///   static constexpr bool secure_only   optional: true: a client offers it on TLS and loopback only
+///
 /// A throw declines (server) or fails the handshake (client). `accept` and `confirm` may take a `std::string& why`
 /// behind that: what they put there when they say no, a few words such as "level is over 9", is for people, in
 /// `handshake::extension_notes` and in errors. One whose stage is made at run time answers `optional<core::agreement>`.
@@ -73,15 +75,17 @@ concept factory = requires(const F& f) {
 /// Any factory, erased. Copies share it.
 class any_factory {
  public:
+  /// Takes a factory of any type. Throws what its copy throws.
   // A copy is no factory to be erased; to ask whether it is one would ask whether it can be copied, without end.
   template <class F>
   requires(!std::same_as<F, any_factory> && factory<F>) any_factory(F from)
       : self_(std::make_shared<model<F>>(std::move(from))) {}
 
-  [[nodiscard]] std::string_view name() const noexcept { return self_->name(); }
-  [[nodiscard]] std::vector<params> offers() const { return self_->offers(); }
+  [[nodiscard]] std::string_view name() const noexcept { return self_->name(); }  ///< Its token on the wire.
+  [[nodiscard]] std::vector<params> offers() const { return self_->offers(); }    ///< What a client offers, best first.
   /// True when it is not to be offered on a path that is neither TLS nor loopback.
   [[nodiscard]] bool secure_only() const noexcept { return self_->secure_only(); }
+  /// What a server agrees to, and a client makes of the answer, or nothing: see `factory`.
   [[nodiscard]] std::optional<core::agreement> accept(const std::vector<params>& all) const {
     std::string why;
     return self_->accept(all, why);
@@ -163,10 +167,11 @@ class extension_list {
     required_.emplace_back(f.name());
     return add(std::move(f));
   }
+  /// In order of preference.
   [[nodiscard]] const std::vector<any_factory>& all() const& noexcept HAWSER_LIFETIME_BOUND { return list_; }
   /// The names that must be agreed on; one may occur twice.
   [[nodiscard]] const std::vector<std::string>& required() const& noexcept HAWSER_LIFETIME_BOUND { return required_; }
-  [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+  [[nodiscard]] bool empty() const noexcept { return list_.empty(); }  ///< True when there is none.
 
  private:
   std::vector<any_factory> list_;

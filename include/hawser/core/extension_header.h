@@ -13,8 +13,8 @@ HAWSER_BEGIN
 
 /// One parameter of an extension: a name and perhaps a value, both tokens; a quoted value is unquoted.
 struct param {
-  std::string name;
-  std::optional<std::string> value;
+  std::string name;                  ///< A token.
+  std::optional<std::string> value;  ///< A token, or none.
   bool operator==(const param&) const = default;
 };
 
@@ -25,14 +25,14 @@ namespace core {
 
 /// One element of the header: an extension's name and its parameters.
 struct extension_element {
-  std::string name;
-  params parameters;
+  std::string name;   ///< A token; it matches exactly (N-15).
+  params parameters;  ///< In the order in which they stand there.
   bool operator==(const extension_element&) const = default;
 };
 
 /// An offer or answer with more elements, or an element with more parameters, is refused as malformed.
 inline constexpr std::size_t max_extension_elements = 8;
-inline constexpr std::size_t max_extension_parameters = 16;
+inline constexpr std::size_t max_extension_parameters = 16;  ///< See `max_extension_elements`.
 
 /// Reads a field value (several fields joined by ", ", N-04). Linear in its length (E2). Errors:
 /// `extension_header_malformed`; `why`, when given, says where. Blanks may stand around every separator and empty list

@@ -20,9 +20,10 @@ struct frame_header {
   std::uint32_t masking_key;  ///< The four key bytes in wire order (copied, not converted); 0 when not masked.
   std::uint8_t first;         ///< FIN (0x80), RSV1-3 (0x70), opcode (0x0F).
   std::uint8_t size;          ///< Bytes of this header, 2 to 14.
-  bool masked;
+  bool masked;                ///< Whether a masking key stands in it.
 };
 
+/// What reading a header came to.
 enum class parse_status : std::uint8_t {
   ok,
   need_more,       ///< The header is not complete yet.

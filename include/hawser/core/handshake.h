@@ -35,8 +35,8 @@ HAWSER_API result<void> check_extra_headers(const headers& extra, std::string* w
 
 /// The refusal of a request: status, the fields that go with it, and a line for the log and the body.
 struct refusal {
-  int status = 400;
-  errc error = errc::http_malformed;
+  int status = 400;                   ///< 300 to 599.
+  errc error = errc::http_malformed;  ///< Why, for programs.
   std::string text;  ///< What was wrong, whose fault, what to do; one line, no bytes of the peer unescaped.
   headers extra;     ///< Further fields, e.g. WWW-Authenticate or Location; see `check_extra_headers`.
 };
@@ -85,7 +85,7 @@ HAWSER_API std::string_view resource_name(std::string_view target HAWSER_LIFETIM
 
 /// What a valid upgrade request asked for. Views into the head it was read from.
 struct upgrade_request {
-  std::string_view key;
+  std::string_view key;                        ///< Sec-WebSocket-Key as it came.
   std::vector<std::string_view> subprotocols;  ///< In the client's order of preference.
   std::string extensions;  ///< All Sec-WebSocket-Extensions fields joined (N-04), not parsed yet; empty: none.
 };

@@ -28,7 +28,7 @@ class HAWSER_API headers {
  public:
   /// One field. Views the `headers` it came from, until their next change.
   struct field {
-    std::string_view name;
+    std::string_view name;   ///< As it came; compared without case.
     std::string_view value;  ///< Without blanks around it.
     bool operator==(const field&) const = default;
   };
@@ -36,11 +36,12 @@ class HAWSER_API headers {
   /// Goes over the fields in order; `*it` is a `field` by value.
   class iterator {
    public:
-    using value_type = field;
-    using difference_type = std::ptrdiff_t;
+    using value_type = field;                ///< What it gives.
+    using difference_type = std::ptrdiff_t;  ///< What iterators must have.
 
     iterator() = default;
-    field operator*() const noexcept { return (*of_)[at_]; }
+    field operator*() const noexcept { return (*of_)[at_]; }  ///< The field that it stands at.
+    /// Goes on by one.
     iterator& operator++() noexcept {
       ++at_;
       return *this;
@@ -88,11 +89,13 @@ class HAWSER_API headers {
   }
   field operator[](std::size_t index) const&& = delete;
 
+  /// From the first field to behind the last. Valid until the next change.
   [[nodiscard]] iterator begin() const& noexcept HAWSER_LIFETIME_BOUND { return {this, 0}; }
   [[nodiscard]] iterator end() const& noexcept HAWSER_LIFETIME_BOUND { return {this, size()}; }
   iterator begin() const&& = delete;
   iterator end() const&& = delete;
 
+  /// How many fields there are, and whether there are none.
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
 
@@ -131,16 +134,19 @@ struct http_head {
   std::string target;  ///< Requests, as it came: printable ASCII without blanks.
   int status = 0;      ///< Responses: 100 to 999.
   std::string reason;  ///< Responses; may be empty.
-  headers fields;
+  headers fields;      ///< All header fields.
 };
 
 /// Reads one head from bytes that come in any pieces. Every byte is looked at twice at most, however small the pieces
 /// (E1): once for its line end, once when its line is whole.
 class HAWSER_API head_parser {
  public:
+  /// Which kind of head is read.
   enum class expects : std::uint8_t { request, response };
+  /// What `feed` came to.
   enum class state : std::uint8_t { need_more, complete, failed };
 
+  /// Begins with nothing read.
   explicit head_parser(expects what, const http_limits& limits = {}) noexcept;
 
   /// Takes bytes from the front of `in` and says in `consumed` how many belonged to the head; what follows the empty

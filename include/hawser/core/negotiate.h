@@ -14,28 +14,28 @@ namespace core {
 
 /// One extension as agreed.
 struct agreed_extension {
-  std::string name;
-  agreement terms;
+  std::string name;  ///< Its token.
+  agreement terms;   ///< What was agreed, and the stage.
 };
 
 /// What became of one extension, in words: "x-rot13: accepted as x-rot13", "permessage-foo: not known here, ignored",
 /// "x-level: declined: level is over 9" (a factory's own words), "x-checksum: not offered by the client".
 struct negotiation_note {
-  std::string name;
-  bool active = false;
-  std::string text;
+  std::string name;     ///< Its token.
+  bool active = false;  ///< Whether it is at work.
+  std::string text;     ///< In words.
 };
 
 /// The outcome of a negotiation. `agreed` is in response order: what is first is nearest to the application (N-11).
 struct negotiation {
-  std::vector<agreed_extension> agreed;
-  std::vector<negotiation_note> notes;
-  std::string header;  ///< The server's answer; empty: write no field (N-06).
+  std::vector<agreed_extension> agreed;  ///< Those at work.
+  std::vector<negotiation_note> notes;   ///< What became of each.
+  std::string header;                    ///< The server's answer; empty: write no field (N-06).
 };
 
 /// What the connection itself brings into `compose`.
 struct conditions {
-  role side = role::server;
+  role side = role::server;  ///< Which end this is.
   bool secure_path = false;  ///< TLS or loopback: where masking may be taken away.
   bool inband = false;       ///< Over the subprotocol of core/inband.h: no stage can work on frames.
 };

@@ -1,4 +1,4 @@
-// What the stages of extensions leave with a message for the application: `context::note`, `message::note`.
+// What the stages of extensions leave with a message for the application.
 #pragma once
 
 #include <hawser/base/bytes.h>
@@ -25,7 +25,7 @@ class HAWSER_API notes {
   /// Forgets all, and keeps the memory for the next message.
   void clear() noexcept { count_ = 0; }
 
-  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }  ///< True when nothing was noted.
   /// What this extension noted; empty for nothing. Good until the next call of `set` or `clear`.
   [[nodiscard]] byte_view find(std::string_view extension) const& noexcept HAWSER_LIFETIME_BOUND;
   byte_view find(std::string_view extension) const&& = delete;

@@ -9,12 +9,12 @@ HAWSER_BEGIN
 
 /// What a frame or message is. 3 to 7 are reserved for data, 11 to 15 for control; an extension may define them.
 enum class opcode : std::uint8_t {
-  continuation = 0x0,
-  text = 0x1,
-  binary = 0x2,
-  close = 0x8,
-  ping = 0x9,
-  pong = 0xA,
+  continuation = 0x0,  ///< A further frame of the message before.
+  text = 0x1,          ///< UTF-8.
+  binary = 0x2,        ///< Bytes.
+  close = 0x8,         ///< The closing handshake.
+  ping = 0x9,          ///< Asks for a pong.
+  pong = 0xA,          ///< Answers a ping.
 };
 
 /// The three reserved bits as they stand in a frame's first byte, shifted down by four.

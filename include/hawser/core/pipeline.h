@@ -68,11 +68,13 @@ class common_stages;
 
 /// What an owner can carry out of the actions of its stages at the moment.
 struct work_allowed {
-  bool control = true;
-  bool out = true;  ///< Messages outwards: none that this pipeline does not see is half-way.
-  bool in = true;   ///< The same inwards.
+  bool control = true;  ///< Control frames.
+  bool out = true;      ///< Messages outwards: none that this pipeline does not see is half-way.
+  bool in = true;       ///< The same inwards.
 };
 
+/// The stages of one connection, in order. Calls for one message: `begin`, then `push` and `pull` for each chunk of it.
+/// One thread.
 class HAWSER_API pipeline {
  public:
   /// `stages` in response order (N-11), proved by `compose`. `pool`, and `lent`, where stages find what others gave
@@ -84,7 +86,7 @@ class HAWSER_API pipeline {
   pipeline(const pipeline&) = delete;
   pipeline& operator=(const pipeline&) = delete;
 
-  [[nodiscard]] const interest& wants() const noexcept { return wants_; }
+  [[nodiscard]] const interest& wants() const noexcept { return wants_; }      ///< What concerns any stage.
   [[nodiscard]] std::size_t size() const noexcept;                             ///< Stages.
   [[nodiscard]] const agreed_extension& at(std::size_t index) const noexcept;  ///< In response order.
 
@@ -121,6 +123,7 @@ class HAWSER_API pipeline {
   /// must not write into the pieces that it pulls of it.
   void push_owned(direction way, buffer body, tick now);
 
+  /// What `pull` found.
   enum class pulled : std::uint8_t {
     more,   ///< Everything pushed has been worked in; after a piece with `fin`: the message is over.
     piece,  ///< Here is a piece of the message; valid until the next call of begin, push, pull or stash in this
@@ -155,12 +158,15 @@ class HAWSER_API pipeline {
   bool take_ext(frame& f, byte_view front, std::size_t& used, tick now);
   /// Cuts the next outgoing frame, of at most `most` bytes of payload. False: none can go now, or `failed()`.
   bool cut(std::uint64_t most, frame_cut& out, tick now);
+  /// What the frame stages say of the urgency of a message.
   [[nodiscard]] std::uint32_t urgency_of(const head& h, tick now);
 
   // ---- what stages asked for
+  /// Something that a stage asked for, to be carried out by the owner.
   struct work {
+    /// A control frame, or a message that goes on.
     enum class kind : std::uint8_t { control, forward };
-    kind what;
+    kind what;            ///< Which of the two.
     std::uint8_t opcode;  ///< control
     direction way;        ///< forward
     std::size_t stage;    ///< forward: continue with `begin_behind(stage, ...)`
@@ -185,15 +191,16 @@ class HAWSER_API pipeline {
   [[nodiscard]] bool is_asking() const noexcept { return (holding_ & asks) != 0; }
   /// True once the last stage that held has let go, until `take_released` was asked.
   [[nodiscard]] bool sending_released() const noexcept { return released_; }
-  bool take_released() noexcept { return std::exchange(released_, false); }
+  bool take_released() noexcept { return std::exchange(released_, false); }  ///< Asks that, and forgets it.
   /// What a stage said by `context::receipts`; 0 where none did.
   [[nodiscard]] std::uint64_t sent_on() const noexcept;
+  /// How many of those the peer is known to have.
   [[nodiscard]] std::uint64_t proved() const noexcept;
 
   // ---- failure: the first one wins; afterwards nothing runs but `closed`
-  [[nodiscard]] bool failed() const noexcept;
-  [[nodiscard]] close_code fail_code() const noexcept;
-  [[nodiscard]] errc fail_error() const noexcept;
+  [[nodiscard]] bool failed() const noexcept;                      ///< A stage, or what it was given, has failed.
+  [[nodiscard]] close_code fail_code() const noexcept;             ///< What the peer is told.
+  [[nodiscard]] errc fail_error() const noexcept;                  ///< What the owner is told.
   [[nodiscard]] std::string_view fail_reason() const noexcept;     ///< For the close frame: at most 123 bytes of UTF-8.
   [[nodiscard]] std::string_view fail_extension() const noexcept;  ///< The name of the extension that failed.
 
@@ -215,7 +222,9 @@ class HAWSER_API pipeline {
   [[nodiscard]] std::unique_ptr<pipeline> copy() const;
   /// Whom to give it back to; null for the pipeline of one connection.
   [[nodiscard]] common_stages* common() const noexcept { return common_; }
+  /// Sets that.
   void belong_to(common_stages& all) noexcept { common_ = &all; }
+  /// Whether it was made of the same stages, for the same side and limits.
   [[nodiscard]] bool is_like(const std::vector<agreed_extension>& stages, role side,
                              const pipeline_limits& limits) const noexcept;
 

@@ -46,8 +46,8 @@ namespace core {
 /// What a connection obeys. Shared by many connections; must outlive them and not change. Every message asks for the
 /// first limits: they share a line.
 struct alignas(64) settings {
-  limits bounds;
-  keepalive alive;
+  limits bounds;                                  ///< What the peer may cost.
+  keepalive alive;                                ///< When silence means death.
   ticks close_timeout = std::chrono::seconds(5);  ///< How long the peer may take to answer our close.
   bool in_parts = false;                          ///< Deliver messages as they come (`kind::part`), not whole.
 };

@@ -17,11 +17,11 @@ class HAWSER_API shelf {
  public:
   /// One object: `tag` stands for its type, and objects of one type and one key are as good as each other.
   struct object {
-    const void* tag = nullptr;
-    std::uint64_t key = 0;
-    void* what = nullptr;
-    void (*destroy)(void* what) noexcept = nullptr;
-    std::size_t bytes = 0;
+    const void* tag = nullptr;                       ///< Stands for its type.
+    std::uint64_t key = 0;                           ///< Which ones of its type are alike.
+    void* what = nullptr;                            ///< The object.
+    void (*destroy)(void* what) noexcept = nullptr;  ///< Destroys it.
+    std::size_t bytes = 0;                           ///< What it costs.
   };
 
   shelf() noexcept = default;
@@ -34,11 +34,12 @@ class HAWSER_API shelf {
   /// Keeps an object, or destroys it: at most `most_objects` and `most_bytes` are kept.
   void put(const object& o) noexcept;
 
+  /// How many objects are kept, and what they cost.
   [[nodiscard]] std::size_t size() const noexcept { return objects_.size(); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
-  static constexpr std::size_t most_objects = 64;
-  static constexpr std::size_t most_bytes = std::size_t{4} << 20;
+  static constexpr std::size_t most_objects = 64;                  ///< More are not kept.
+  static constexpr std::size_t most_bytes = std::size_t{4} << 20;  ///< Nor is what would cost more.
 
  private:
   std::vector<object> objects_;

@@ -35,10 +35,11 @@ inline constexpr std::array simd_levels{simd_level::scalar, simd_level::avx2, si
 
 /// What is in use now.
 struct simd_in_use {
-  simd_level masking;
+  simd_level masking;  ///< For masking and sums.
   /// The name that simdjson gives to the code that checks longer texts: "fallback", "haswell", "icelake" ...
   std::string utf8;
 };
+/// What this process uses now. Any thread.
 [[nodiscard]] HAWSER_API simd_in_use simd_now();
 
 }  // namespace core

@@ -33,7 +33,7 @@ struct claims {
   /// Bit n: opcode n is mine. Only 3-7 (data) and 11-15 (control). Messages of an own data opcode come in to this stage
   /// and no further, whatever its verdict; outwards it makes them by `forward`.
   std::uint16_t opcodes = 0;
-  layer at = layer::message;
+  layer at = layer::message;      ///< Where the stage stands.
   std::uint8_t ext_data_max = 0;  ///< Frame stages: the most extension data a frame carries, at most 16 bytes.
   std::uint8_t trim_max = 0;      ///< The most bytes `step::trim` ever takes back at the end of a message, at most 8.
   /// The most bytes by which this stage makes a message longer outwards and shorter inwards, besides the edges of its
@@ -69,7 +69,7 @@ struct claims {
   /// For `adds_max`, when what is added depends on the message: it may come out `growth_max` times as long, and 65,535
   /// bytes more. The limit of a message is exceeded by 65,535 bytes at most then, too.
   static constexpr std::uint16_t grows = 0xFFFF;
-  static constexpr std::uint64_t growth_max = 8;
+  static constexpr std::uint64_t growth_max = 8;  ///< See `grows`.
 
   /// The most that a stage which claims `adds` may have made outwards when it has taken `taken` bytes of a message.
   static constexpr std::uint64_t most_made(std::uint16_t adds, std::uint64_t taken) noexcept {
@@ -127,13 +127,14 @@ enum : std::uint32_t {
 
 /// What a stage wants of one message.
 struct verdict {
+  /// What a stage wants: see the constants of the same names.
   enum class kind : std::uint8_t { bypass, observe, retain, in_place, transform, whole, reject };
 
-  kind what = kind::bypass;
+  kind what = kind::bypass;  ///< What it wants.
   std::uint8_t prefix_size =
       0;  ///< Bytes that this stage puts in front of (out) or takes from the front of (in) the message.
   std::uint8_t suffix_size = 0;  ///< The same at the end.
-  std::uint8_t reserved = 0;
+  std::uint8_t reserved = 0;     ///< 0.
 
   static const verdict bypass;     ///< Not interested: no further call for this message, no cost per byte.
   static const verdict observe;    ///< Sees chunks as they pass: `observe()`. No copy.
@@ -171,9 +172,9 @@ enum class flow : std::uint8_t {
 
 /// What one call of `transform` did.
 struct step {
-  std::size_t consumed = 0;
-  std::size_t produced = 0;
-  flow next = flow::more;
+  std::size_t consumed = 0;  ///< Bytes taken from the input.
+  std::size_t produced = 0;  ///< Bytes written into the room.
+  flow next = flow::more;    ///< How it ended.
   std::uint8_t trim = 0;  ///< With `done`: take back this many of the bytes produced last, at most `claims::trim_max`.
 };
 
@@ -186,9 +187,10 @@ class pipeline;
 /// When there is no memory for one, the call answers false and the connection fails with 1011 (`out_of_resources`).
 class HAWSER_API context {
  public:
+  /// For the pipeline: stage number `stage` of `owner`.
   context(core::pipeline& owner, std::uint32_t stage) noexcept : owner_(&owner), stage_(stage) {}
 
-  [[nodiscard]] role side() const noexcept;
+  [[nodiscard]] role side() const noexcept;  ///< Which end of the connection this is.
   /// The number that `connection::id` gives for this connection; 0 where the owner gave none.
   [[nodiscard]] std::uint64_t connection_id() const noexcept;
   /// The time of the event that caused this hook.
@@ -405,6 +407,7 @@ consteval unsigned hooks_found() {
 ///   void closed(close_code, context&)    once, last, app-side first; whatever ended the connection
 ///
 /// Frame stages (`claims::at`) have two more, for data frames; control frames pass them by:
+///
 ///   std::size_t frame_in(frame&, byte_view first, context&)            a frame comes in: `first` is the front of its
 ///                                        payload, as much as extension data may be; the answer is how much it is.
 ///                                        More than there is: the frame is too short for it, 1002 (F-07)

@@ -28,7 +28,8 @@ struct sent_message {
   opcode op = opcode::text;  ///< Text or binary.
   buffer payload;            ///< As the application sent it.
 
-  [[nodiscard]] bool is_text() const noexcept { return op == opcode::text; }
+  [[nodiscard]] bool is_text() const noexcept { return op == opcode::text; }  ///< Or binary.
+  /// The payload. Valid as long as this object.
   [[nodiscard]] byte_view bytes() const& noexcept HAWSER_LIFETIME_BOUND { return payload.view(); }
   byte_view bytes() const&& = delete;
   [[nodiscard]] std::string_view text() const& noexcept HAWSER_LIFETIME_BOUND { return as_text(payload.view()); }
@@ -90,8 +91,8 @@ class HAWSER_API ack_stage {
 /// which follow, and what is posted may. Every setter gives a copy with that changed.
 class HAWSER_API ack {
  public:
-  static constexpr std::uint32_t most_every = 1024;
-  static constexpr std::uint32_t most_within_ms = 60'000;
+  static constexpr std::uint32_t most_every = 1024;        ///< The largest number for `every`.
+  static constexpr std::uint32_t most_within_ms = 60'000;  ///< The longest time for `within`, in milliseconds.
 
   /// Acknowledge at the latest when so many messages are unacknowledged: 1 to 1,024, 16 by default. The smaller of both
   /// ends' numbers counts for both.
@@ -120,7 +121,7 @@ class HAWSER_API ack {
     return with;
   }
 
-  // What every factory has: see `hawser::factory`.
+  /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-ack"; }
   [[nodiscard]] std::vector<params> offers() const;
   [[nodiscard]] std::optional<accepted<detail::ack_stage>> accept(const std::vector<params>& all,

@@ -40,7 +40,7 @@ class HAWSER_API checksum_stage {
 /// kept. It finds damage, not intent: whoever can change a message can change its sum.
 class HAWSER_API checksum {
  public:
-  // What every factory has: see `hawser::factory`.
+  /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-checksum"; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
   [[nodiscard]] std::optional<accepted<detail::checksum_stage>> accept(const std::vector<params>& all,

@@ -42,20 +42,23 @@ enum class deflate_engine : std::uint8_t {
 /// What an end does, and what it asks of the other. A server's and a client's are alike: what is about the direction in
 /// which this end sends it does, what is about the other direction it asks for.
 struct HAWSER_API deflate_options {
+  /// The values of a preset.
   explicit deflate_options(deflate_preset p = deflate_preset::low_memory) noexcept;
 
-  deflate_engine engine;
-  int level;         ///< zlib: 1 (fast) to 9 (small). ISA-L: 1 to 3.
-  int memory_level;  ///< zlib: 1 to 9. ISA-L has no such choice.
+  deflate_engine engine;  ///< What compresses.
+  int level;              ///< zlib: 1 (fast) to 9 (small). ISA-L: 1 to 3.
+  int memory_level;       ///< zlib: 1 to 9. ISA-L has no such choice.
 
   /// The windows in which the server, and the client, compress: 2 to this many bytes, 8 to 15. zlib cannot compress
   /// in 8 and takes 9 where the peer allows that. What a client says of the server's is a wish: a second offer goes
   /// without it, for the servers that have but one window.
   int server_max_window_bits;
+  /// See `server_max_window_bits`.
   int client_max_window_bits;
   /// Whether the server, and the client, begin each message with an empty window. A peer is asked to; a server may
   /// insist, a client fails the handshake when the server does not agree.
   bool server_no_context_takeover;
+  /// See `server_no_context_takeover`.
   bool client_no_context_takeover;
   /// Clients: lets the server limit the client's window. Some servers of old decline offers that say so.
   bool offer_client_max_window_bits = true;
@@ -120,8 +123,8 @@ class HAWSER_API deflate_stage {
 
 /// Bytes, by direction.
 struct deflate_memory {
-  std::size_t compressing = 0;
-  std::size_t decompressing = 0;
+  std::size_t compressing = 0;    ///< What this end keeps to compress.
+  std::size_t decompressing = 0;  ///< What this end keeps to decompress.
 };
 
 /// The extension. Messages that are shorter than the threshold, or sent with `send_options::compress` false, go as they
@@ -133,12 +136,12 @@ class HAWSER_API deflate {
   explicit deflate(const deflate_options& o) noexcept;
   explicit deflate(deflate_preset p = deflate_preset::low_memory) noexcept : deflate(deflate_options(p)) {}
 
-  [[nodiscard]] const deflate_options& options() const noexcept { return options_; }
+  [[nodiscard]] const deflate_options& options() const noexcept { return options_; }  ///< As brought into range.
   /// What a connection keeps between messages once it has sent and received one, with a peer that agrees to everything:
   /// the most, as its account is charged (`context::charge`). 0 in a direction without context takeover.
   [[nodiscard]] deflate_memory memory(role side) const noexcept;
 
-  // What every factory has: see `hawser::factory`.
+  /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "permessage-deflate"; }
   [[nodiscard]] std::vector<params> offers() const;
   [[nodiscard]] std::optional<accepted<detail::deflate_stage>> accept(const std::vector<params>& all,

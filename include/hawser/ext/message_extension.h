@@ -25,6 +25,7 @@ namespace ext {
 /// `message_extension::adds` lets an encoder make.
 class HAWSER_API byte_sink {
  public:
+  /// For the library: takes at most `most` bytes.
   byte_sink(context& c, std::uint64_t most) noexcept : context_(c), limit_(most) {}
 
   /// Adds bytes behind those already there. False: together they are over the limit; none were added, and the
@@ -138,7 +139,7 @@ class HAWSER_API message_extension {
   /// with 1011. Unsaid, one that writes another message has `claims::grows`, and so has one that says 65,535.
   [[nodiscard]] message_extension adds(std::uint16_t bytes) const;
 
-  // What every factory has: see `hawser::factory`.
+  /// What every factory has: see `hawser::factory`.
   [[nodiscard]] std::string_view name() const noexcept HAWSER_LIFETIME_BOUND { return name_; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
   [[nodiscard]] std::optional<accepted<detail::message_stage>> accept(const std::vector<params>& all,

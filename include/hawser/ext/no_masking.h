@@ -24,12 +24,13 @@ class HAWSER_API no_masking {
  public:
   /// It has nothing to do with messages: no message costs anything for it.
   struct work {
-    static constexpr unsigned hooks = hook::none;
-    static verdict begin(direction, head&, context&) { return verdict::bypass; }
+    static constexpr unsigned hooks = hook::none;                                 ///< None.
+    static verdict begin(direction, head&, context&) { return verdict::bypass; }  ///< Lets every message be.
     bool operator==(const work&) const = default;
   };
 
-  static constexpr bool secure_only = true;
+  static constexpr bool secure_only = true;  ///< Not offered on an open path.
+  /// What every factory has: see `hawser::factory`.
   static constexpr std::string_view name() { return "no-masking"; }
   static std::vector<params> offers();
   static std::optional<accepted<work>> accept(const std::vector<params>& all, std::string& why);

@@ -38,7 +38,7 @@ class HAWSER_API plugin {
   /// What it takes, for people: lines of "FORM  TEXT". Empty when it takes nothing.
   [[nodiscard]] std::string_view parameters() const noexcept HAWSER_LIFETIME_BOUND;
 
-  // What every factory has: see `hawser::factory`.
+  /// What every factory has: see `hawser::factory`.
   [[nodiscard]] std::string_view name() const noexcept HAWSER_LIFETIME_BOUND;
   [[nodiscard]] std::vector<params> offers() const;
   [[nodiscard]] std::optional<core::agreement> accept(const std::vector<params>& all, std::string& why) const;

@@ -91,9 +91,9 @@ class HAWSER_API priority_stage {
 /// permessage-deflate with context takeover.
 class HAWSER_API priority {
  public:
-  static constexpr std::uint32_t least_window = 16U << 10;
-  static constexpr std::uint32_t least_memory = 64U << 10;
-  static constexpr std::uint32_t most = 1U << 30;
+  static constexpr std::uint32_t least_window = 16U << 10;  ///< The least for `window`.
+  static constexpr std::uint32_t least_memory = 64U << 10;  ///< The least for `memory`.
+  static constexpr std::uint32_t most = 1U << 30;           ///< The most for either.
 
   /// Bytes that the peer may have on their way to this end: 16 KiB to 1 GiB, 256 KiB by default. What is urgent waits
   /// at most for so many; a connection carries at most so many in a round trip. A quarter of it is kept for small
@@ -107,7 +107,7 @@ class HAWSER_API priority {
   /// sends; nothing is agreed on.
   [[nodiscard]] priority small(std::uint64_t bytes) const;
 
-  // What every factory has: see `hawser::factory`.
+  /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-priority"; }
   [[nodiscard]] std::vector<params> offers() const;
   [[nodiscard]] std::optional<accepted<detail::priority_stage>> accept(const std::vector<params>& all,

@@ -29,8 +29,9 @@ struct trace_context {
 
   std::array<std::byte, 16> trace_id{};  ///< The whole trace; not all zeros.
   std::array<std::byte, 8> parent_id{};  ///< The sender's span; not all zeros.
-  std::uint8_t flags = 0;
+  std::uint8_t flags = 0;                ///< `sampled_flag`, `random_id_flag`; others are not sent.
 
+  /// Whether the sender recorded it.
   [[nodiscard]] bool sampled() const noexcept { return (flags & sampled_flag) != 0; }
   /// False when one of the two ids is all zeros, which stands for none.
   [[nodiscard]] HAWSER_API bool valid() const noexcept;
@@ -97,7 +98,7 @@ class HAWSER_API trace {
     return detail::from_wire(m.note(name()));
   }
 
-  // What every factory has: see `hawser::factory`.
+  /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-trace"; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
   [[nodiscard]] std::optional<accepted<detail::trace_stage>> accept(const std::vector<params>& all,

@@ -96,7 +96,7 @@ class HAWSER_API zstd {
   /// Whether this build has libzstd.
   [[nodiscard]] static bool available() noexcept;
 
-  // What every factory has: see `hawser::factory`.
+  /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-zstd"; }
   [[nodiscard]] std::vector<params> offers() const;
   [[nodiscard]] std::optional<accepted<detail::zstd_stage>> accept(const std::vector<params>& all,

@@ -14,9 +14,10 @@ namespace net {
 /// The address of one end of a connection. A value; any thread.
 class HAWSER_API address {
  public:
+  /// What an address names.
   enum class kind : std::uint8_t { none, ipv4, ipv6, unix_path };
 
-  address() noexcept = default;
+  address() noexcept = default;  ///< No address.
 
   /// An IP literal ("127.0.0.1", "::1") and a port. Errors: `address_invalid`.
   static result<address> ip(std::string_view literal, std::uint16_t port);
@@ -29,7 +30,7 @@ class HAWSER_API address {
   /// given, gets a sentence.
   static result<address> parse(std::string_view text, std::string* why = nullptr);
 
-  [[nodiscard]] kind family() const noexcept { return kind_; }
+  [[nodiscard]] kind family() const noexcept { return kind_; }         ///< Which kind this is.
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }  ///< 0 for Unix sockets.
   [[nodiscard]] bool loopback() const noexcept;                        ///< 127.0.0.0/8, ::1, or a Unix socket.
   [[nodiscard]] std::string host() const;                              ///< The literal without brackets, or the path.
@@ -38,6 +39,7 @@ class HAWSER_API address {
   /// The bytes that name the host: 4, 16 or the path. What per-host limits count by (IPv6 by its /64).
   [[nodiscard]] std::string_view host_bytes() const noexcept HAWSER_LIFETIME_BOUND;
 
+  /// The same kind, host and port.
   bool operator==(const address& other) const noexcept;
 
  private:

@@ -21,18 +21,19 @@ namespace testkit {
 
 /// One thing that was looked at.
 struct check {
-  std::string group;  ///< "negotiation", "traffic" ...: what the kit was doing.
-  std::string name;   ///< "messages arrive as they were": stable, for `report::find`.
-  bool passed = true;
+  std::string group;   ///< "negotiation", "traffic" ...: what the kit was doing.
+  std::string name;    ///< "messages arrive as they were": stable, for `report::find`.
+  bool passed = true;  ///< What came out.
   std::string detail;  ///< When it did not pass: what was seen, with the seed.
 };
 
 /// What became of all checks.
 class HAWSER_API report {
  public:
-  [[nodiscard]] bool passed() const noexcept;
+  [[nodiscard]] bool passed() const noexcept;  ///< True when no check failed.
   /// How many did not pass.
   [[nodiscard]] std::size_t failures() const noexcept;
+  /// In the order in which they ran.
   [[nodiscard]] const std::vector<check>& all() const& noexcept HAWSER_LIFETIME_BOUND { return checks_; }
   /// The check of this name, or null when it did not apply. Of several groups that have it, the first that failed.
   [[nodiscard]] const check* find(std::string_view name) const& noexcept HAWSER_LIFETIME_BOUND;
@@ -53,7 +54,7 @@ class HAWSER_API report {
 /// A row of a negotiation table, beside those that the kit makes itself.
 struct negotiation_row {
   role side = role::server;  ///< Server: `header` is what a client offers. Client: it is what a server answers.
-  std::string header;
+  std::string header;        ///< As it stands in Sec-WebSocket-Extensions.
   /// Server: the answer, empty for a declined offer. Client: not looked at.
   std::string answer;
   bool fails = false;  ///< The handshake fails: an answer that must not be accepted.
@@ -61,10 +62,10 @@ struct negotiation_row {
 
 /// Bytes that a message must have on the wire, when the extension works alone with its first offer.
 struct wire_row {
-  std::string message;
-  std::string wire;
-  std::uint8_t rsv = 0;
-  std::uint8_t opcode = 2;
+  std::string message;      ///< As the application sends it.
+  std::string wire;         ///< The payload of its frame, unmasked.
+  std::uint8_t rsv = 0;     ///< Of the frame: as in `hawser::rsv`.
+  std::uint8_t opcode = 2;  ///< Of the message.
 };
 
 /// The extensions that come with the library, as they are by default.
@@ -74,11 +75,11 @@ HAWSER_API std::vector<any_factory> shipped();
 struct options {
   options() = default;
 
-  std::uint64_t seed = 6455;
-  std::size_t rounds = 60;  ///< Connections that are tried for each kind of traffic.
-  std::vector<negotiation_row> negotiation;
-  std::vector<std::string> free_values;  ///< Parameters that may come with any value, or with none.
-  std::vector<wire_row> wire;
+  std::uint64_t seed = 6455;                 ///< Of everything that is random; failures name it.
+  std::size_t rounds = 60;                   ///< Connections that are tried for each kind of traffic.
+  std::vector<negotiation_row> negotiation;  ///< More negotiations to try.
+  std::vector<std::string> free_values;      ///< Parameters that may come with any value, or with none.
+  std::vector<wire_row> wire;                ///< Messages whose bytes are known.
   /// Makes the content of a message out of a random number; the default mixes empty, short, long, repetitive and random
   /// ones, and only valid UTF-8 is sent as text.
   std::function<std::string(std::uint64_t random)> message;

@@ -20,7 +20,7 @@ class HAWSER_API context {
   static result<context> client(const client_tls& how, std::string* why = nullptr);
   static result<context> server(const server_tls& how, std::string* why = nullptr);
 
-  [[nodiscard]] const state& shared() const noexcept { return *state_; }
+  [[nodiscard]] const state& shared() const noexcept { return *state_; }  ///< For `filter`.
 
  private:
   explicit context(std::shared_ptr<const state> s) noexcept : state_(std::move(s)) {}

@@ -37,6 +37,7 @@ class HAWSER_API filter {
   filter(const filter&) = delete;
   filter& operator=(const filter&) = delete;
 
+  /// What came from the network: lent until the next call of `feed`.
   void feed(byte_view encrypted, tick now) noexcept;
   /// A step of the handshake with what was fed; a client's first step needs nothing. False: failed, see `error`.
   bool handshake(record_sink& sink);

@@ -13,11 +13,12 @@ HAWSER_BEGIN
 class pem {
  public:
   pem() = default;
+  /// What stands in the file at `path`.
   [[nodiscard]] static pem file(std::string path) { return {std::move(path), true}; }
-  [[nodiscard]] static pem text(std::string text) { return {std::move(text), false}; }
+  [[nodiscard]] static pem text(std::string text) { return {std::move(text), false}; }  ///< What stands in `text`.
 
-  [[nodiscard]] bool empty() const noexcept { return value_.empty(); }
-  [[nodiscard]] bool is_file() const noexcept { return is_file_; }
+  [[nodiscard]] bool empty() const noexcept { return value_.empty(); }  ///< True when none was given.
+  [[nodiscard]] bool is_file() const noexcept { return is_file_; }      ///< True when `value` is a path.
   /// The path or the text.
   [[nodiscard]] const std::string& value() const noexcept { return value_; }
 
@@ -34,7 +35,7 @@ enum class tls_version : std::uint8_t { v1_2, v1_3 };
 struct tls_identity {
   tls_identity() = default;
 
-  pem certificate;
+  pem certificate;         ///< The certificate, and those that lead to the authority.
   pem key;                 ///< Empty: it stands in `certificate` too.
   std::string passphrase;  ///< Of an encrypted key.
 };
@@ -46,12 +47,12 @@ struct client_tls {
   /// Authorities that are trusted, and a folder of such (as `openssl rehash` makes it). With neither those of the
   /// system.
   pem ca;
-  std::string ca_folder;
+  std::string ca_folder;  ///< See `ca`.
   /// The name that the server's certificate must be for, and that is sent as SNI (RFC 6066, 3). Empty: the URL's host.
   std::string server_name;
   /// For servers that want to know who connects.
   tls_identity identity;
-  tls_version least = tls_version::v1_2;
+  tls_version least = tls_version::v1_2;  ///< Nothing older is agreed on.
   /// Takes up sessions of earlier connections (RFC 8446, 2.2; RFC 5077): cheaper, and verified when they were begun.
   bool tickets = true;
   /// Takes any certificate, of anybody: whoever stands in between reads and writes everything. For tests only.
@@ -74,8 +75,8 @@ struct server_tls {
   /// With `optional` and `required`: the authorities of clients' certificates. Must be given then: those of the system
   /// would let in everybody who owns a domain.
   pem client_ca;
-  client_certificates clients = client_certificates::not_asked;
-  tls_version least = tls_version::v1_2;
+  client_certificates clients = client_certificates::not_asked;  ///< Whether clients are asked for a certificate.
+  tls_version least = tls_version::v1_2;                         ///< Nothing older is agreed on.
   /// Lets clients take up their sessions. Keys are made here, kept in memory, and changed every hour.
   bool tickets = true;
 };

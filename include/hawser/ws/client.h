@@ -46,13 +46,22 @@ class HAWSER_API client {
   // ---- before start
   [[nodiscard]] extension_list& extensions() noexcept;  ///< Offered, negotiated and run.
   [[nodiscard]] hawser::headers& headers() noexcept;    ///< Added to the request.
+  /// The connection is open: messages can be sent.
   client& on_connect(function<void(connection, const handshake&)> h);
+  /// A message came, or with `in_parts` a part of one; borrowed until the handler returns.
   client& on_message(function<void(connection, const message&)> h);
+  /// A ping came, and is answered already.
   client& on_ping(function<void(connection, byte_view)> h);
+  /// A pong came.
   client& on_pong(function<void(connection, byte_view)> h);
+  /// After `would_block`: the backlog is down to `limits::write_resume`, send again.
   client& on_drain(function<void(connection)> h);
+  /// What went wrong, whose fault it was, what to do. At most once an attempt.
   client& on_error(function<void(const failure&)> h);
+  /// The connection is not open any more: the peer's code and reason, 1006 when it was lost, or the code that we sent
+  /// when we failed it.
   client& on_close(function<void(close_code, std::string_view reason)> h);
+  /// The attempt is over, and whether another one follows. Once an attempt, always last.
   client& on_disconnect(function<void(const disconnect&)> h);
 
   /// Connects, and stays until the policy gives up, `stop`, or Ctrl-C (SIGINT and SIGTERM close cleanly while it runs;
@@ -94,6 +103,7 @@ class HAWSER_API client {
 /// that loop's thread, where `handle().post` runs its call.
 class HAWSER_API blocking_connection {
  public:
+  /// Takes the other one's connection; what is moved from is good for being destroyed.
   blocking_connection(blocking_connection&&) noexcept;
   blocking_connection& operator=(blocking_connection&&) noexcept;
   /// Closes with 1001 and waits at most the close timeout.

@@ -99,10 +99,11 @@ class HAWSER_API connection {
 
   // ---- the loop's thread only
 
-  [[nodiscard]] result<core::statistics> stats() const;
+  [[nodiscard]] result<core::statistics> stats() const;  ///< What was sent and received.
   /// Where its time went, part by part. Errors: `not_kept` when the options did not say `timings`, `closed`,
   /// `wrong_thread`.
   [[nodiscard]] result<hawser::timings> timings() const;
+  /// The addresses of this end and of the other one. Errors: `closed`, `wrong_thread`.
   [[nodiscard]] result<net::address> local_address() const;
   [[nodiscard]] result<net::address> remote_address() const;
   /// What was asked and agreed in the opening handshake, as `on_connect` saw it: path, headers, subprotocol. Kept only

@@ -13,8 +13,8 @@ HAWSER_BEGIN
 
 /// An extension at work, with the parameters that both ends agreed on.
 struct HAWSER_API active_extension {
-  std::string name;
-  params parameters;
+  std::string name;   ///< Its token.
+  params parameters;  ///< As the answer had them.
 
   /// The parameter of this name, or null; one without a value is there and has none.
   [[nodiscard]] const param* find(std::string_view parameter) const& noexcept HAWSER_LIFETIME_BOUND;
@@ -37,7 +37,7 @@ struct handshake {
   std::string extensions_offered;  ///< Sec-WebSocket-Extensions as the client sent it; empty for none.
   std::string extensions_header;   ///< Sec-WebSocket-Extensions as agreed; empty for none.
   bool inband = false;             ///< Both were said in messages, not in those fields: docs/wire/inband.md.
-  net::address remote;
+  net::address remote;             ///< The other end of the connection.
   /// TLS in words, for people: "TLS 1.3, TLS_AES_256_GCM_SHA384", and the certificate that the peer showed. Empty: the
   /// connection is plain.
   std::string tls;

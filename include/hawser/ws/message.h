@@ -17,16 +17,17 @@ HAWSER_BEGIN
 /// returns. `take()` makes it owned: then it is good for as long as it is kept, on any one thread.
 class HAWSER_API message {
  public:
-  message() noexcept = default;
+  message() noexcept = default;  ///< An empty text.
 
-  [[nodiscard]] bool is_text() const noexcept { return op_ == opcode::text; }
+  [[nodiscard]] bool is_text() const noexcept { return op_ == opcode::text; }  ///< Text or binary.
   /// The payload as text: UTF-8, already checked, when `is_text()`; plain bytes otherwise. A part may begin and end
   /// inside a character.
   [[nodiscard]] std::string_view text() const& noexcept HAWSER_LIFETIME_BOUND { return as_text(payload_); }
   std::string_view text() const&& = delete;
+  /// The payload, text or not. Valid as long as `text`.
   [[nodiscard]] byte_view bytes() const& noexcept HAWSER_LIFETIME_BOUND { return payload_; }
   byte_view bytes() const&& = delete;
-  [[nodiscard]] std::size_t size() const noexcept { return payload_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return payload_.size(); }  ///< Bytes of the payload.
 
   /// With `in_parts`: whether this is the first and the last part of its message. Whole messages are both.
   [[nodiscard]] bool first() const noexcept { return first_; }

@@ -20,8 +20,9 @@ HAWSER_BEGIN
 /// high; from 1 ns to 258 s, beyond which all are alike. Of fixed size: recording allocates nothing. One thread.
 class HAWSER_API histogram {
  public:
-  static constexpr std::size_t bucket_count = 288;
+  static constexpr std::size_t bucket_count = 288;  ///< How many it has.
 
+  /// Counts one; less than nothing counts as nothing.
   void record(ticks span) noexcept {
     const auto n = span.count() > 0 ? static_cast<std::uint64_t>(span.count()) : 0U;
     ++buckets_[bucket_of(n)];
@@ -61,19 +62,24 @@ class HAWSER_API histogram {
 
 /// The parts of `timings`, of all connections. Of each message that was measured, each opening, each error.
 struct HAWSER_API timing_histograms {
+  /// Opening a connection.
   struct {
     histogram names, tcp, request, response, acknowledge;
   } connect;
+  /// Receiving a message.
   struct {
     histogram receive, prepare, confirm;
   } receive;
+  /// Sending.
   struct {
     histogram prepare, send, confirm;
   } send;
+  /// Errors.
   struct {
     histogram detect, handle, recover;
   } error;
 
+  /// Adds what another one recorded.
   void merge(const timing_histograms& other) noexcept;
 };
 
@@ -85,10 +91,10 @@ struct HAWSER_API metric_counts {
   /// Connections that were open and are not any more, by `fault` of what ended them: `fault::none` for a closing
   /// handshake.
   std::array<std::uint64_t, fault_count> closed{};
-  std::uint64_t messages_received = 0;
-  std::uint64_t messages_sent = 0;
-  std::uint64_t bytes_received = 0;  ///< Once the connection is open: frames and all.
-  std::uint64_t bytes_sent = 0;      ///< As taken by the system, with the handshake.
+  std::uint64_t messages_received = 0;  ///< Whole ones.
+  std::uint64_t messages_sent = 0;      ///< Framed to be sent; of a publication one for each subscriber.
+  std::uint64_t bytes_received = 0;     ///< Once the connection is open: frames and all.
+  std::uint64_t bytes_sent = 0;         ///< As taken by the system, with the handshake.
 
   /// Adds what another one counted.
   void merge(const metric_counts& other) noexcept;

@@ -25,13 +25,13 @@ enum class driver : std::uint8_t { automatic, epoll };
 struct server_options {
   server_options() {}  // Not an aggregate: see docs/decisions.md, "options have constructors".
 
-  limits bounds;
-  keepalive alive;
-  http_limits http;
+  limits bounds;                                  ///< What a peer may cost.
+  keepalive alive;                                ///< When silence means death.
+  http_limits http;                               ///< What a request may cost.
   ticks close_timeout = std::chrono::seconds(5);  ///< For the peer's answer to a close; then the connection is reset.
   ticks handshake_timeout = std::chrono::seconds(10);  ///< From accept to the whole request head, absolute.
   unsigned threads = 1;                                ///< Loops, each on a thread of its own.
-  driver io = driver::automatic;
+  driver io = driver::automatic;                       ///< The way to the system.
   /// Busy polling: how long after the last thing that came (from a peer, or from another thread) each loop goes on to
   /// ask the system over and over before it blocks. What comes meanwhile is met awake, and calls from other threads
   /// need no system call to be noticed; timers and `stop` work as always. Each loop then keeps a core busy as long as
@@ -60,9 +60,9 @@ struct server_options {
 
 /// How a client comes back. Full jitter: the wait is random between 0 and a bound that doubles up to `cap`.
 struct reconnect_policy {
-  bool enabled = true;
-  ticks first = std::chrono::milliseconds(500);  ///< The bound of the first wait (the very first retry: 0 to 1 s).
-  ticks cap = std::chrono::seconds(30);
+  bool enabled = true;                            ///< False: an attempt that ended is the last one.
+  ticks first = std::chrono::milliseconds(500);   ///< The bound of the first wait (the very first retry: 0 to 1 s).
+  ticks cap = std::chrono::seconds(30);           ///< The bound grows no further.
   ticks stable_after = std::chrono::seconds(30);  ///< A connection this old starts the count anew.
   /// Give up after so many attempts in a row without a connection; 0 as 1. By default after 4,294,967,295: never.
   unsigned max_attempts = std::numeric_limits<unsigned>::max();
@@ -72,23 +72,23 @@ struct reconnect_policy {
 struct client_options {
   client_options() { bounds.max_message = std::uint64_t{16} << 20; }
 
-  limits bounds;
-  keepalive alive;
-  http_limits http;
-  reconnect_policy reconnect;
+  limits bounds;                                       ///< What the server may cost; `max_message` is 16 MiB.
+  keepalive alive;                                     ///< When silence means death.
+  http_limits http;                                    ///< What a response may cost.
+  reconnect_policy reconnect;                          ///< Whether and when to try again.
   ticks connect_timeout = std::chrono::seconds(10);    ///< Name and TCP, all addresses together.
   ticks handshake_timeout = std::chrono::seconds(10);  ///< From connected to the whole response head.
-  ticks close_timeout = std::chrono::seconds(5);
-  driver io = driver::automatic;
+  ticks close_timeout = std::chrono::seconds(5);  ///< For the server's answer to a close; then the connection is reset.
+  driver io = driver::automatic;                  ///< The way to the system.
   ticks busy_poll{};                      ///< As `server_options::busy_poll`: the client's loop does not block at once.
   std::vector<std::string> subprotocols;  ///< In order of preference.
   client_tls tls;                         ///< For `wss://`.
   std::string unix_path;                  ///< Connect to this Unix socket; the URL's host goes into Host only.
   std::string origin;                     ///< Sent as Origin when not empty.
   bool strict_extensions_header = false;  ///< A response that splits Sec-WebSocket-Extensions fails (RFC 6455, 11.3.2).
-  bool in_parts = false;
-  bool keep_request = false;  ///< `connection::request` answers for as long as the connection lives.
-  bool timings = false;       ///< `connection::timings` answers: see ws/timings.h.
+  bool in_parts = false;                  ///< Deliver messages as they come, in parts.
+  bool keep_request = false;              ///< `connection::request` answers for as long as the connection lives.
+  bool timings = false;                   ///< `connection::timings` answers: see ws/timings.h.
   /// Offers the extensions inside the messages, as a script in a browser has to, in place of Sec-WebSocket-Extensions:
   /// for ways that drop that field, and for tests. What a server does that does not know "ext1.hawser" is as if none
   /// had been offered.

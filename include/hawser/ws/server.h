@@ -32,19 +32,25 @@ struct route_handlers;
 /// then `on_close` once, always last.
 class HAWSER_API route {
  public:
-  using connect_handler = function<void(connection, const handshake&)>;
-  using message_handler = function<void(connection, const message&)>;
-  using payload_handler = function<void(connection, byte_view)>;
-  using drain_handler = function<void(connection)>;
-  using error_handler = function<void(connection, const failure&)>;
-  using close_handler = function<void(connection, close_code, std::string_view reason)>;
+  using connect_handler = function<void(connection, const handshake&)>;  ///< See `on_connect`.
+  using message_handler = function<void(connection, const message&)>;    ///< See `on_message`.
+  using payload_handler = function<void(connection, byte_view)>;         ///< See `on_ping` and `on_pong`.
+  using drain_handler = function<void(connection)>;                      ///< See `on_drain`.
+  using error_handler = function<void(connection, const failure&)>;      ///< See `on_error`.
+  using close_handler = function<void(connection, close_code, std::string_view reason)>;  ///< See `on_close`.
 
+  /// The connection is open: messages can be sent.
   route& on_connect(connect_handler h);
+  /// A message came, or with `in_parts` a part of one; borrowed until the handler returns.
   route& on_message(message_handler h);
-  route& on_ping(payload_handler h);  ///< Already answered.
+  route& on_ping(payload_handler h);  ///< A ping came, and is answered already.
+  /// A pong came.
   route& on_pong(payload_handler h);
   route& on_drain(drain_handler h);  ///< After `would_block`: the backlog is down to `write_resume`.
+  /// What went wrong, whose fault it was, what to do; then comes `on_close`.
   route& on_error(error_handler h);
+  /// The end of every connection that was open: the peer's code and reason, 1006 when it was lost, or the code that we
+  /// sent when we failed it.
   route& on_close(close_handler h);
 
   /// Subprotocols spoken here, in any order: the first of the client's that is among them is agreed (RFC 6455, 4.2.2).
@@ -60,6 +66,7 @@ class HAWSER_API route {
 /// `connections` may be called on any thread while it runs.
 class HAWSER_API server {
  public:
+  /// What is wrong with the options is said by `listen` and `run`.
   explicit server(server_options options = {});
   /// Stops, if it runs, and destroys what is left. After it no handler is called. May be called from a handler: then
   /// `run` ends by itself, within the close timeout, and handlers that run on other loops at this moment are waited

@@ -15,7 +15,7 @@ HAWSER_BEGIN
 /// "Came" means that the loop learned of it: it reads the clock once for all that came together. "In the kernel" means
 /// that the system has taken it, not that the peer has it.
 struct timings {
-  using span = std::optional<ticks>;
+  using span = std::optional<ticks>;  ///< A time, or nothing where none was measured.
 
   /// Something that happens again and again.
   struct repeated {
@@ -23,6 +23,7 @@ struct timings {
     ticks sum{};              ///< Of all that were measured ...
     std::uint64_t count = 0;  ///< ... and how many those are.
 
+    /// Counts one more.
     void add(ticks one) noexcept {
       last = one;
       sum += one;
@@ -102,10 +103,10 @@ struct timings {
     }
   };
 
-  connecting connect;
-  receiving receive;
-  sending send;
-  failing error;
+  connecting connect;  ///< Opening the connection.
+  receiving receive;   ///< Its messages, inwards.
+  sending send;        ///< Its messages, outwards.
+  failing error;       ///< What ended it, if an error did.
 };
 
 HAWSER_END

@@ -11,14 +11,15 @@ HAWSER_BEGIN
 
 /// A frame on the wire, or a message between two extensions.
 struct sighting {
+  /// What is seen.
   enum class kind : std::uint8_t {
     frame,    ///< As it is on the wire, after all extensions (out) or before them (in); control frames too.
     message,  ///< On its way from one extension to the next: only where there are any that work on messages.
   };
 
-  kind what = kind::frame;
-  direction way = direction::out;
-  std::uint64_t connection = 0;  ///< `connection::id`.
+  kind what = kind::frame;         ///< A frame or a message.
+  direction way = direction::out;  ///< Which way it goes.
+  std::uint64_t connection = 0;    ///< `connection::id`.
   /// Of a message: where it comes from, the name of the extension that it has just passed, or "application" (out) or
   /// "network" (in). Valid during the call.
   std::string_view from;

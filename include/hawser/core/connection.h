@@ -106,7 +106,7 @@ class HAWSER_API connection {
 
   /// The number that stages know it by (`context::connection_id`); 0 until it was given one.
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
-  void give_id(std::uint64_t id) noexcept { id_ = id; }
+  void give_id(std::uint64_t id) noexcept { id_ = id; }  ///< Sets it, before stages are attached.
 
   /// Sets the agreed stages to work. Before the first byte, once.
   void attach(std::vector<agreed_extension> stages, tick now);
@@ -132,7 +132,7 @@ class HAWSER_API connection {
   /// True when the closing handshake was done or tried and it is this end that closes the transport first: the server,
   /// or either end after a failure (RFC 6455, 7.1.1). A client waits for the end of input, until `deadline`.
   [[nodiscard]] bool closes_first() const noexcept { return closes_first_; }
-  [[nodiscard]] statistics stats() const noexcept;
+  [[nodiscard]] statistics stats() const noexcept;  ///< What was sent and received until now.
   /// Messages framed to be sent, whether the system has taken them yet or not. One in parts counts with its last part.
   [[nodiscard]] std::uint64_t messages_out() const noexcept { return messages_out_; }
   /// Bytes that the system has taken: frames, and what `send_raw` put in front of them.
@@ -149,7 +149,7 @@ class HAWSER_API connection {
     const bool staged = pipeline_ && (staged_ || settle_stages_) && !pipeline_->noted().empty();
     return staged ? &pipeline_->noted() : nullptr;
   }
-  [[nodiscard]] const settings& obeys() const noexcept { return *settings_; }
+  [[nodiscard]] const settings& obeys() const noexcept { return *settings_; }  ///< Its settings.
   /// The next time `on_timeout` wants to be called; `no_deadline` for never.
   [[nodiscard]] tick deadline() const noexcept;
 
@@ -221,6 +221,7 @@ class HAWSER_API connection {
   void refill();
   /// Bytes that wait. Of messages that are not in frames yet, the payload and as much for each as a header may take.
   [[nodiscard]] std::size_t queued() const noexcept;
+  /// Bytes of those that are in frames: what `output` has, and of those what the system would not take before.
   [[nodiscard]] std::size_t pending() const noexcept { return out_.pending(res_->block_); }
   [[nodiscard]] std::size_t backlog() const noexcept { return out_.backlog(); }
   /// The system takes nothing at the moment, or it does again.

@@ -12,14 +12,22 @@ NAME = re.compile(r"\b(?:id|name)=\"([^\"]*)\"")
 CODE = re.compile(r"<code>([^<>]+)</code>")
 HEADER = re.compile(r"^(?:hawser/|include/hawser/)?((?:base|core|ext|net|tls|ws|testkit)/\w+\.h|hawser\.h|plugin\.h)$")
 SUMMARY = re.compile(r'<div class="summary">.*?</div>|<p>This is the complete list of members.*?</p>|'
-                     r'<h2 class="groupheader">Detailed Description</h2>|<div class="ttc".*?</div></div>\n', re.DOTALL)
+                     r'<h2 class="groupheader">Detailed Description</h2>|<div class="textblock">Here (?:are|is) .*?</div>|'
+                     r'<div class="ttc".*?</div></div>\n', re.DOTALL)
 # "hawser::client Class Reference".
 TITLE = re.compile(r'(?<=<div class="title">)(.*?) (Class|Struct|Concept|Namespace|File)(?: Template)? Reference(?=<)')
+# Doxygen says that an enumerator is one of the namespace.
+ENUMERATOR = re.compile(r'(?<=&#160;&#160;)(<a class="el" [^>]*>)(?:\w+::)+(?=\w+</a>)')
+# What is folded needs a script; ours are open.
+FOLDED = re.compile(r' onclick="javascript:toggle\w+\([^)]*\)"|<img src="closed.png"[^>]*/>(?:&#160;)?')
+WORDS = {">Class List<": ">All classes<", ">File List<": ">All headers<", " List</title>": "</title>"}
 # A parameter that has the name of something else is not meant by it.
 PARAMETER = re.compile(r'((?:</a>|[\w;*])(?<!const)(?<!typename) ?)<a class="el" [^>]*>(\w+)</a>(?=\s*(?:,|\)|=))')
 # Lists of everything in the order of the alphabet: our search finds it.
 NOT_WANTED = ("functions*.html", "globals*.html", "namespacemembers*.html", "*-members.html", "namespaces.html",
-              "hierarchy.html", "pages.html", "classes.html", "graph_legend.html", "concepts.html")
+              "hierarchy.html", "pages.html", "classes.html", "graph_legend.html", "concepts.html",
+              # And what only Doxygen's own pages need.
+              "*.png", "*.svg", "jquery.js", "dynsections.js", "menu*.js", "tabs.css")
 # Names that mean something else in most sentences.
 COMMON = {"hawser", "hawser::stage"}
 
@@ -48,8 +56,8 @@ class Reference:
         for member in compound.findall("member"):
             place = f"{member.findtext('anchorfile')}#{member.findtext('anchor')}"
             full = f"{inner}::{member.findtext('name')}" if inner else member.findtext("name")
-            if kind == "file" and full in self.places:
-                continue
+            if kind == "file" and member.findtext("anchorfile") != file:
+                continue  # Its namespace has it.
             self.add(full, member.get("kind"), place)
             for value in member.findall("enumvalue"):
                 # A value that has no comment of its own is to be found where its enumeration is.
@@ -92,7 +100,9 @@ def finish(root, out, site, groups):
         text = text.replace("<!-- navigation -->", navigation(entries, path.name), 1)
         text = CODE.sub(lambda m: linked(m, path.name, reference, path.name in own), text)
         text = TITLE.sub(r"\1 <small>\2</small>", SUMMARY.sub("", text))
-        text = PARAMETER.sub(r"\1\2", text)
+        text = FOLDED.sub("", ENUMERATOR.sub(r"\1", PARAMETER.sub(r"\1\2", text)))
+        for theirs, ours in WORDS.items():
+            text = text.replace(theirs, ours)
         text = LINK.sub(lambda m: f'{m[1]}="{to_enumeration(to_header(m[2], reference, site), names, reference)}"', text)
         if path.name in own:
             text = text.replace("<table class=\"markdownTable\">", "<div class=\"wide\"><table class=\"markdownTable\">")

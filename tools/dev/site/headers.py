@@ -2,7 +2,7 @@
 
 The comment at the top of a file becomes the file's. A comment stands over all functions, or macros, that follow it
 without a blank line or another comment, as our readers take it; Doxygen wants one for each. What is deleted, how copies
-are made, and `operator==` as the language makes it, have nothing to be said of them.
+are made, destroyed, and `operator==` as the language makes it, have nothing to be said of them.
 """
 import itertools
 import re
@@ -13,7 +13,7 @@ NOT_FUNCTIONS = re.compile(r"^\s*(?:static_assert|using|typedef|friend|extern|cl
 HEAD = re.compile(r"^\s*(?:class|struct|union|enum|namespace|concept)\b")
 TEMPLATE_HEAD = re.compile(r"template\s*<(?:[^<>]|<[^<>]*>)*>")
 NOT_SPOKEN_OF = re.compile(r"=\s*delete\s*;|\boperator==\([^)]*\)[^;{]*=\s*default\s*;|"
-                           r"\b(\w+)\((?:const )?\1\s*&&?(?: other)?\)|\boperator=\(")
+                           r"\b(\w+)\((?:const )?\1\s*&&?(?: other)?\)|\boperator=\(|~\w+\(")
 SHOWN = re.compile(r"^(\s*///)( {3,})(?=\S)")
 ENUM = re.compile(r"^\s*enum\b[^;]*$")
 DEFINE = re.compile(r"^#\s*define\s")
@@ -61,7 +61,9 @@ def transformed(text, shown):
         whole = lines[at:end]
         joined = "\n".join(whole)
         function = is_function(joined)
-        if function and NOT_SPOKEN_OF.search(joined) and not comment and "///<" not in joined:
+        if "struct std::" in joined:
+            whole = [""] * len(whole)  # For the standard library to see, and Doxygen is confused by it.
+        elif function and NOT_SPOKEN_OF.search(joined) and not comment and "///<" not in joined:
             whole = [""] * len(whole)
         elif function and comment:
             shared = comment
@@ -88,14 +90,10 @@ def with_macro_comment(line, shared):
 
 
 def with_file_comment(lines, shown):
-    """`// What it is.` in front of `#pragma once`."""
-    if not lines or not lines[0].startswith("// "):
-        return
-    lines[0] = f"/// @file {shown} {lines[0][3:]}"
-    for i in range(1, len(lines)):
-        if not lines[i].startswith("//"):
-            break
-        lines[i] = "/" + lines[i]
+    """`// What it is.` in front of `#pragma once`, whose line it takes: what stands beside @file is no Markdown."""
+    end = next((i for i, line in enumerate(lines) if not line.startswith("//")), 0)
+    if end and lines[end] == "#pragma once":
+        lines[:end + 1] = [f"/// @file {shown}", *("/" + line for line in lines[:end])]
 
 
 def with_blocks(lines):

@@ -106,6 +106,10 @@ class Tree(unittest.TestCase):
 
     def test_a_page_that_is_named_is_linked_to(self):
         self.expect("README.md:3: docs/page.md is named and not linked to", README_md="# T\n\nSee `docs/page.md`.\n")
+        done = subprocess.run([sys.executable, BUILD, "--root", self.folder, "--link"], check=False)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual((self.folder / "README.md").read_text("utf-8"), "# T\n\nSee [docs/page.md](docs/page.md).\n")
+        self.assertEqual((self.folder / "docs/page.md").read_text("utf-8"), PAGES["docs/page.md"])
 
     def test_the_list_has_every_page(self):
         self.expect("docs/pages.txt:1: docs/other.md is not listed", docs_other="# Another\n")

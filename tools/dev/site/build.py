@@ -75,6 +75,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--root", type=pathlib.Path, default=HERE.parents[2])
     parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--link", action="store_true", help="make links of pages that others only name, and go")
     given = parser.parse_args()
     root = given.root.resolve()
     out = (given.out or root / "build/docs").resolve()
@@ -83,6 +84,10 @@ def main():
     listed = [entry for _, entries in groups for entry, _ in entries if entry.endswith(".md")]
     faults = list(check_list(root, listed))
     site = pages.Site(root, [path for path in listed if (root / path).is_file()])
+    if given.link:
+        for page in site.pages.values():
+            write(root / page.path, pages.with_links(page, site))
+        return 0
     out.mkdir(parents=True, exist_ok=True)
     for name in ("header.html", "footer.html"):
         shutil.copy(HERE / name, out / name)

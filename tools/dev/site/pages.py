@@ -100,6 +100,16 @@ class Page:
         return LINK.sub(replaced, line)
 
 
+def with_links(page, site):
+    """The page with links in place of what it only names."""
+    def linked(match):
+        if match[1] not in site.pages:
+            return match[0]
+        return f"[{match[1]}]({posixpath.relpath(match[1], posixpath.dirname(page.path) or '.')})"
+
+    return "\n".join(line if fenced else MENTION.sub(linked, line) for _, line, fenced in page.walk())
+
+
 class Site:
     """Where everything is that a page may link to."""
 

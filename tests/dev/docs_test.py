@@ -104,6 +104,16 @@ class Tree(unittest.TestCase):
         self.expect("README.md:3: nothing is at docs/page.md#a-whole", README_md="# T\n\n[x](docs/page.md#a-whole)\n")
         self.expect("index.html: broken link to nowhere.html", README_md='# T\n\n<a href="nowhere.html">x</a>\n')
 
+    def test_a_link_in_two_lines_is_one(self):
+        status, said = self.built(README_md="# T\n\n* See [a\n  page](docs/page.md), and so on.\n\n## A `part`\n\nText.\n")
+        self.assertEqual((status, said), (0, ""))
+        self.assertIn('See <a href="page.html">a page</a>, and so on.', self.page("index.html"))
+        self.assertIn("A part</h1>", self.page("index.html"))
+
+    def test_what_doxygen_does_not_understand_is_a_fault(self):
+        self.expect("README.md:1: Doxygen did not understand it; @endcode is left",
+                    README_md="# T\n\nText \\@endcode.\n")
+
     def test_a_page_that_is_named_is_linked_to(self):
         self.expect("README.md:3: docs/page.md is named and not linked to", README_md="# T\n\nSee `docs/page.md`.\n")
         done = subprocess.run([sys.executable, BUILD, "--root", self.folder, "--link"], check=False)

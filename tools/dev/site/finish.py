@@ -21,6 +21,8 @@ ENUMERATOR = re.compile(r'(?<=&#160;&#160;)(<a class="el" [^>]*>)(?:\w+::)+(?=\w
 # What is folded needs a script; ours are open.
 FOLDED = re.compile(r' onclick="javascript:toggle\w+\([^)]*\)"|<img src="closed.png"[^>]*/>(?:&#160;)?')
 WORDS = {">Class List<": ">All classes<", ">File List<": ">All headers<", " List</title>": "</title>"}
+# What of a page is left as it was, where Doxygen did not understand it.
+NOT_UNDERSTOOD = re.compile(r"(@section|@subsection|@code\b|@endcode|@ref\b|&lt;/?tt&gt;|&lt;table)")
 # A parameter that has the name of something else is not meant by it.
 PARAMETER = re.compile(r'((?:</a>|[\w;*])(?<!const)(?<!typename) ?)<a class="el" [^>]*>(\w+)</a>(?=\s*(?:,|\)|=))')
 # Lists of everything in the order of the alphabet: our search finds it.
@@ -105,6 +107,8 @@ def finish(root, out, site, groups):
             text = text.replace(theirs, ours)
         text = LINK.sub(lambda m: f'{m[1]}="{to_enumeration(to_header(m[2], reference, site), names, reference)}"', text)
         if path.name in own:
+            if lost := NOT_UNDERSTOOD.search(text):
+                wrong.append(f"{own[path.name].path}:1: Doxygen did not understand it; {html.unescape(lost[1])} is left")
             text = text.replace("<table class=\"markdownTable\">", "<div class=\"wide\"><table class=\"markdownTable\">")
             text = text.replace("</table>", "</table></div>")
         path.write_text(text, encoding="utf-8")

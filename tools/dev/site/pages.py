@@ -9,7 +9,7 @@ import re
 FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 HEADING = re.compile(r"^(#{1,6}) +(.*?) *#*$")
 # A span of code, which holds no link, or a link, whose text may be one.
-LINK = re.compile(r"`[^`]*`|(!?)\[((?:[^\[\]`]|`[^`]*`|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+LINK = re.compile(r"`[^`\n]*`|(!?)\[((?:[^\[\]`]|`[^`]*`|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 MENTION = re.compile(r"(?<!\[)`([\w./]+\.md)`(?!\])")
 OUTSIDE = re.compile(r"^[a-z]+:")
 
@@ -69,25 +69,34 @@ class Page:
 
     def for_doxygen(self, site, wrong):
         names = iter(self.anchors.values())
-        out = []
+        out, text = [], []
         titled = False
-        for number, line, fenced in self.walk():
+        for number, line, fenced in [*self.walk(), (len(self.lines) + 1, "", True)]:
             heading = None if fenced else HEADING.match(line)
+            if not fenced and not heading:
+                text.append(line)
+                continue
+            out.append(self.linked("\n".join(text), number - len(text), site, wrong) + "\n" if text else "")
+            text = []
             if heading:
                 name = next(names) if titled else {"index": "mainpage"}.get(self.label, self.label)
                 titled = True
-                line = f"{heading[1]} {heading[2]} {{#{name}}}"
-            if not fenced:
-                wrong += [f"{self.path}:{number}: {name} is named and not linked to" for name in MENTION.findall(line)
-                          if name in site.pages]
-                line = self.linked(line, number, site, wrong)
-            out.append(line)
-        return "\n".join(out)
+                words = self.linked(heading[2], number, site, wrong).replace("`", "")  # It knows no code in headings.
+                line = f"{heading[1]} {words} {{#{name}}}"
+            out.append(line + "\n")
+        return "".join(out)
 
-    def linked(self, line, number, site, wrong):
+    def linked(self, text, first, site, wrong):
+        """`text`, which begins in line `first`, with links that lead to places of the site."""
         def replaced(match):
-            image, text, target = match.groups()
-            if target is None or OUTSIDE.match(target):
+            image, words, target = match.groups()
+            number = first + text.count("\n", 0, match.start())
+            if target is None:
+                name = MENTION.fullmatch(match[0])
+                if name and name[1] in site.pages:
+                    wrong.append(f"{self.path}:{number}: {name[1]} is named and not linked to")
+                return match[0]
+            if OUTSIDE.match(target):
                 return match[0]
             path, _, anchor = target.partition("#")
             path = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), path)) if path else self.path
@@ -95,9 +104,10 @@ class Page:
             if place is None:
                 wrong.append(f"{self.path}:{number}: nothing is at {target}")
                 return match[0]
-            return f"{image}[{text}]({place})"
+            # Words in two lines make Doxygen lose its way.
+            return f"{image}[{' '.join(words.split())}]({place})"
 
-        return LINK.sub(replaced, line)
+        return LINK.sub(replaced, text)
 
 
 def with_links(page, site):

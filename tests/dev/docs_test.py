@@ -88,7 +88,8 @@ class Tree(unittest.TestCase):
         self.assertNotIn("delete", thing)
 
     def test_a_declaration_without_a_comment_is_a_fault(self):
-        self.expect("include/hawser/a.h:13: warning: Member one", include_hawser_a_h=HEADER.replace("  ///< The first.", ""))
+        self.expect("include/hawser/a.h:13: warning: Member one",
+                    include_hawser_a_h=HEADER.replace("  ///< The first.", ""))
         self.expect("include/hawser/a.h:11: warning: Compound hawser::thing",
                     include_hawser_a_h=HEADER.replace("/// A thing.", ""))
 
@@ -100,12 +101,14 @@ class Tree(unittest.TestCase):
         self.expect("unknown command", include_hawser_a_h=HEADER.replace("A thing.", "A \\thinge."))
 
     def test_a_link_to_nothing_is_a_fault(self):
-        self.expect("docs/page.md:3: nothing is at ../nowhere.md", docs_page_md="# A page\n\n[x](../nowhere.md)\n\n## A part\n")
+        self.expect("docs/page.md:3: nothing is at ../nowhere.md",
+                    docs_page_md="# A page\n\n[x](../nowhere.md)\n\n## A part\n")
         self.expect("README.md:3: nothing is at docs/page.md#a-whole", README_md="# T\n\n[x](docs/page.md#a-whole)\n")
         self.expect("index.html: broken link to nowhere.html", README_md='# T\n\n<a href="nowhere.html">x</a>\n')
 
     def test_a_link_in_two_lines_is_one(self):
-        status, said = self.built(README_md="# T\n\n* See [a\n  page](docs/page.md), and so on.\n\n## A `part`\n\nText.\n")
+        page = "# T\n\n* See [a\n  page](docs/page.md), and so on.\n\n## A `part`\n\nText.\n"
+        status, said = self.built(README_md=page)
         self.assertEqual((status, said), (0, ""))
         self.assertIn('See <a href="page.html">a page</a>, and so on.', self.page("index.html"))
         self.assertIn("A part</h1>", self.page("index.html"))

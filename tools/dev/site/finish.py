@@ -12,8 +12,8 @@ NAME = re.compile(r"\b(?:id|name)=\"([^\"]*)\"")
 CODE = re.compile(r"<code>([^<>]+)</code>")
 HEADER = re.compile(r"^(?:hawser/|include/hawser/)?((?:base|core|ext|net|tls|ws|testkit)/\w+\.h|hawser\.h|plugin\.h)$")
 SUMMARY = re.compile(r'<div class="summary">.*?</div>|<p>This is the complete list of members.*?</p>|'
-                     r'<h2 class="groupheader">Detailed Description</h2>|<div class="textblock">Here (?:are|is) .*?</div>|'
-                     r'<div class="ttc".*?</div></div>\n', re.DOTALL)
+                     r'<h2 class="groupheader">Detailed Description</h2>|<div class="ttc".*?</div></div>\n|'
+                     r'<div class="textblock">Here (?:are|is) .*?</div>', re.DOTALL)
 # "hawser::client Class Reference".
 TITLE = re.compile(r'(?<=<div class="title">)(.*?) (Class|Struct|Concept|Namespace|File)(?: Template)? Reference(?=<)')
 # Doxygen says that an enumerator is one of the namespace.
@@ -97,28 +97,42 @@ def finish(root, out, site, groups):
     for title, items in groups:
         entries.append((title, [entry_of(item, name, site, reference, wrong) for item, name in items]))
     own = {f"{page.label}.html": page for page in site.pages.values()}
+
+    def place(link):
+        return to_enumeration(to_header(link, reference), names, reference)
+
     for path in made:
         text = path.read_text(encoding="utf-8")
         text = text.replace("<!-- navigation -->", navigation(entries, path.name), 1)
         text = CODE.sub(lambda m: linked(m, path.name, reference, path.name in own), text)
-        text = TITLE.sub(r"\1 <small>\2</small>", SUMMARY.sub("", text))
-        text = FOLDED.sub("", ENUMERATOR.sub(r"\1", PARAMETER.sub(r"\1\2", text)))
-        for theirs, ours in WORDS.items():
-            text = text.replace(theirs, ours)
-        text = LINK.sub(lambda m: f'{m[1]}="{to_enumeration(to_header(m[2], reference, site), names, reference)}"', text)
+        text = LINK.sub(lambda m: f'{m[1]}="{place(m[2])}"', in_our_words(text))
         if path.name in own:
             if lost := NOT_UNDERSTOOD.search(text):
-                wrong.append(f"{own[path.name].path}:1: Doxygen did not understand it; {html.unescape(lost[1])} is left")
-            text = text.replace("<table class=\"markdownTable\">", "<div class=\"wide\"><table class=\"markdownTable\">")
+                left = html.unescape(lost[1])
+                wrong.append(f"{own[path.name].path}:1: Doxygen did not understand it; {left} is left")
+            text = text.replace('<table class="markdownTable">', '<div class="wide"><table class="markdownTable">')
             text = text.replace("</table>", "</table></div>")
         path.write_text(text, encoding="utf-8")
+    copy_linked_files(root, out, site, reference)
+    write_index(out / "site/index.js", site, reference)
+    return wrong + list(check_links(out / "site"))
+
+
+def in_our_words(text):
+    text = TITLE.sub(r"\1 <small>\2</small>", SUMMARY.sub("", text))
+    text = FOLDED.sub("", ENUMERATOR.sub(r"\1", PARAMETER.sub(r"\1\2", text)))
+    for theirs, ours in WORDS.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+def copy_linked_files(root, out, site, reference):
+    """Pictures and sources that pages link to. Headers have a page of their own."""
     for file in sorted(site.files):
-        if f"tree/{file}" == to_header(f"tree/{file}", reference, site):
+        if f"tree/{file}" == to_header(f"tree/{file}", reference):
             to = out / "site/tree" / file
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / file, to)
-    write_index(out / "site/index.js", site, reference)
-    return wrong + list(check_links(out / "site"))
 
 
 def entry_of(item, name, site, reference, wrong):
@@ -157,7 +171,7 @@ def linked(match, here, reference, narrative):
     return f'<a class="name" href="{place}"><code>{match[1]}</code></a>'
 
 
-def to_header(target, reference, site):
+def to_header(target, reference):
     """A header of ours is linked to where it is described."""
     if not target.startswith("tree/include/"):
         return target

@@ -11,8 +11,8 @@
 #include <hawser/base/log.h>
 #include <hawser/base/random.h>
 #include <hawser/base/result.h>
+#include <hawser/net/random.h>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -27,16 +27,6 @@ class HAWSER_API clock_source {
  public:
   virtual ~clock_source() = default;
   virtual tick now() noexcept;  ///< The system's monotonic clock unless overridden.
-};
-
-/// Random bytes of the kernel, buffered.
-class HAWSER_API system_random final : public random_source {
- public:
-  void fill(byte_span out) noexcept override;
-
- private:
-  std::array<std::byte, 1024> block_{};
-  std::size_t used_ = sizeof block_;
 };
 
 /// The place of an item in the list of what is dirty.

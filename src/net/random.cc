@@ -1,6 +1,5 @@
-#include "net/loop.h"
-
 #include <fcntl.h>
+#include <hawser/net/random.h>
 #include <sys/random.h>
 #include <unistd.h>
 

@@ -174,6 +174,34 @@ function(hawser_example_plugins)
   endforeach()
 endfunction()
 
+# Standalone Asio, for what shows it beside us; ASIO::ASIO where it is installed.
+function(hawser_find_asio)
+  find_path(ASIO_INCLUDE_DIR asio.hpp)
+  mark_as_advanced(ASIO_INCLUDE_DIR)
+  if(ASIO_INCLUDE_DIR AND NOT TARGET ASIO::ASIO)
+    add_library(ASIO::ASIO INTERFACE IMPORTED)
+    target_include_directories(ASIO::ASIO SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
+    target_compile_definitions(ASIO::ASIO INTERFACE ASIO_STANDALONE)
+    target_link_libraries(ASIO::ASIO INTERFACE Threads::Threads)
+  endif()
+endfunction()
+
+# examples/asio/*.cc -> build/PRESET/examples/asio/: the protocol without our loop, where Asio is installed.
+function(hawser_asio_examples)
+  hawser_find_asio()
+  if(NOT TARGET ASIO::ASIO)
+    message(STATUS "No standalone Asio: examples/asio is left out")
+    return()
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/asio/*.cc)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    hawser_program(example_asio_${name} SOURCES ${source} LIBS hawser::ext hawser::net ASIO::ASIO)
+    set_target_properties(example_asio_${name} PROPERTIES OUTPUT_NAME ${name}
+      RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples/asio)
+  endforeach()
+endfunction()
+
 # bench/micro/*_bench.cc -> build/PRESET/bench/micro, where Google Benchmark is installed.
 function(hawser_micro_benchmarks)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/micro/*_bench.cc)

@@ -130,7 +130,8 @@ class HAWSER_API connection {
   /// True once `kind::closed` has been delivered.
   [[nodiscard]] bool is_over() const noexcept { return state_ == state::over; }
   /// True when the closing handshake was done or tried and it is this end that closes the transport first: the server,
-  /// or either end after a failure (RFC 6455, 7.1.1). A client waits for the end of input, until `deadline`.
+  /// or either end after a failure (RFC 6455, 7.1.1). Otherwise the owner waits for the end of input before it closes,
+  /// and in both cases for no longer than `settings::close_timeout`: the core has no deadline any more.
   [[nodiscard]] bool closes_first() const noexcept { return closes_first_; }
   [[nodiscard]] statistics stats() const noexcept;  ///< What was sent and received until now.
   /// Messages framed to be sent, whether the system has taken them yet or not. One in parts counts with its last part.

@@ -1,0 +1,159 @@
+"""examples/asio, the protocol under a loop that is not ours, against peers that are not ours.
+
+    embedding_test.py BUILD
+"""
+
+import asyncio
+import http
+import os
+import pathlib
+import socket
+import sys
+
+import websocket
+import websockets
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "peers"))
+
+from kit.children import EchoServer, Program  # noqa: E402
+from kit.raw import RawClient, masked  # noqa: E402
+
+SIZES = (0, 1, 125, 126, 65535, 65536, 1 << 20)
+
+
+def serve(build):
+    program = Program([f"{build}/examples/asio/echo_server", "127.0.0.1", "0"])
+    program.url = program.find(r"ws://\S+").group(0)
+    program.port = int(program.url.rsplit(":", 1)[1])
+    return program
+
+
+async def asyncio_client(url):
+    """Python's websockets: compressed, in fragments, pings, a clean end."""
+    async with websockets.connect(url, max_size=None) as ws:
+        assert ws.extensions, "permessage-deflate was not agreed"
+        for size in SIZES:
+            for message in ("x" * size, os.urandom(size)):
+                await ws.send(message)
+                assert await ws.recv() == message, f"{size} bytes came back otherwise"
+        await ws.send(["in ", "three ", "pieces"])
+        assert await ws.recv() == "in three pieces"
+        await asyncio.wait_for(await ws.ping(b"there?"), 20)
+    assert ws.close_code == 1000, ws.close_code
+    ws = await websockets.connect(url, compression=None)
+    await ws.send(bytes((1 << 20) + 1))
+    try:
+        await ws.recv()
+        raise AssertionError("a message over the limit came back")
+    except websockets.ConnectionClosedError as e:
+        assert e.rcvd.code == 1009, e
+
+
+def blocking_client(url):
+    """Python's websocket-client."""
+    ws = websocket.create_connection(url, timeout=20)
+    for message in ("hello", "x" * 70000):
+        ws.send(message)
+        assert ws.recv() == message
+    ws.send_binary(b"\x00\xff")
+    assert ws.recv() == b"\x00\xff"
+    ws.ping("there?")
+    assert ws.recv_data(control_frame=True) == (websocket.ABNF.OPCODE_PONG, b"there?")
+    ws.close()
+
+
+def our_client(build, url):
+    ours = Program([f"{build}/hawser", "connect", "-v", "--extension", "x-hawser-checksum", "--deflate", "small", url])
+    ours.find("x-hawser-checksum", "err")
+    ours.write_line("a letter " * 100)
+    assert ours.next_line() == "a letter " * 100
+    ours.end_input()
+    ours.expect_success()
+
+
+def refusals(port):
+    for request, status in ((b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
+                            (b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", 421),
+                            (b"nonsense\r\n\r\n", 400)):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
+            s.sendall(request)
+            answer = b""
+            while piece := s.recv(4096):
+                answer += piece
+            assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+            assert answer.count(b"HTTP/1.1 ") == 1, answer
+
+
+def reads_late(server):
+    """Who sends and does not read is not read from for ever, and loses nothing when he reads in the end."""
+    frame = b"\x82\x7f" + (70000).to_bytes(8, "big") + bytes(70000)
+    ws = RawClient(server.port)
+    ws._socket.settimeout(1)
+    sent = 0
+    try:
+        while sent < 2000:
+            ws._socket.sendall(masked(frame))
+            sent += 1
+    except socket.timeout:
+        pass  # In the middle of a frame: no more can be sent on this connection.
+    assert sent < 2000, "120 MB were taken from who reads nothing"
+    peak = next(line for line in open(f"/proc/{server.process.pid}/status") if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 32768, f"and kept: {peak}"
+    ws._socket.settimeout(20)
+    for _ in range(sent):
+        echo = ws.next_frame()
+        assert echo.opcode == 2 and echo.payload == bytes(70000)
+    ws._socket.close()
+
+
+def as_server(build):
+    server = serve(build)
+    asyncio.run(asyncio_client(server.url))
+    blocking_client(server.url)
+    our_client(build, server.url)
+    refusals(server.port)
+    reads_late(server)
+    greeter = Program([f"{build}/examples/asio/client", server.url])
+    greeter.expect_success()
+    assert greeter.lines()[1:] == ["received: hello", "closed: 1000 "], greeter.lines()
+    server.terminate()
+    server.expect_success()
+
+
+def as_client(build):
+    """Against our server, with both extensions; and against one that is not ours, which compresses and also refuses."""
+    ours = EchoServer(f"{build}/hawser", "--extension", "x-hawser-checksum", "--deflate", "small")
+    greeter = Program([f"{build}/examples/asio/client", ours.url])
+    greeter.expect_success()
+    agreed, *rest = greeter.lines()
+    assert agreed.startswith("agreed: x-hawser-checksum, permessage-deflate"), agreed
+    assert rest == ["received: hello", "closed: 1000 "], rest
+    ours.stop()
+    asyncio.run(with_their_server(build))
+
+
+async def with_their_server(build):
+    async def echo(ws):
+        async for message in ws:
+            await ws.send(message)
+
+    async def refuse(path, _):
+        return (http.HTTPStatus.FORBIDDEN, [], b"no") if path == "/no" else None
+
+    async with websockets.serve(echo, "127.0.0.1", 0, process_request=refuse) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        loop = asyncio.get_running_loop()
+        greeter = Program([f"{build}/examples/asio/client", url])
+        await loop.run_in_executor(None, greeter.expect_success)
+        agreed, *rest = greeter.lines()
+        assert agreed.startswith("agreed: permessage-deflate"), agreed
+        assert rest == ["received: hello", "closed: 1000 "], rest
+        refused = Program([f"{build}/examples/asio/client", f"{url}/no"])
+        assert await loop.run_in_executor(None, refused.wait) == 1
+        assert "403" in refused.lines("err")[0], refused.lines("err")
+
+
+if __name__ == "__main__":
+    as_server(sys.argv[1])
+    as_client(sys.argv[1])

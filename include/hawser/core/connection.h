@@ -88,14 +88,14 @@ class HAWSER_API resources {
 ///   from below    `receive` or `receive_area` + `received`, `end_of_input`, `on_timeout`
 ///   from above    `send`, `begin_message` + `send_part`, `ping`, `close` ...
 ///   drain         after any of these, and when output is no longer blocked: `next` until `none`, then `output` +
-///                 `sent` until nothing is pending, then `next` again where `is_ending`, then `deadline`
+///                 `sent` until nothing is pending, both again while `is_ending`, then `deadline`
 ///   getters
 ///
 /// A turn begins with `begin_turn` and ends with `end_turn`; in between, frames go to the loop's block. Calls outside a
 /// turn are fine and go to the backlog; so does what others send to this connection in their turn. Nothing is called
-/// back. No call throws but `std::bad_alloc`, after which the connection is only good for being destroyed, or for
-/// `fail` and the last event; where the throwing call was `sent` or `end_turn`, bytes are missing, and `abandon_turn`
-/// and `transport_failed` are what is left.
+/// back. `docs/embedding.md` goes through one loop around it. No call throws but `std::bad_alloc`, after which the
+/// connection is only good for being destroyed, or for `fail` and the last event; where the throwing call was `sent` or
+/// `end_turn`, bytes are missing, and `abandon_turn` and `transport_failed` are what is left.
 class HAWSER_API connection {
  public:
   /// `shared` and `obey` must outlive the connection.

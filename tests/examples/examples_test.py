@@ -1,12 +1,13 @@
 """Runs the demonstration of ./quickstart on a build, and the examples that it leaves out.
 
-    examples_test.py demonstration|verdict|listings BUILD
+    examples_test.py demonstration|verdict|listings|tutorials BUILD
 """
 
 import pathlib
 import re
 import subprocess
 import sys
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "peers"))
@@ -65,5 +66,40 @@ def listings(build):
     chat.kill()
 
 
+def tutorials(build):
+    """The thermometer and its server: what is reported is seen, a page is there, and who was cut off comes back."""
+    server = Program([f"{build}/examples/weather_server", "127.0.0.1:0"])
+    address = server.find(r"http://(\S+)/").group(1)
+    watcher = Program([f"{build}/hawser", "connect", "-v", f"ws://{address}/watch"])
+    watcher.find("connected", "err")
+    # More readings than it will be let: it is sent home by the second server.
+    thermometer = Program([f"{build}/examples/thermometer", f"ws://{address}/report", "400"])
+    assert watcher.next_line() == "harbour: here I am"
+    assert watcher.next_line().startswith("harbour: 2")
+    assert b"/watch" in get(f"http://{address}/")
+    assert b"hawser_" in get(f"http://{address}/metrics")
+    stranger = Program([f"{build}/hawser", "connect", "-v", f"ws://{address}/report"])
+    stranger.find("1008.*say who you are", "err")
+    watcher.end_input()
+    watcher.expect_success()
+    server.terminate()
+    server.expect_success()
+    assert "harbour left: 1001" in server.lines(), server.lines()
+    thermometer.find("trying again")
+    again = Program([f"{build}/examples/weather_server", address])
+    thermometer.find("connected, weather.v1")
+    thermometer.find("heard: go home")
+    again.find("harbour left: 1000")
+    again.terminate()
+    again.expect_success()
+    thermometer.kill()
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return answer.read()
+
+
 if __name__ == "__main__":
-    {"demonstration": demonstration, "verdict": verdict, "listings": listings}[sys.argv[1]](sys.argv[2])
+    parts = {"demonstration": demonstration, "verdict": verdict, "listings": listings, "tutorials": tutorials}
+    parts[sys.argv[1]](sys.argv[2])

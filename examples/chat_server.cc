@@ -17,5 +17,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::cout << "listening on ws://" << at->text() << "/chat" << std::endl;
-  return server.run() ? 0 : 1;
+  return server.run_forever() ? 0 : 1;
 }

@@ -1,6 +1,5 @@
 // The server of docs/tutorial_server.md: thermometers report, browsers watch. Usage: weather_server [HOST:PORT]
 
-#include "tutorial/ctrl_c.h"
 #include "tutorial/weather_page.h"
 
 #include <hawser/hawser.h>
@@ -19,7 +18,6 @@ struct station {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const tutorial::ctrl_c end;
   hawser::server_options options;
   options.threads = 2;
   options.bounds.max_message = 1024;
@@ -55,5 +53,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::cout << "watch at http://" << at->text() << "/" << std::endl;
-  end.run(server);
+  return server.run_forever() ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 #include "net/loop.h"
 #include "ws/access.h"
 #include "ws/driver_choice.h"
+#include "ws/interrupt.h"
 #include "ws/quiet_thread.h"
 #include "ws/server_opening.h"
 #include "ws/worker.h"
@@ -158,6 +159,7 @@ struct server::state {
   errc make_each();
   result<void> run();
   void run_unit(unit& u);
+  void stop(close_code code) noexcept;
   void ring_stop() noexcept;
   [[nodiscard]] hawser::metrics collect_here() const;
   struct question {
@@ -362,6 +364,12 @@ result<void> server::run() {
   return outcome;
 }
 
+// Nothing of `this` is touched once the loops may run: a handler may destroy the server.
+result<void> server::run_forever() {
+  const interrupt_guard guard([it = state_] { it->stop(close_code::going_away); });
+  return run();
+}
+
 result<void> server::state::run() {
   std::vector<std::thread> threads;
   threads.reserve(units.size());
@@ -402,11 +410,13 @@ void server::state::ring_stop() noexcept {
   }
 }
 
-void server::stop(close_code code) noexcept {
-  const std::lock_guard guard(state_->lock);
-  if (state_->over || state_->stop_asked) return;
-  state_->stop_asked = code;
-  state_->ring_stop();
+void server::stop(close_code code) noexcept { state_->stop(code); }
+
+void server::state::stop(close_code code) noexcept {
+  const std::lock_guard guard(lock);
+  if (over || stop_asked) return;
+  stop_asked = code;
+  ring_stop();
 }
 
 // ---- metrics

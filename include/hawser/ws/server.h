@@ -107,6 +107,10 @@ class HAWSER_API server {
   /// Serves until `stop`. Errors: `wrong_state` when it runs already, has run, or listens nowhere; `invalid_extension`;
   /// `out_of_resources` when there are no threads left.
   result<void> run();
+  /// `run`, and Ctrl-C: SIGINT and SIGTERM `stop` it while it runs, the second of them does what it did before, and the
+  /// handlers that were there are put back afterwards. One server or client of a process at a time: while another
+  /// `run_forever` is under way this is `run`. Errors: as `run`.
+  result<void> run_forever();
 
   /// Closes every connection with `code`, waits up to the close timeout for their answers, then ends `run`. Any thread,
   /// any number of times, also before `run`, which then ends at once. A server runs once.

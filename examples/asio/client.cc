@@ -52,8 +52,9 @@ class greeter final : public embed::connection {
       std::cout << "received: " << as_text(e.payload) << '\n';
       ws().close(close_code::normal, {}, embed::clock::now());
     } else if (what == core::kind::closed) {
-      std::cout << "closed: " << static_cast<int>(e.code) << ' ' << as_text(e.payload) << '\n';
+      std::cout << "closed: " << static_cast<int>(e.code) << '\n';
       clean_ = e.error == errc::ok;
+      if (!clean_) std::cerr << as_text(e.payload) << '\n';
     }
   }
 

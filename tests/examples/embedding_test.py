@@ -131,7 +131,9 @@ def as_server(build):
     reads_late(server)
     greeter = Program([f"{build}/examples/asio/client", server.url])
     greeter.expect_success()
-    assert greeter.lines()[1:] == ["received: hello", "closed: 1000 "], greeter.lines()
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    shown = page.split("$ build/release/examples/asio/client ws://127.0.0.1:9001/\n", 1)[1].split("\n```", 1)[0]
+    assert greeter.lines() == shown.splitlines(), greeter.lines()
     server.terminate()
     server.expect_success()
 
@@ -143,7 +145,7 @@ def as_client(build):
     greeter.expect_success()
     agreed, *rest = greeter.lines()
     assert agreed.startswith("agreed: x-hawser-checksum, permessage-deflate"), agreed
-    assert rest == ["received: hello", "closed: 1000 "], rest
+    assert rest == ["received: hello", "closed: 1000"], rest
     ours.stop()
     asyncio.run(with_their_server(build))
 
@@ -163,7 +165,7 @@ async def with_their_server(build):
         await loop.run_in_executor(None, greeter.expect_success)
         agreed, *rest = greeter.lines()
         assert agreed.startswith("agreed: permessage-deflate"), agreed
-        assert rest == ["received: hello", "closed: 1000 "], rest
+        assert rest == ["received: hello", "closed: 1000"], rest
         refused = Program([f"{build}/examples/asio/client", f"{url}/no"])
         assert await loop.run_in_executor(None, refused.wait) == 1
         assert "403" in refused.lines("err")[0], refused.lines("err")

@@ -14,6 +14,10 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
+if(HAWSER_PORTABLE)
+  add_compile_definitions(HAWSER_PORTABLE)
+endif()
+
 set(hawser_warnings
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -125,8 +125,6 @@ function(hawser_tool)
   endif()
   hawser_program(hawser SOURCES ${main} LIBS ${libs})
   set_target_properties(hawser PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-  install(TARGETS hawser RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  install(FILES ${PROJECT_SOURCE_DIR}/js/hawser-inband.mjs DESTINATION ${CMAKE_INSTALL_DATADIR}/hawser)
 endfunction()
 
 # DIRECTORY/*.cc -> one program each, in build/PRESET/DIRECTORY/.

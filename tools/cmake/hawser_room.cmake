@@ -40,6 +40,7 @@ function(hawser_room name)
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
   set_property(GLOBAL APPEND PROPERTY HAWSER_ROOMS ${name})
+  set_property(GLOBAL PROPERTY HAWSER_LIBS_${name} ${arg_PRIVATE_LIBS})
   if(HAWSER_BUILD_CHECKS)
     set(pure)
     if(arg_PURE)
@@ -71,22 +72,4 @@ function(hawser_plugin_boundary)
   set_target_properties(hawser_plugin PROPERTIES EXPORT_NAME plugin)
   target_include_directories(hawser_plugin INTERFACE
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-endfunction()
-
-function(hawser_install)
-  include(CMakePackageConfigHelpers)
-  get_property(rooms GLOBAL PROPERTY HAWSER_ROOMS)
-  list(TRANSFORM rooms PREPEND hawser_)
-  install(TARGETS ${rooms} hawser_hawser hawser_plugin EXPORT hawserTargets
-    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  set(destination ${CMAKE_INSTALL_LIBDIR}/cmake/hawser)
-  install(EXPORT hawserTargets NAMESPACE hawser:: DESTINATION ${destination})
-  configure_package_config_file(${PROJECT_SOURCE_DIR}/tools/cmake/hawserConfig.cmake.in
-    ${PROJECT_BINARY_DIR}/hawserConfig.cmake INSTALL_DESTINATION ${destination})
-  # 0.x may break with every minor release, so only the same minor counts as compatible.
-  write_basic_package_version_file(${PROJECT_BINARY_DIR}/hawserConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-  install(FILES ${PROJECT_BINARY_DIR}/hawserConfig.cmake ${PROJECT_BINARY_DIR}/hawserConfigVersion.cmake
-    ${PROJECT_SOURCE_DIR}/tools/cmake/hawser_find.cmake
-    ${PROJECT_SOURCE_DIR}/tools/cmake/FindISAL.cmake ${PROJECT_SOURCE_DIR}/tools/cmake/FindZSTD.cmake
-    DESTINATION ${destination})
 endfunction()

@@ -33,6 +33,12 @@ def dependencies():
             yield Dependency(words.split()[0], after("PACKAGE"), after("VERSION"), after("OPTION"))
 
 
+def packages_left_out():
+    """What is not linked at all without its option: an option may also stand for another part of a package that is."""
+    always = {one.package for one in dependencies() if not one.option}
+    return [one for one in dependencies() if one.option and one.package not in always]
+
+
 def rooms():
     """Room -> (rooms below, linked with), without the test of an option around it."""
     calls = re.findall(r"^\s*hawser_room\((\w+)\b.*?DEPENDS\b(.*?)PRIVATE_LIBS\b(.*?)(?:DEFINES.*?)?\)", CMAKE, re.M | re.S)
@@ -107,7 +113,7 @@ class Vcpkg(unittest.TestCase):
 
     def test_what_can_be_left_out_is_a_feature(self):
         wanted = {one.option.removeprefix("HAWSER_WITH_").lower(): NAMES[one.package][0]
-                  for one in dependencies() if one.option}
+                  for one in packages_left_out()}
         features = {name: feature["dependencies"] for name, feature in self.manifest["features"].items()}
         self.assertEqual(set(self.manifest["default-features"]), set(wanted))
         for name, package in wanted.items():
@@ -124,9 +130,7 @@ class Conan(unittest.TestCase):
         self.assertEqual(set(recipe()[0].asked), wanted)
 
     def test_options(self):
-        for one in dependencies():
-            if not one.option:
-                continue
+        for one in packages_left_out():
             name = one.option.removeprefix("HAWSER_").lower()
             package = NAMES[one.package][1]
             made, generated = recipe(**{name: False})
@@ -138,6 +142,13 @@ class Conan(unittest.TestCase):
             self.assertIn(f"{package}::{package}", made.cpp_info.components["ext"].requires)
             self.assertEqual(generated["deps"].properties[package, "cmake_file_name"], one.package)
             self.assertEqual(generated["deps"].properties[package, "cmake_target_name"], one.target)
+
+    def test_every_option_of_cmake_is_one_of_the_recipe(self):
+        for one in dependencies():
+            if one.option:
+                name = one.option.removeprefix("HAWSER_").lower()
+                for value in (True, False):
+                    self.assertIs(recipe(**{name: value})[1]["toolchain"].cache_variables[one.option], value)
 
     def test_what_is_switched_off_are_options_of_ours(self):
         for name in recipe()[1]["toolchain"].cache_variables:

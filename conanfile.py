@@ -7,15 +7,23 @@ from conan.tools.build import check_min_cppstd
 from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
 from conan.tools.files import copy, load
 
-# Option -> (the package it wants, the name by which our CMake files look for it).
-OPTIONAL = {"with_isal": ("isa-l/[>=2.30 <3]", "ISAL"), "with_zstd": ("zstd/[>=1.5.4 <2]", "ZSTD")}
-# Room -> (the rooms below it, the packages that it is linked with, what the system has of it).
+REQUIRED = ("openssl/[>=3.0 <4]", "simdjson/[>=3.0 <4]", "zlib/[>=1.2.13 <2]")
+# Option -> (the package that it wants, its part that is linked, the room which links it).
+OPTIONAL = {
+    "with_tls": ("openssl/[>=3.0 <4]", "openssl::ssl", "tls"),
+    "with_isal": ("isa-l/[>=2.30 <3]", "isa-l::isa-l", "ext"),
+    "with_zstd": ("zstd/[>=1.5.4 <2]", "zstd::zstd", "ext"),
+}
+# Packages that our CMake files look for by other names than Conan's.
+LOOKED_FOR = {"isa-l": "ISAL", "zstd": "ZSTD"}
+# Room -> (the rooms below it, what of the packages it is linked with, what of the system).
 ROOMS = {
     "base": ([], ["openssl::crypto"], []),
     "core": (["base"], ["simdjson::simdjson"], []),
     "ext": (["core", "base"], ["zlib::zlib"], []),
+    "tls": (["base"], ["openssl::crypto"], []),
     "net": (["base"], [], ["pthread"]),
-    "ws": (["ext", "core", "net", "base"], [], ["dl"]),
+    "ws": (["ext", "core", "tls", "net", "base"], [], ["dl"]),
     "testkit": (["ext", "core", "base"], [], []),
 }
 
@@ -42,18 +50,18 @@ class HawserRecipe(ConanFile):
     def validate(self):
         check_min_cppstd(self, 20)
 
+    def chosen(self):
+        """Of OPTIONAL what is not left out."""
+        return [OPTIONAL[name] for name in OPTIONAL if self.options.get_safe(name)]
+
     def requirements(self):
-        self.requires("openssl/[>=3.0 <4]")
-        self.requires("simdjson/[>=3.0 <4]")
-        self.requires("zlib/[>=1.2.13 <2]")
-        for name, (package, _) in OPTIONAL.items():
-            if self.options.get_safe(name):
-                self.requires(package)
+        optional = [package for package, _, _ in self.chosen() if package not in REQUIRED]
+        for package in (*REQUIRED, *optional):
+            self.requires(package)
 
     def generate(self):
         dependencies = CMakeDeps(self)
-        for package, looked_for in OPTIONAL.values():
-            package = package.split("/")[0]
+        for package, looked_for in LOOKED_FOR.items():
             dependencies.set_property(package, "cmake_file_name", looked_for)
             dependencies.set_property(package, "cmake_target_name", f"{looked_for}::{looked_for}")
         dependencies.generate()
@@ -75,14 +83,14 @@ class HawserRecipe(ConanFile):
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "hawser")
-        optional = [package.split("/")[0] for name, (package, _) in OPTIONAL.items() if self.options.get_safe(name)]
-        for room, (below, packages, system) in ROOMS.items():
+        # Conan makes a target of everything in the package. That is more than hawser::hawser, which has no test kit.
+        self.cpp_info.set_property("cmake_target_name", "hawser::everything")
+        for room, (below, linked, system) in ROOMS.items():
             component = self.cpp_info.components[room]
             component.libs = [f"hawser_{room}"]
             component.system_libs = system
-            component.requires = [*below, *packages]
+            component.requires = [*below, *linked, *(part for _, part, where in self.chosen() if where == room)]
             component.set_property("cmake_target_name", f"hawser::{room}")
-            if room == "ext":
-                component.requires += [f"{package}::{package}" for package in optional]
-        self.cpp_info.components["hawser"].requires = [room for room in ROOMS if room != "testkit"]
-        self.cpp_info.components["hawser"].set_property("cmake_target_name", "hawser::hawser")
+        together = self.cpp_info.components["together"]
+        together.requires = [room for room in ROOMS if room != "testkit"]
+        together.set_property("cmake_target_name", "hawser::hawser")

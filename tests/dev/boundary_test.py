@@ -61,6 +61,8 @@ class BuildTest(Copy):
         "#include <functional>\n#include <memory>\n#include <random>\n#include <string>\n#include <vector>\n\n"
         "#include <simdjson.h>\n"
         'namespace hawser::core { int part() { return simdjson::validate_utf8("ab", 2) ? 1 : 0; } }\n',
+        "src/tls/openssl/part.cc": "#include <openssl/ssl.h>\n#include <hawser/base/config.h>\n"
+        'namespace hawser::tls { void* part(); void* part() { return BIO_new_file("a", "r"); } }\n',
         "src/net/part.cc": "#include <sys/socket.h>\n#include <hawser/base/config.h>\n"
         "namespace hawser::net { int part(); int part() { return ::socket(1, 1, 0); } }\n",
     }
@@ -116,6 +118,15 @@ class BuildTest(Copy):
             "long bad() { return std::chrono::steady_clock::now().time_since_epoch().count(); } }\n",
         )
         self.expect_failure("steady_clock3nowEv, which is not for a pure room")
+
+    def test_socket_in_a_room_that_only_filters(self):
+        head = "#include <openssl/bio.h>\n#include <ctime>\nnamespace hawser::tls { void* bad(int); "
+        for body, symbol in (("return BIO_new_socket(fd, 0);", "BIO_new_socket"),
+                             ("return std::time(nullptr) > fd ? BIO_new(nullptr) : nullptr;", "time")):
+            with self.subTest(symbol):
+                self.with_file("src/tls/openssl/bad.cc", f"{head}void* bad(int fd) {{ {body} }} }}\n")
+                self.expect_failure(f"wants {symbol}, which is not for a filter")
+                self.doCleanups()
 
     def test_include_that_points_up(self):
         self.with_file("include/hawser/net/part.h", CONFIG)

@@ -16,6 +16,8 @@ from unittest import mock
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CMAKE = re.sub(r"#.*", "", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
 VERSION = re.search(r'HAWSER_VERSION_STRING "(.+)"', (ROOT / "include/hawser/base/config.h").read_text())[1]
+# What vcpkg takes for the name of a feature or a package, and what it keeps to itself.
+IDENTIFIER = re.compile(r"(?!(?:core|default|con|prn|aux|nul|(?:lpt|com)[1-9])$)[a-z0-9]+(?:-[a-z0-9]+)*")
 # What a package of find_package is called: by vcpkg and by Conan.
 NAMES = {"OpenSSL": ("openssl", "openssl"), "simdjson": ("simdjson",) * 2, "ZLIB": ("zlib", "zlib"),
          "ISAL": ("isal", "isa-l"), "ZSTD": ("zstd", "zstd")}
@@ -33,14 +35,15 @@ def dependencies():
             yield Dependency(words.split()[0], after("PACKAGE"), after("VERSION"), after("OPTION"))
 
 
-def packages_left_out():
-    """What is not linked at all without its option: an option may also stand for another part of a package that is."""
-    always = {one.package for one in dependencies() if not one.option}
-    return [one for one in dependencies() if one.option and one.package not in always]
+def room_of(option):
+    """The room that is linked with what an option brings: CMakeLists.txt collects it in a variable first."""
+    target = next(one.target for one in dependencies() if one.option == option)
+    variable = re.search(rf"hawser_optional\((\w+) [^)]*{target}", CMAKE)[1]
+    return next(name for name, (_, libs) in rooms().items() if f"${{{variable}}}" in libs)
 
 
 def rooms():
-    """Room -> (rooms below, linked with), without the test of an option around it."""
+    """Room -> (rooms below, linked with)."""
     calls = re.findall(r"^\s*hawser_room\((\w+)\b.*?DEPENDS\b(.*?)PRIVATE_LIBS\b(.*?)(?:DEFINES.*?)?\)", CMAKE, re.M | re.S)
     return {name: (below.split(), libs.split()) for name, below, libs in calls}
 
@@ -113,12 +116,27 @@ class Vcpkg(unittest.TestCase):
 
     def test_what_can_be_left_out_is_a_feature(self):
         wanted = {one.option.removeprefix("HAWSER_WITH_").lower(): NAMES[one.package][0]
-                  for one in packages_left_out()}
+                  for one in dependencies() if one.option}
         features = {name: feature["dependencies"] for name, feature in self.manifest["features"].items()}
         self.assertEqual(set(self.manifest["default-features"]), set(wanted))
         for name, package in wanted.items():
             self.assertEqual(features[name], [package])
         self.assertEqual((features["tools"], features["tests"]), (["cli11"], ["gtest"]))
+
+    def test_shape(self):
+        """As vcpkg's schema has it, where it is stricter than JSON: it takes no member that it does not know."""
+        known = {"name": str, "version-semver": str, "description": str, "license": str, "supports": str,
+                 "dependencies": list, "default-features": list, "features": dict}
+        self.assertEqual({key: type(value) for key, value in self.manifest.items()}, known)
+        self.assertRegex(self.manifest["version-semver"], r"^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}$")
+        names = [self.manifest["name"], *self.manifest["dependencies"], *self.manifest["features"]]
+        for name, feature in self.manifest["features"].items():
+            self.assertLessEqual(set(feature), {"description", "supports", "dependencies"}, name)
+            self.assertTrue(feature["description"], name)
+            names += feature["dependencies"]
+        for name in names:
+            self.assertTrue(IDENTIFIER.fullmatch(name), name)
+        self.assertFalse(IDENTIFIER.fullmatch("core") or IDENTIFIER.fullmatch("with_isal"))
 
 
 class Conan(unittest.TestCase):
@@ -130,18 +148,40 @@ class Conan(unittest.TestCase):
         self.assertEqual(set(recipe()[0].asked), wanted)
 
     def test_options(self):
-        for one in packages_left_out():
-            name = one.option.removeprefix("HAWSER_").lower()
-            package = NAMES[one.package][1]
+        always = {one.package for one in dependencies() if not one.option}
+        for one in dependencies():
+            if not one.option:
+                continue
+            name, package = one.option.removeprefix("HAWSER_").lower(), NAMES[one.package][1]
+            part = f"{package}::{one.target.split('::')[1].lower()}" if one.package in always else f"{package}::{package}"
+            room = room_of(one.option)
             made, generated = recipe(**{name: False})
             self.assertIs(generated["toolchain"].cache_variables[one.option], False)
-            self.assertFalse([asked for asked in made.asked if asked.startswith(f"{package}/")])
-            self.assertNotIn(f"{package}::{package}", made.cpp_info.components["ext"].requires)
+            self.assertEqual(any(asked.startswith(f"{package}/") for asked in made.asked), one.package in always)
+            self.assertNotIn(part, made.cpp_info.components[room].requires)
             made, generated = recipe()
             self.assertIs(generated["toolchain"].cache_variables[one.option], True)
-            self.assertIn(f"{package}::{package}", made.cpp_info.components["ext"].requires)
-            self.assertEqual(generated["deps"].properties[package, "cmake_file_name"], one.package)
-            self.assertEqual(generated["deps"].properties[package, "cmake_target_name"], one.target)
+            self.assertIn(part, made.cpp_info.components[room].requires)
+            if one.package not in always:
+                self.assertEqual(generated["deps"].properties[package, "cmake_file_name"], one.package)
+                self.assertEqual(generated["deps"].properties[package, "cmake_target_name"], one.target)
+
+    def test_packages_are_asked_for_once_and_all_are_used(self):
+        """Conan refuses a package that is asked for twice, one that no component uses, and one that was not asked for."""
+        optional = [name for name in recipe()[0].default_options if name.startswith("with_")]
+        for left_out in ({}, *({name: False} for name in optional)):
+            made = recipe(**left_out)[0]
+            asked = [package.split("/")[0] for package in made.asked]
+            self.assertEqual(len(asked), len(set(asked)), left_out)
+            used = {part.split("::")[0] for component in made.cpp_info.components.values()
+                    for part in component.requires if "::" in part}
+            self.assertEqual(used, set(asked), left_out)
+
+    def test_no_target_is_made_twice(self):
+        info = recipe()[0].cpp_info
+        names = [one.properties["cmake_target_name",] for one in (info, *info.components.values())]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertNotIn("hawser", info.components)
 
     def test_every_option_of_cmake_is_one_of_the_recipe(self):
         for one in dependencies():
@@ -156,7 +196,7 @@ class Conan(unittest.TestCase):
 
     def test_rooms(self):
         components = recipe()[0].cpp_info.components
-        self.assertEqual(set(components), {*rooms(), "hawser"})
+        self.assertEqual(set(components), {*rooms(), "together"})
         for room, (below, libs) in rooms().items():
             self.assertEqual(components[room].libs, [f"hawser_{room}"])
             self.assertEqual([name for name in components[room].requires if "::" not in name], below, room)
@@ -165,7 +205,8 @@ class Conan(unittest.TestCase):
             always = {NAMES[lib.split("::")[0]][1] for lib in libs if "::" in lib and lib not in SYSTEM}
             self.assertLessEqual(always, linked, room)
         everything = re.search(r"hawser_umbrella\((.+)\)", CMAKE)[1].split()
-        self.assertEqual(components["hawser"].requires, everything)
+        self.assertEqual(components["together"].requires, everything)
+        self.assertEqual(components["together"].properties["cmake_target_name",], "hawser::hawser")
 
     def test_sources_that_are_exported_are_there(self):
         for pattern in recipe()[0].exports_sources:

@@ -40,10 +40,15 @@ endfunction()
 function(hawser_guard_pure target)
   hawser_poison_directories(poison ${ARGN})
   target_include_directories(${target} BEFORE PRIVATE ${poison})
+  hawser_guard_symbols(${target})
+endfunction()
+
+# What the archive of a target wants of the system, with the options of tools/dev/check_symbols.py.
+function(hawser_guard_symbols target)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
     add_custom_command(TARGET ${target} POST_BUILD VERBATIM
-      COMMAND ${HAWSER_PYTHON} ${PROJECT_SOURCE_DIR}/tools/dev/check_symbols.py --nm ${CMAKE_NM} $<TARGET_FILE:${target}>)
+      COMMAND ${HAWSER_PYTHON} ${PROJECT_SOURCE_DIR}/tools/dev/check_symbols.py --nm ${CMAKE_NM} ${ARGN} $<TARGET_FILE:${target}>)
   endif()
 endfunction()
 

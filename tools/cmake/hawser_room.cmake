@@ -6,11 +6,12 @@ if(PROJECT_VERSION_MAJOR EQUAL 0)
   set(hawser_soversion 0.${PROJECT_VERSION_MINOR})
 endif()
 
-# hawser_room(NAME [PURE] [SOURCES directory] DEPENDS room... PRIVATE_LIBS target... [DEFINES name...])
+# hawser_room(NAME [PURE | WITHOUT_SOCKETS] [SOURCES directory] DEPENDS room... PRIVATE_LIBS target... [DEFINES name...])
 # SOURCES: only what lies in that directory of the room.
-# PURE rooms see poisoned system headers, and their archive may not want a symbol of the operating system.
+# PURE rooms see poisoned system headers, and their archive may not want a symbol of the operating system. The archive of
+# one WITHOUT_SOCKETS may want files, locks and what OpenSSL has, but no socket, clock or thread.
 function(hawser_room name)
-  cmake_parse_arguments(arg "PURE" "SOURCES" "DEPENDS;PRIVATE_LIBS;DEFINES" ${ARGN})
+  cmake_parse_arguments(arg "PURE;WITHOUT_SOCKETS" "SOURCES" "DEPENDS;PRIVATE_LIBS;DEFINES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/${arg_SOURCES}/*.cc)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/hawser/${name}/*.h)
   set(target hawser_${name})
@@ -29,6 +30,8 @@ function(hawser_room name)
     set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${hawser_soversion})
     if(arg_PURE AND HAWSER_BUILD_CHECKS)
       hawser_guard_pure(${target} ${arg_PRIVATE_LIBS})
+    elseif(arg_WITHOUT_SOCKETS AND HAWSER_BUILD_CHECKS)
+      hawser_guard_symbols(${target} --filter)
     endif()
   else()
     add_library(${target} INTERFACE)

@@ -2,7 +2,10 @@
 """Checks that the archive of a pure room wants no symbol of the operating system.
 
 Catches what poisoned headers cannot: functions that were declared by hand, and a clock, a thread or a terminal behind
-a standard header. Usage: check_symbols.py [--nm NM] ARCHIVE...
+a standard header. Usage: check_symbols.py [--nm NM] [--filter] ARCHIVE...
+
+With --filter it is a room between bytes and bytes that stands on OpenSSL: files, locks and OpenSSL's functions are for it,
+all else is not, and neither is what OpenSSL has for sockets.
 """
 import argparse
 import re
@@ -30,6 +33,9 @@ FORBIDDEN = re.compile(
     + r"|_ZNSt18condition_variable\w+|_ZSt(?:4cout|4cerr|4clog|3cin)|_ZNSt14basic_\w*fstream\w+|_ZNSt10filesystem\w+"
     + ")$"
 )
+FILTER = re.compile(r"^(?:pthread_mutex_\w+|_ZNSt10filesystem\w+|(?:SSL|BIO|RAND)_\w+)$")
+OPENSSL_SOCKETS = re.compile(
+    r"^(?:SSL_set_[rw]?fd|BIO_(?:s|new|do|set)_(?:fd|socket|dgram|connect|accept)\w*|BIO_(?:socket|connect|listen|bind|accept)\w*)$")
 FORTIFIED = re.compile(r"^__(\w+)_chk$")
 
 
@@ -43,17 +49,26 @@ def wanted(nm, archive):
             yield where.rstrip(":").split(":")[-1].strip(), fields[1].split("@")[0]
 
 
+def refused(symbol, is_filter):
+    fortified = FORTIFIED.match(symbol)
+    symbol = fortified.group(1) if fortified else symbol
+    if is_filter and FILTER.match(symbol):
+        return OPENSSL_SOCKETS.match(symbol)
+    return FORBIDDEN.match(symbol)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--nm", default="nm")
+    parser.add_argument("--filter", action="store_true")
     parser.add_argument("archives", nargs="+")
     arguments = parser.parse_args()
     bad = 0
     for archive in arguments.archives:
         for where, symbol in wanted(arguments.nm, archive):
-            fortified = FORTIFIED.match(symbol)
-            if FORBIDDEN.match(fortified.group(1) if fortified else symbol):
-                print(f"{archive}: {where} wants {symbol}, which is not for a pure room", file=sys.stderr)
+            if refused(symbol, arguments.filter):
+                kind = "a filter" if arguments.filter else "a pure room"
+                print(f"{archive}: {where} wants {symbol}, which is not for {kind}", file=sys.stderr)
                 bad = 1
     return bad
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds and runs projects that use Hawser, in the ways in which people get it. Usage: consumer_test.py WAY BUILD
 
-What is installed comes from BUILD and, for shared libraries, from a build of them beside it, which the way `build_shared`
-makes. `ways` below says what each way shows.
+What is installed comes from BUILD and, for shared libraries, from a build of them beside it, which the way `install`
+makes. Each method of `Ways` says what it shows.
 """
 import os
 import pathlib
@@ -32,17 +32,24 @@ def expect(truth, words):
 
 
 class Ways:
+    """BUILD-shared is the build of the shared libraries, BUILD-installed what all look at: `static` has the static
+    libraries alone, `both` both kinds."""
+
     def __init__(self, build, scratch):
         self.build, self.scratch = build, scratch
         # As deep as BUILD: ccache may look at relative paths.
         self.shared_build = build.with_name(f"{build.name}-shared")
         self.subdirectory_build = build.with_name(f"{build.name}-subdirectory")
+        installed = build.with_name(f"{build.name}-installed")
+        self.static_prefix, self.both_prefix = installed / "static", installed / "both"
+        cache = (build / "CMakeCache.txt").read_text(encoding="utf-8")
+        self.release_flags = re.search(r"^CMAKE_CXX_FLAGS_RELEASE:\w+=(.*)$", cache, re.MULTILINE)[1]
+        self.with_tls = "HAWSER_WITH_TLS:BOOL=OFF" not in cache
 
-    # Where a build is made of what BUILD was made of, ccache has it already.
     def as_built(self):
-        cache = (self.build / "CMakeCache.txt").read_text(encoding="utf-8")
-        flags = re.search(r"^CMAKE_CXX_FLAGS_RELEASE:\w+=(.*)$", cache, re.MULTILINE)[1]
-        return ("-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CXX_FLAGS_RELEASE={flags}", "-DHAWSER_WERROR=ON")
+        """What BUILD was made of, so that ccache has it already."""
+        return ("-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CXX_FLAGS_RELEASE={self.release_flags}", "-DHAWSER_WERROR=ON",
+                "-DHAWSER_BUILD_CHECKS=ON", f"-DHAWSER_POISON_DIRECTORY={self.build}/poison")
 
     def configure(self, source, binary, *options):
         if shutil.which("ccache"):
@@ -62,8 +69,15 @@ class Ways:
         return binary
 
     def says_hello(self, binary, **more):
-        said = run(binary / "consumer", binary / "quiet.so", **more).strip()
-        expect(said == f"hawser {VERSION}, x-inverted, x-quiet: hello", f"the consumer said {said!r}")
+        """Also over TLS, with a certificate that is its own authority."""
+        words, tls = [binary / "quiet.so"], ""
+        if self.with_tls:
+            certificate, key = self.scratch / "certificate.pem", self.scratch / "key.pem"
+            run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-subj", "/CN=consumer", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+            words, tls = [*words, certificate, key], ", over TLS: hello"
+        said = run(binary / "consumer", *words, **more).strip()
+        expect(said == f"hawser {VERSION}: hello{tls} by x-inverted, x-quiet", f"the consumer said {said!r}")
 
     @staticmethod
     def protocol_works(binary):
@@ -78,49 +92,41 @@ class Ways:
         said = " ".join(done.stderr.split())
         expect(words in said, f"{options}: {said}")
 
-    def install(self, *kinds):
-        prefix = self.scratch / "-".join(("prefix", *kinds))
-        for kind in kinds:
-            run("cmake", "--install", self.shared_build if kind == "shared" else self.build, "--prefix", prefix)
-        return prefix
-
     @staticmethod
     def needed(program):
         return set(re.findall(r"NEEDED.*\[(libhawser.+)\]", run("readelf", "-d", program)))
 
-    def build_shared(self):
-        """All of it as shared libraries: what is public and lacks HAWSER_API fails to link."""
+    def install(self):
+        """All of it as shared libraries too: what is public and lacks HAWSER_API fails to link. Then both are installed."""
         self.configure(ROOT, self.shared_build, *self.as_built(), "-DBUILD_SHARED_LIBS=ON", "-DHAWSER_BUILD_TESTS=OFF",
-                       "-DHAWSER_BUILD_EXAMPLES=OFF", "-DHAWSER_BUILD_BENCH=OFF", "-DHAWSER_BUILD_CHECKS=OFF",
-                       "-DCMAKE_INSTALL_PREFIX=/usr/local")
-        run("cmake", "--build", self.shared_build)
+                       "-DHAWSER_BUILD_EXAMPLES=OFF", "-DHAWSER_BUILD_BENCH=OFF", "-DCMAKE_INSTALL_PREFIX=/usr/local")
+        run("cmake", "--build", self.shared_build, "--target", "hawser", "hawser_testkit")
+        shutil.rmtree(self.static_prefix.parent, ignore_errors=True)
+        for build, prefix in ((self.build, self.static_prefix), (self.build, self.both_prefix),
+                              (self.shared_build, self.both_prefix)):
+            run("cmake", "--install", build, "--prefix", prefix)
 
-    def static(self):
-        """find_package, static libraries."""
-        binary = self.consume(f"-DCMAKE_PREFIX_PATH={self.install('static')}")
-        expect(not self.needed(binary / "consumer"), "it is linked with shared libraries")
-
-    def shared(self):
-        """find_package, shared libraries; the tool and what belongs to it, in a place that the system does not know."""
-        prefix = self.install("shared")
-        binary = self.consume(f"-DCMAKE_PREFIX_PATH={prefix}")
-        expect(f"libhawser_base.so.{SOVERSION}" in self.needed(binary / "consumer"), "it is not linked with them")
-        expect(run(prefix / "bin/hawser", "--version").startswith(f"hawser {VERSION}\n"), "the tool does not run")
-        for name in ("share/man/man1/hawser.1", "share/bash-completion/completions/hawser", "share/hawser/hawser-inband.mjs"):
-            expect((prefix / name).is_file(), f"{name} is not installed")
-
-    def both(self):
-        """Static and shared libraries in one place: the project chooses."""
-        where = f"-DCMAKE_PREFIX_PATH={self.install('static', 'shared')}"
+    def installed(self):
+        """find_package, where static and shared libraries lie in one place: the project chooses. The place is none that
+        the system knows; the tool and what belongs to it is there, too."""
+        where = f"-DCMAKE_PREFIX_PATH={self.both_prefix}"
         for options, shared in (((), True), (("-DLIBRARIES=static",), False), (("-DLIBRARIES=shared",), True),
                                 (("-DBUILD_SHARED_LIBS=OFF",), False)):
             binary = self.consume(where, *options)
-            expect(bool(self.needed(binary / "consumer")) == shared, f"{options}: {self.needed(binary / 'consumer')}")
+            needed = self.needed(binary / "consumer")
+            expect((f"libhawser_base.so.{SOVERSION}" in needed) == shared, f"{options}: {needed}")
+            expect(shared or not needed, f"{options}: {needed}")
+        tool = self.both_prefix / "bin/hawser"
+        expect(run(tool, "--version").startswith(f"hawser {VERSION}\n"), "the tool does not run")
+        expect(self.needed(tool), "the tool that was installed last is not linked with shared libraries")
+        for name in ("share/man/man1/hawser.1", "share/bash-completion/completions/hawser", "share/hawser/hawser-inband.mjs"):
+            expect((self.both_prefix / name).is_file(), f"{name} is not installed")
 
     def components(self):
         """One room without the rest; what is not there, or too new, is refused with a reason."""
-        where = f"-DCMAKE_PREFIX_PATH={self.install('static')}"
-        self.protocol_works(self.project("core_only", where, "-DASKED_COMPONENTS=core"))
+        where = f"-DCMAKE_PREFIX_PATH={self.static_prefix}"
+        for asked in ("core", "core;tls"):
+            self.protocol_works(self.project("core_only", where, f"-DASKED_COMPONENTS={asked}"))
         self.refused("Hawser has no component 'hub' here; it has base, core,", where, "-DASKED_COMPONENTS=core;hub")
         self.refused("Hawser's shared libraries are not installed here", where, "-DASKED_COMPONENTS=core;shared")
         self.refused("ZLIB", where, "-DASKED_COMPONENTS=ext")
@@ -130,29 +136,37 @@ class Ways:
 
     def pkg_config(self):
         """hawser.pc, without CMake, moved to another place than it was installed to."""
-        for kind in ("static", "shared"):
-            prefix = self.install(kind)
-            moved = prefix.rename(prefix.with_name(f"{kind}-moved"))
-            library = moved / "lib"
-            environment = {**os.environ, "PKG_CONFIG_PATH": str(library / "pkgconfig")}
+        moved = self.scratch / "moved"
+        library = moved / "lib"
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(library / "pkgconfig")}
+        compiler = (*(("ccache",) if shutil.which("ccache") else ()), os.environ.get("CXX", "c++"))
+        for kind, prefix in (("static", self.static_prefix), ("shared", self.both_prefix)):
+            shutil.copytree(prefix, moved, symlinks=True, dirs_exist_ok=True)
             expect(run("pkg-config", "--modversion", "hawser", env=environment).strip() == VERSION, "its version")
-            flags = run("pkg-config", "--cflags", "--libs", "hawser", env=environment).split()
-            expect(("-lcrypto" in flags) == (kind == "static"), f"{kind}: {flags}")
+            compiling = run("pkg-config", "--cflags", "hawser", env=environment).split()
+            linking = run("pkg-config", "--libs", "hawser", env=environment).split()
+            for own in ("-lcrypto", *(("-lssl",) if self.with_tls else ())):
+                expect((own in linking) == (kind == "static"), f"{kind}: {linking}")
             binary = self.scratch / f"by_hand_{kind}"
             binary.mkdir()
-            compiler = os.environ.get("CXX", "c++")
-            run(compiler, "-std=c++20", HERE / "consumer/consumer.cc", "-o", binary / "consumer", *flags[:1],
-                f"-L{library}", "-lhawser_testkit", *flags[1:], f"-Wl,-rpath,{library}")
-            run("cc", "-std=c11", "-shared", "-fPIC", HERE / "consumer/quiet.c", "-o", binary / "quiet.so", flags[0])
+            run(*compiler, "-std=c++20", *compiling, "-c", HERE / "consumer/consumer.cc", "-o", binary / "consumer.o")
+            run(compiler[-1], binary / "consumer.o", "-o", binary / "consumer", f"-L{library}", "-lhawser_testkit", *linking,
+                f"-Wl,-rpath,{library}")
+            run("cc", "-std=c11", "-shared", "-fPIC", HERE / "consumer/quiet.c", "-o", binary / "quiet.so", *compiling)
             expect(bool(self.needed(binary / "consumer")) == (kind == "shared"), f"{kind}: {self.needed(binary / 'consumer')}")
             self.says_hello(binary)
 
     def subdirectory(self):
         """add_subdirectory. Nothing of ours is installed with the project, and none of our programs is built."""
+        self.configure(HERE / "consumer", self.scratch / "as_it_comes", f"-DHAWSER_SOURCE={ROOT}")
+        for script in (self.scratch / "as_it_comes").glob("hawser/**/cmake_install.cmake"):
+            said = re.sub(r"\S*/\S*", "", script.read_text(encoding="utf-8"))
+            expect("hawser" not in said, f"it would be installed with the project: {said}")
+        rules = (self.scratch / "as_it_comes/build.ninja").read_text(encoding="utf-8")
+        for ours in ("hawser_tool", "hawser_core_tests", "poison", "hawser_core_headers"):
+            expect(ours not in rules, f"{ours} is in the build")
         binary = self.consume(f"-DHAWSER_SOURCE={ROOT}", *self.as_built(), binary=self.subdirectory_build)
         expect(not (binary / "hawser/hawser").exists(), "the tool was built")
-        expect("hawser" not in (binary / "hawser/cmake_install.cmake").read_text(encoding="utf-8").replace(str(binary), "")
-               .replace(str(ROOT), ""), "it would be installed with the project")
 
     def fetch(self):
         """FetchContent, from a repository that holds no more than the library; nothing optional is built in."""
@@ -168,9 +182,9 @@ class Ways:
         options = re.findall(r"OPTION (HAWSER_WITH_\w+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
         expect(options, "no option can be left out")
         binary = self.project("core_only", f"-DHAWSER_GIT=file://{source}", *(f"-D{option}=OFF" for option in options))
-        self.protocol_works(binary)
+        expect(run(binary / "core_only") == VERSION, "base does not work")
         rules = (binary / "build.ninja").read_text(encoding="utf-8")
-        for left_out in ("libisal", "libzstd", *(f"-D{option}" for option in options)):
+        for left_out in ("libisal", "libzstd", "libssl", *(f"-D{option}" for option in options)):
             expect(left_out not in rules, f"{left_out} is in the build")
 
     def debian(self):
@@ -196,7 +210,9 @@ class Ways:
         expect(said.startswith(f"hawser {VERSION}\n"), f"the tool says {said}")
         expect((root / "usr/share/man/man1/hawser.1.gz").is_file(), "there is no manual page")
         for kind in ("static", "shared"):
-            self.consume(f"-DCMAKE_PREFIX_PATH={root}/usr", f"-DLIBRARIES={kind}")
+            binary = self.project("core_only", f"-DCMAKE_PREFIX_PATH={root}/usr", f"-DASKED_COMPONENTS=core;{kind}")
+            expect(bool(self.needed(binary / "core_only")) == (kind == "shared"), f"{kind}: {self.needed(binary / 'core_only')}")
+            self.protocol_works(binary)
 
 
 def main():

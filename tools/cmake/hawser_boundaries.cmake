@@ -19,6 +19,12 @@ set(hawser_poison_ISAL isa-l.h isa-l/igzip_lib.h)
 set(hawser_poison_ZSTD zstd.h zdict.h)
 set(hawser_poison_simdjson simdjson.h)
 
+# Where the headers are that stop the compiler. A second build of the same sources may name that of the first: ccache then
+# knows them all.
+if(NOT HAWSER_POISON_DIRECTORY)
+  set(HAWSER_POISON_DIRECTORY ${PROJECT_BINARY_DIR}/poison)
+endif()
+
 # poison_directories(OUT LIBS...): the directories to put first on the include path of a pure room that may use LIBS.
 function(hawser_poison_directories out)
   set(directories)
@@ -26,7 +32,7 @@ function(hawser_poison_directories out)
     if("${ARGN}" MATCHES "${kind}::")
       continue()
     endif()
-    set(directory ${PROJECT_BINARY_DIR}/poison/${kind})
+    set(directory ${HAWSER_POISON_DIRECTORY}/${kind})
     foreach(header IN LISTS hawser_poison_${kind})
       file(CONFIGURE OUTPUT ${directory}/${header} CONTENT
         "#error \"a pure room includes <${header}>: see tools/cmake/hawser_boundaries.cmake\"\n")

@@ -44,12 +44,14 @@ class Ways:
         self.static_prefix, self.both_prefix = installed / "static", installed / "both"
         cache = (build / "CMakeCache.txt").read_text(encoding="utf-8")
         self.release_flags = re.search(r"^CMAKE_CXX_FLAGS_RELEASE:\w+=(.*)$", cache, re.MULTILINE)[1]
-        self.with_tls = "HAWSER_WITH_TLS:BOOL=OFF" not in cache
+        self.options = dict(re.findall(r"^(HAWSER_WITH_\w+):BOOL=(\w+)$", cache, re.MULTILINE))
+        self.with_tls = self.options["HAWSER_WITH_TLS"] not in ("OFF", "FALSE")
 
     def as_built(self):
         """What BUILD was made of, so that ccache has it already."""
         return ("-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_CXX_FLAGS_RELEASE={self.release_flags}", "-DHAWSER_WERROR=ON",
-                "-DHAWSER_BUILD_CHECKS=ON", f"-DHAWSER_POISON_DIRECTORY={self.build}/poison")
+                "-DHAWSER_BUILD_CHECKS=ON", f"-DHAWSER_POISON_DIRECTORY={self.build}/poison",
+                *(f"-D{name}={value}" for name, value in self.options.items()))
 
     def configure(self, source, binary, *options):
         if shutil.which("ccache"):

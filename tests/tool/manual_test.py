@@ -81,7 +81,9 @@ class Completion(unittest.TestCase):
         self.assertIn("permessage-deflate", every)
         self.assertEqual(every, completed("ext", "info", ""))
         for name in every:
-            self.assertEqual(run(HAWSER, "ext", "info", name).returncode, 0, name)
+            done = run(HAWSER, "ext", "info", name)
+            if "this build has no " not in done.stderr:
+                self.assertEqual(done.returncode, 0, name)
 
     def test_values_are_the_ones_that_are_taken(self):
         self.assertEqual(completed("connect", "--deflate", ""), {"fast", "balanced", "small", "low_memory"})

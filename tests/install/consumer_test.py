@@ -198,13 +198,15 @@ class Ways:
         for deb in sorted(debs.glob("*.deb")):
             name, version, depends[name] = (
                 run("dpkg-deb", "-f", deb, field).strip() for field in ("Package", "Version", "Depends"))
-            expect(version == VERSION, f"{name} has version {version}")
+            expect(version == f"{VERSION}-1", f"{name} has version {version}")
             run("dpkg-deb", "-x", deb, root)
             expect((root / f"usr/share/doc/{name}/copyright").is_file(), f"{name} does not say its licence")
+            scripts = set(run("dpkg-deb", "-I", deb).split()) & {"postinst", "postrm", "preinst", "prerm"}
+            expect(not scripts, f"{name} runs {scripts}")
         library = f"libhawser{SOVERSION}"
         expect(set(depends) == {library, "libhawser-dev", "hawser"}, f"the packages are {set(depends)}")
         for name in ("libhawser-dev", "hawser"):
-            expect(f"{library} (= {VERSION})" in depends[name], f"{name} depends on {depends[name]}")
+            expect(f"{library} (= {VERSION}-1)" in depends[name], f"{name} depends on {depends[name]}")
         expect("libssl-dev" in depends["libhawser-dev"] and "libssl3" in depends[library], f"{depends}")
         expect("-dev" not in depends["hawser"] + depends[library], f"{depends}")
         environment = {**os.environ, "LD_LIBRARY_PATH": str(root / "usr/lib")}

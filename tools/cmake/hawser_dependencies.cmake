@@ -2,7 +2,7 @@
 
 # hawser_dependency(TARGET PACKAGE name [VERSION least] [COMPONENT name] [PC name | LINK flag] [DEB package]
 #                   [OPTION name help])
-# Finds it. With OPTION it may be left out, and is by itself where it is missing. PC is its name for pkg-config, LINK what
+# Finds it, and notes which version was found. With OPTION it may be left out, and is by itself where it is missing. PC is its name for pkg-config, LINK what
 # stands for it where it has none, DEB the Debian package that a program needs which links our static libraries.
 function(hawser_dependency target)
   cmake_parse_arguments(arg "" "PACKAGE;VERSION;COMPONENT;PC;LINK;DEB" "OPTION" ${ARGN})
@@ -27,6 +27,7 @@ function(hawser_dependency target)
     return()
   endif()
   find_package(${call} REQUIRED)
+  hawser_note_dependency(${arg_PACKAGE} "${arg_VERSION}")
   set_property(GLOBAL PROPERTY HAWSER_FIND_${target} "${call}")
   set_property(GLOBAL PROPERTY HAWSER_DEB_${target} "${arg_DEB}")
   if(arg_PC AND arg_VERSION)
@@ -49,4 +50,28 @@ function(hawser_optional libs defines)
     endif()
   endforeach()
   return(PROPAGATE ${libs} ${defines})
+endfunction()
+
+# What `find_package(PACKAGE)` of the caller found, for tools/dev/sbom; LEAST may be empty. A part of the system itself has
+# no version and is not noted.
+function(hawser_note_dependency package least)
+  string(TOUPPER ${package} upper)
+  set(found)
+  foreach(name ${package}_VERSION ${upper}_VERSION ${upper}_VERSION_STRING)
+    if(NOT found)
+      set(found "${${name}}")
+    endif()
+  endforeach()
+  if(found)
+    set_property(GLOBAL APPEND PROPERTY HAWSER_DEPENDENCIES
+      "{\"package\": \"${package}\", \"least\": \"${least}\", \"found\": \"${found}\"}")
+  endif()
+endfunction()
+
+# Writes what was noted to hawser_dependencies.json in the build directory.
+function(hawser_write_dependencies)
+  get_property(all GLOBAL PROPERTY HAWSER_DEPENDENCIES)
+  list(REMOVE_DUPLICATES all)
+  list(JOIN all ",\n" all)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/hawser_dependencies.json CONTENT "[${all}]\n" @ONLY)
 endfunction()

@@ -114,8 +114,10 @@ function(hawser_tool)
     add_library(hawser_tool STATIC ${sources})
     hawser_flags(hawser_tool)
     hawser_embed(${PROJECT_SOURCE_DIR}/js/hawser-inband.mjs ${PROJECT_BINARY_DIR}/embedded/inband_module.inc)
-    target_include_directories(hawser_tool PUBLIC ${PROJECT_SOURCE_DIR}/tools/hawser
-      PRIVATE ${PROJECT_BINARY_DIR}/embedded)
+    target_include_directories(hawser_tool PUBLIC ${PROJECT_SOURCE_DIR}/tools/hawser)
+    # That one file alone depends on the build directory: ccache knows the others in any.
+    set_property(SOURCE ${PROJECT_SOURCE_DIR}/tools/hawser/echo_server.cc APPEND PROPERTY INCLUDE_DIRECTORIES
+      ${PROJECT_BINARY_DIR}/embedded)
     target_link_libraries(hawser_tool PUBLIC ${libs})
     list(PREPEND libs hawser_tool)
     if(HAWSER_BUILD_TESTS)

@@ -6,6 +6,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+  # The path of the build directory would leave its length behind in what is installed.
+  set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
   if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
     find_program(HAWSER_CCACHE ccache)
     if(HAWSER_CCACHE)

@@ -388,6 +388,10 @@ TEST(tls_filter, what_cannot_be_used_is_named) {
   how.identity.certificate = pem::text(one.certificate());
   how.identity.key = pem::text(two.key());
   EXPECT_NE(complaint(how).find("not the key of the certificate"), std::string::npos);
+  certificate_wish other_kind("example.org");
+  other_kind.rsa_bits = 2048;
+  how.identity.key = pem::text(root.issue(other_kind).key());
+  EXPECT_NE(complaint(how).find("not the key of the certificate"), std::string::npos);
   how.identity.key = pem::text(one.certificate());
   EXPECT_NE(complaint(how).find("no private key"), std::string::npos);
   how.identity.key = {};

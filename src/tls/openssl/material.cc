@@ -78,7 +78,9 @@ bool use_key(SSL_CTX* ctx, const pem& from, const tls_identity& who, std::string
           " holds no private key in PEM, or one that its passphrase does not open: " + take_reason();
     return false;
   }
-  if (SSL_CTX_use_PrivateKey(ctx, key.get()) == 1) return true;
+  // A key of another kind than the certificate's would be kept beside it, and be of no use.
+  const bool belongs = X509_check_private_key(SSL_CTX_get0_certificate(ctx), key.get()) == 1;
+  if (belongs && SSL_CTX_use_PrivateKey(ctx, key.get()) == 1) return true;
   why = called(from, option) + " is not the key of the certificate: " + take_reason();
   return false;
 }

@@ -91,7 +91,7 @@ void server_opening::on_bytes(session& s, byte_span in) {
 // has asked for nothing and expects no answer.
 void server_opening::on_failed(session& s, errc why) {
   if (const tls::filter* below = s.secured(); below != nullptr && below->error() == why && why != errc::ok)
-    return tell(s, why, peer_.text() + ": " + below->why());
+    return tell(s, why, below->why());
   if (why != errc::handshake_timeout) return;
   if (inband_) {
     constexpr std::string_view text = "no in-band offer came within the handshake timeout; send it as soon as it opens";

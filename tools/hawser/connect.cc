@@ -281,6 +281,11 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
   return good && written && all_sent ? done : failed;
 }
 
+bool is_given(const tls_args& args) {
+  return !args.certificate.empty() || !args.key.empty() || !args.ca.empty() || !args.server_name.empty() ||
+         args.any_certificate;
+}
+
 hawser::client_tls tls_of(const tls_args& args) {
   hawser::client_tls how;
   if (!args.ca.empty()) how.ca = hawser::pem::file(args.ca);
@@ -316,6 +321,10 @@ int connect(const connect_args& args) {
   target to;
   if (!read_target(args.url, to, why)) {
     say(why);
+    return usage;
+  }
+  if (!to.url.starts_with("wss:") && is_given(args.tls)) {
+    say("what was said of certificates is for TLS, and " + args.url + " is without: write wss:// in the URL");
     return usage;
   }
   options.unix_path = to.unix_path;

@@ -21,6 +21,11 @@ std::string called(const pem& what, const char* option) {
 // Null: `why` says why.
 owned<BIO> open(const pem& what, const char* option, std::string& why) {
   const std::string& value = what.value();
+  std::error_code error;
+  if (what.is_file() && std::filesystem::is_directory(value, error)) {
+    why = called(what, option) + " is a folder, and no file";
+    return nullptr;
+  }
   owned<BIO> in;
   if (what.is_file())
     in.reset(BIO_new_file(value.c_str(), "r"));
@@ -75,7 +80,7 @@ bool use_key(SSL_CTX* ctx, const pem& from, const tls_identity& who, std::string
   const owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(in.get(), nullptr, give_passphrase, &passphrase));
   if (!key) {
     why = called(from, option) +
-          " holds no private key in PEM, or one that its passphrase does not open: " + take_reason();
+          " holds no private key in PEM, or one that tls.identity.passphrase does not open: " + take_reason();
     return false;
   }
   // A key of another kind than the certificate's would be kept beside it, and be of no use.

@@ -107,10 +107,15 @@ std::string untrusted(long result, const X509* certificate, std::string_view whe
 
 std::string take_reason() {
   const unsigned long code = ERR_peek_last_error();
-  const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  std::string text = reason == nullptr ? std::string("no reason is known") : std::string(reason);
   ERR_clear_error();
-  return text;
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL) {
+    const int reason = ERR_GET_REASON(code);
+    if (reason == SSL_R_EE_KEY_TOO_SMALL || reason == SSL_R_CA_KEY_TOO_SMALL)
+      return "its key is too weak; it takes ECDSA P-256, or RSA of 2048 bits";
+    if (reason == SSL_R_CA_MD_TOO_WEAK) return "it is signed with too weak a hash; it takes SHA-256";
+  }
+  const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return reason == nullptr ? std::string("no reason is known") : std::string(reason);
 }
 
 std::string words_of(const X509_NAME* name) {

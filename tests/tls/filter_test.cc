@@ -399,9 +399,19 @@ TEST(tls_filter, what_cannot_be_used_is_named) {
   EXPECT_TRUE(tls::context::server(how));
   how.clients = client_certificates::required;
   EXPECT_NE(complaint(how).find("--client-ca"), std::string::npos);
+  how.clients = client_certificates::not_asked;
+  how.client_ca = pem::text(root.certificate());
+  EXPECT_NE(complaint(how).find("set tls.clients to required"), std::string::npos);
+  how.client_ca = {};
+  const std::string damaged = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+  how.identity.certificate = pem::text(one.certificate() + one.key() + damaged);
+  EXPECT_NE(complaint(how).find("holds a certificate"), std::string::npos);
 
   client_tls client;
   std::string why;
+  client.ca = pem::text(root.certificate() + damaged);
+  EXPECT_EQ(to_errc(tls::context::client(client, &why).error()), errc::invalid_certificate);
+  EXPECT_NE(why.find("holds a certificate that cannot be read"), std::string::npos) << why;
   client.ca = pem::file("/tmp");
   EXPECT_EQ(to_errc(tls::context::client(client, &why).error()), errc::invalid_certificate);
   EXPECT_NE(why.find("/tmp is a folder, and no file"), std::string::npos) << why;

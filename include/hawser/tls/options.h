@@ -73,7 +73,7 @@ struct server_tls {
   /// Without it a server does not speak TLS.
   tls_identity identity;
   /// With `optional` and `required`: the authorities of clients' certificates. Must be given then: those of the system
-  /// would let in everybody who owns a domain.
+  /// would let in everybody who owns a domain. With `not_asked` it must be empty, so that nobody takes it for a lock.
   pem client_ca;
   client_certificates clients = client_certificates::not_asked;  ///< Whether clients are asked for a certificate.
   tls_version least = tls_version::v1_2;                         ///< Nothing older is agreed on.

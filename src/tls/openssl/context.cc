@@ -118,6 +118,8 @@ result<context> context::server(const server_tls& how, std::string* why) {
     return refuse(why, "tls.identity.certificate (--cert) is empty: a server must have one");
   if (!use_identity(ctx, how.identity, text)) return refuse(why, text);
   made->verifies = how.clients != client_certificates::not_asked;
+  if (!made->verifies && !how.client_ca.empty())
+    return refuse(why, "tls.client_ca is given, and nobody is asked for a certificate: set tls.clients to required");
   if (made->verifies) {
     if (how.client_ca.empty())
       return refuse(why, "tls.client_ca (--client-ca) is empty: say whose clients' certificates are trusted");

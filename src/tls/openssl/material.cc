@@ -48,6 +48,17 @@ owned<X509> next_certificate(BIO* in) {
   return owned<X509>(PEM_read_bio_X509(in, nullptr, give_passphrase, &none));
 }
 
+// After the last certificate: false when what follows it was meant to be one.
+bool ended_well(const std::string& where, std::string& why) {
+  const unsigned long code = ERR_peek_last_error();
+  if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
+    ERR_clear_error();
+    return true;
+  }
+  why = where + " holds a certificate that cannot be read: " + take_reason();
+  return false;
+}
+
 bool use_certificate(SSL_CTX* ctx, const pem& from, std::string& why) {
   const char* const option = "tls.identity.certificate (--cert)";
   const owned<BIO> in = open(from, option, why);
@@ -68,8 +79,7 @@ bool use_certificate(SSL_CTX* ctx, const pem& from, std::string& why) {
     }
     static_cast<void>(further.release());
   }
-  ERR_clear_error();  // That there were no more.
-  return true;
+  return ended_well(called(from, option), why);
 }
 
 bool use_key(SSL_CTX* ctx, const pem& from, const tls_identity& who, std::string& why) {
@@ -111,8 +121,7 @@ bool use_authorities(SSL_CTX* ctx, const pem& ca, const char* option, bool names
     ++count;
   }
   if (count == 0) why = called(ca, option) + " holds no certificate in PEM: " + take_reason();
-  ERR_clear_error();
-  return count > 0;
+  return count > 0 && ended_well(called(ca, option), why);
 }
 
 bool use_authority_folder(SSL_CTX* ctx, const std::string& path, std::string& why) {

@@ -174,9 +174,13 @@ std::string words_of_refusal(X509_STORE_CTX* chain, std::string_view host) {
   }
 }
 
+// RFC 8446, 6.2. OpenSSL 3.0 has no name for it.
+constexpr int certificate_required = 116;
+
 std::string words_of_alert(int code, bool from_server) {
   std::string text = std::string("The ") + (from_server ? "server" : "client") + " gave up with the TLS alert \"" +
-                     SSL_alert_desc_string_long(code) + "\" (" + std::to_string(code) + ")";
+                     (code == certificate_required ? "certificate required" : SSL_alert_desc_string_long(code)) +
+                     "\" (" + std::to_string(code) + ")";
   switch (code) {
     case SSL_AD_HANDSHAKE_FAILURE:
       return text + ": the two have no cipher or key exchange in common, or it wanted a certificate from here";
@@ -192,7 +196,7 @@ std::string words_of_alert(int code, bool from_server) {
       return text + ": it does not accept the certificate of this end";
     case SSL_AD_UNKNOWN_CA:
       return text + ": it does not trust the authority that signed the certificate of this end";
-    case 116:  // certificate_required: later than the names of OpenSSL 3.0.
+    case certificate_required:
       return text + ": it wants a client's certificate; give one as tls.identity (--cert, --key)";
     case SSL_AD_UNRECOGNIZED_NAME:
       return text + ": it serves no host of that name";

@@ -12,7 +12,7 @@ namespace {
 using namespace test;
 
 constexpr std::size_t small = 10;
-constexpr std::size_t big = std::size_t{1} << 17;
+constexpr std::size_t big = std::size_t{1} << 15;
 
 /// Has an opcode of its own, and lets messages be.
 flawed quiet() {

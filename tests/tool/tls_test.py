@@ -148,6 +148,7 @@ def mixed_up():
         waits = socket.create_connection(("127.0.0.1", server.port))  # Says nothing, all the time.
         status, _, err = connect("ws" + server.url[3:])
         expect_equal(status, 1, err)
+        expect("Use wss://" in err, err)
         server.find("this port wants wss://", "err")
         for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"\x80\x2e\x01\x00\x02", bytes(2000)):
             with socket.create_connection(("127.0.0.1", server.port), timeout=WATCHDOG) as peer:

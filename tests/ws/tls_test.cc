@@ -117,14 +117,15 @@ TEST(tls_ws, what_is_mixed_up_is_said) {
   test::journal told;
   secure.it().on_error([&](const failure& f) { told.add(f.what()); });
   secure.start();
-  EXPECT_FALSE(connect(secure.url()));
+  std::string why;
+  EXPECT_EQ(to_errc(connect(secure.url(), {}, {}, {}, &why).error()), errc::http_refused);
+  EXPECT_NE(why.find("Use wss://"), std::string::npos) << why;
   ASSERT_TRUE(told.wait(1));
   EXPECT_NE(told.text().find("this port wants wss://"), std::string::npos) << told.text();
 
   running_server plain;
   plain.it().route("/");
   plain.start();
-  std::string why;
   EXPECT_EQ(to_errc(connect("wss" + plain.url().substr(2), trusting(root), {}, {}, &why).error()), errc::tls_failed);
   EXPECT_NE(why.find("use ws://"), std::string::npos) << why;
 }

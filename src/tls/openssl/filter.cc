@@ -22,6 +22,14 @@ constexpr int alert_offset = SSL_AD_REASON_OFFSET;
 
 SSL* as_ssl(void* ssl) noexcept { return static_cast<SSL*>(ssl); }
 
+// Who came without TLS can read this.
+constexpr std::string_view plain_answer =
+    "HTTP/1.1 400 Use wss:// on this port\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: "
+    "45\r\n\r\n"
+    "This port speaks TLS: use wss://, not ws://.\n";
+
+bool may_be_http(byte_view first) noexcept { return first[0] >= std::byte{'A'} && first[0] <= std::byte{'Z'}; }
+
 // Records of TLS begin with one of four types (RFC 8446, 5.1).
 bool may_be_tls(byte_view first) noexcept {
   const auto type = std::to_integer<unsigned>(first[0]);
@@ -171,8 +179,10 @@ bool filter::handshake(record_sink& sink) {
   if (open_ || error_ != errc::ok) return is_open();
   // OpenSSL takes some 45 KiB for a handshake: not for a client that says nothing.
   if (in_.empty() && shared_.shared().is_server && !heard_) return true;
-  if (!in_.empty() && !std::exchange(heard_, true) && shared_.shared().is_server && !may_be_tls(in_))
+  if (!in_.empty() && !std::exchange(heard_, true) && shared_.shared().is_server && !may_be_tls(in_)) {
+    if (may_be_http(in_)) sink.insert(sink.end(), as_bytes(plain_answer).begin(), as_bytes(plain_answer).end());
     return give_up(errc::tls_failed, "The client does not speak TLS here: this port wants wss://, not ws://.");
+  }
   out_ = &sink;
   ERR_clear_error();
   if (SSL_do_handshake(as_ssl(ssl_.get())) != 1) return fail("the TLS handshake");

@@ -221,6 +221,27 @@ TEST(tls_filter, sessions_are_taken_up_once_and_only_with_the_same_server) {
   }
 }
 
+// A session that is taken up is one whose certificate nobody looks at again, however long ago it expired.
+TEST(tls_filter, F1_clients_that_show_certificates_are_verified_each_time) {
+  for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+    world w;
+    const authority clients = authority::root("clients");
+    w.client.least = w.server.least = least;
+    w.client.identity = clients.issue(certificate_wish("somebody")).identity();
+    w.server.clients = client_certificates::optional;
+    w.server.client_ca = pem::text(clients.certificate());
+    const tls::context client = client_context(w.client);
+    const tls::context server = server_context(w.server);
+    for (int i = 0; i < 3; ++i) {
+      tls_pair pair(client, server, "example.org");
+      pair.settle();
+      EXPECT_TRUE(pair.client.is_open()) << pair.client.why();
+      EXPECT_FALSE(pair.server.resumed());
+      EXPECT_NE(pair.server.describe().find("hawser test"), std::string::npos) << pair.server.describe();
+    }
+  }
+}
+
 TEST(tls_filter, a_ticket_of_two_hours_ago_is_of_no_use) {
   world w;
   const tls::context client = client_context(w.client);
@@ -415,7 +436,16 @@ TEST(tls_filter, what_cannot_be_used_is_named) {
   client.ca = pem::file("/tmp");
   EXPECT_EQ(to_errc(tls::context::client(client, &why).error()), errc::invalid_certificate);
   EXPECT_NE(why.find("/tmp is a folder, and no file"), std::string::npos) << why;
+  // An authority that was meant is none of the system's.
+  for (const pem& nothing : {pem::file({}), pem::text({})}) {
+    client.ca = nothing;
+    EXPECT_EQ(to_errc(tls::context::client(client, &why).error()), errc::invalid_certificate);
+  }
   client.ca = {};
+  client.server_name = ".example.org";
+  EXPECT_EQ(to_errc(tls::context::client(client, &why).error()), errc::invalid_certificate);
+  EXPECT_NE(why.find("name one host"), std::string::npos) << why;
+  client.server_name.clear();
   client.ca_folder = "/nowhere";
   EXPECT_EQ(to_errc(tls::context::client(client, &why).error()), errc::invalid_certificate);
   EXPECT_NE(why.find("/nowhere"), std::string::npos);

@@ -9,23 +9,26 @@
 
 HAWSER_BEGIN
 
-/// Certificates or a key in PEM, in a file or in memory; read when the context is made. Empty: none was given.
+/// Certificates or a key in PEM, in a file or in memory; read when the context is made. An empty path or text is one
+/// that cannot be read, never one that was not given: who meant to name an authority does not trust those of the
+/// system.
 class pem {
  public:
   pem() = default;
   /// What stands in the file at `path`.
-  [[nodiscard]] static pem file(std::string path) { return {std::move(path), true}; }
-  [[nodiscard]] static pem text(std::string text) { return {std::move(text), false}; }  ///< What stands in `text`.
+  [[nodiscard]] static pem file(std::string path) { return {std::move(path), kind::file}; }
+  [[nodiscard]] static pem text(std::string text) { return {std::move(text), kind::text}; }  ///< What stands in `text`.
 
-  [[nodiscard]] bool empty() const noexcept { return value_.empty(); }  ///< True when none was given.
-  [[nodiscard]] bool is_file() const noexcept { return is_file_; }      ///< True when `value` is a path.
+  [[nodiscard]] bool empty() const noexcept { return kind_ == kind::none; }    ///< True when none was given.
+  [[nodiscard]] bool is_file() const noexcept { return kind_ == kind::file; }  ///< True when `value` is a path.
   /// The path or the text.
   [[nodiscard]] const std::string& value() const noexcept { return value_; }
 
  private:
-  pem(std::string value, bool is_file) noexcept : value_(std::move(value)), is_file_(is_file) {}
+  enum class kind : std::uint8_t { none, file, text };
+  pem(std::string value, kind of) noexcept : value_(std::move(value)), kind_(of) {}
   std::string value_;
-  bool is_file_ = false;
+  kind kind_ = kind::none;
 };
 
 /// The versions of TLS that there are here; older ones are broken (RFC 8996).
@@ -49,6 +52,7 @@ struct client_tls {
   pem ca;
   std::string ca_folder;  ///< See `ca`.
   /// The name that the server's certificate must be for, and that is sent as SNI (RFC 6066, 3). Empty: the URL's host.
+  /// One that begins with a dot would stand for all below it, and is refused.
   std::string server_name;
   /// For servers that want to know who connects.
   tls_identity identity;
@@ -77,7 +81,8 @@ struct server_tls {
   pem client_ca;
   client_certificates clients = client_certificates::not_asked;  ///< Whether clients are asked for a certificate.
   tls_version least = tls_version::v1_2;                         ///< Nothing older is agreed on.
-  /// Lets clients take up their sessions. Keys are made here, kept in memory, and changed every hour.
+  /// Lets clients take up their sessions. Keys are made here, kept in memory, and changed every hour. Not where clients
+  /// show certificates, which are verified anew each time.
   bool tickets = true;
 };
 

@@ -87,6 +87,8 @@ result<context> context::client(const client_tls& how, std::string* why) {
   const std::shared_ptr<state> made = make_state(false, how.least);
   if (!made) return errc::out_of_resources;
   SSL_CTX* const ctx = made->ctx.get();
+  if (how.server_name.starts_with('.'))
+    return refuse(why, "tls.server_name (--server-name) begins with a dot: name one host");
   made->verifies = !how.dangerously_accept_any_certificate;
   made->server_name = how.server_name;
   SSL_CTX_set_verify(ctx, made->verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
@@ -131,10 +133,7 @@ result<context> context::server(const server_tls& how, std::string* why) {
   // Sessions live in the tickets that clients keep, never here.
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_timeout(ctx, ticket_seconds);
-  // Sessions of a server that verifies clients are bound to it by a name (OpenSSL wants one).
-  constexpr std::array<unsigned char, 6> id = {'h', 'a', 'w', 's', 'e', 'r'};
-  if (SSL_CTX_set_session_id_context(ctx, id.data(), id.size()) != 1) return errc::out_of_resources;
-  if (how.tickets) {
+  if (how.tickets && !made->verifies) {
     if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, use_ticket_key) != 1 || SSL_CTX_set_num_tickets(ctx, 1) != 1)
       return errc::out_of_resources;
   } else {

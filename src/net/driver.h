@@ -130,6 +130,8 @@ class transport {
   virtual void set_user_timeout(stream& s, ticks after) noexcept = 0;
   /// Bytes that the system has taken and the peer's has not; 0 where nobody knows.
   [[nodiscard]] virtual std::size_t unsent(const stream& s) const noexcept = 0;
+  /// True while bytes that `write` took wait for the system: `close` would lose them.
+  [[nodiscard]] virtual bool holds(const stream&) const noexcept { return false; }
 
  protected:
   /// What a stream keeps for its transport: the handle, -1 when there is none, and a word of state.

@@ -38,6 +38,18 @@ class plain_cursor {
 
 }  // namespace
 
+/// The records of one turn of one stream: whatever happens, the next stream finds none of another's.
+class secure_transport::own_records {
+ public:
+  explicit own_records(secure_transport& home) noexcept : home_(home) {}
+  ~own_records() { home_.records_.clear(); }
+  own_records(const own_records&) = delete;
+  own_records& operator=(const own_records&) = delete;
+
+ private:
+  secure_transport& home_;
+};
+
 /// The stream below a session's.
 class secure_transport::link final : public net::stream, public net::mortal {
  public:
@@ -71,7 +83,8 @@ class secure_transport::link final : public net::stream, public net::mortal {
   void work_in(byte_span bytes);
   void deliver(std::size_t fed);
   std::size_t encrypt(plain_cursor& from);
-  errc send_records();
+  net::write_result encrypt_and_send(std::span<const byte_view> chunks);
+  errc send_records() noexcept;
   void tell(errc what);
 
   secure_transport& home_;
@@ -87,6 +100,7 @@ class secure_transport::link final : public net::stream, public net::mortal {
 };
 
 void secure_transport::link::begin() {
+  const own_records mine(home_);
   filter_.handshake(home_.records_);
   static_cast<void>(send_records());
 }
@@ -97,13 +111,13 @@ void secure_transport::link::on_received(byte_span bytes) {
   try {
     return work_in(bytes);
   } catch (const std::bad_alloc&) {
-    home_.records_.clear();
+    tell(errc::out_of_resources);
   }
-  tell(errc::out_of_resources);
 }
 
 void secure_transport::link::work_in(byte_span bytes) {
   if (told_) return;
+  const own_records mine(home_);
   filter_.feed(bytes, home_.loop_.now());
   if (!filter_.is_open()) {
     filter_.handshake(home_.records_);
@@ -149,7 +163,16 @@ void secure_transport::link::tell(errc what) {
 // ---- out
 
 net::write_result secure_transport::link::write(std::span<const byte_view> chunks) {
+  try {
+    return encrypt_and_send(chunks);
+  } catch (const std::bad_alloc&) {
+    return {0, false, errc::out_of_resources};  // What was encrypted is gone, and with it the stream.
+  }
+}
+
+net::write_result secure_transport::link::encrypt_and_send(std::span<const byte_view> chunks) {
   if (filter_.error() != errc::ok) return {0, false, filter_.error()};
+  const own_records mine(home_);
   net::write_result r;
   plain_cursor from(chunks);
   if (filter_.is_open()) {
@@ -187,22 +210,23 @@ std::size_t secure_transport::link::encrypt(plain_cursor& from) {
 }
 
 // To the system, and what it does not take to what waits.
-errc secure_transport::link::send_records() {
+errc secure_transport::link::send_records() noexcept {
   tls::record_sink& made = home_.records_;
   if (made.empty()) return errc::ok;
+  const own_records mine(home_);
   std::size_t taken = 0;
   if (!blocked_) {
     const byte_view all(made);
     const net::write_result r = io().write(*this, {&all, 1});
-    if (r.error != errc::ok) {
-      made.clear();
-      return r.error;
-    }
+    if (r.error != errc::ok) return r.error;
     taken = r.done;
     blocked_ = r.pending;
   }
-  waiting_.insert(waiting_.end(), made.begin() + static_cast<std::ptrdiff_t>(taken), made.end());
-  made.clear();
+  try {
+    waiting_.insert(waiting_.end(), made.begin() + static_cast<std::ptrdiff_t>(taken), made.end());
+  } catch (const std::bad_alloc&) {
+    return errc::out_of_resources;
+  }
   return errc::ok;
 }
 
@@ -219,7 +243,11 @@ void secure_transport::link::on_written(std::size_t n) {
   }
   waiting_ = {};  // A connection that waits for nothing keeps nothing.
   sent_ = 0;
-  if (fin_wanted_) return io().shutdown_write(*this);
+  if (fin_wanted_) {
+    io().shutdown_write(*this);
+    if (owner_ != nullptr) owner_->on_written(0);
+    return;
+  }
   if (owner_ != nullptr && filter_.is_open() && std::exchange(owner_waits_, false)) owner_->on_written(0);
 }
 
@@ -233,10 +261,10 @@ void secure_transport::link::shutdown_write() {
 void secure_transport::link::leave(bool reset) noexcept {
   owner_ = nullptr;
   if (!reset && !blocked_) {
+    const own_records mine(home_);
     filter_.close(home_.records_);
     const byte_view last(home_.records_);
     if (!last.empty()) static_cast<void>(io().write(*this, {&last, 1}));
-    home_.records_.clear();
   }
   io().close(*this, reset);
 }
@@ -254,15 +282,16 @@ void secure_transport::adopt(net::stream& s, int handle, const tls::context& how
     plain_ = {plain_memory_.get() + net::loop::area_headroom, size};
   }
   if (free_.empty()) {
-    free_.reserve(links_.size() + 1);
+    if (links_.size() == links_.capacity()) links_.reserve(std::max<std::size_t>(2 * links_.size(), 16));
+    free_.reserve(links_.capacity());
     free_.push_back(static_cast<int>(links_.size()));
     links_.emplace_back();
   }
   const auto place = static_cast<std::size_t>(free_.back());
   links_[place] = std::make_unique<link>(*this, s, how, name, port);
+  loop_.io().adopt(*links_[place], handle);
   handle_of(s) = free_.back();
   free_.pop_back();
-  loop_.io().adopt(*links_[place], handle);
   links_[place]->begin();
 }
 
@@ -308,6 +337,8 @@ net::address secure_transport::remote_address(const net::stream& s) const {
 void secure_transport::set_user_timeout(net::stream& s, ticks after) noexcept {
   loop_.io().set_user_timeout(link_of(s), after);
 }
+
+bool secure_transport::holds(const net::stream& s) const noexcept { return link_of(s).waiting() > 0; }
 
 std::size_t secure_transport::unsent(const net::stream& s) const noexcept {
   const link& l = link_of(s);

@@ -40,10 +40,12 @@ class secure_transport final : public net::transport {
   [[nodiscard]] net::address local_address(const net::stream& s) const override;
   [[nodiscard]] net::address remote_address(const net::stream& s) const override;
   void set_user_timeout(net::stream& s, ticks after) noexcept override;
+  [[nodiscard]] bool holds(const net::stream& s) const noexcept override;
   [[nodiscard]] std::size_t unsent(const net::stream& s) const noexcept override;
 
  private:
   class link;
+  class own_records;
 
   [[nodiscard]] link& link_of(const net::stream& s) const noexcept;
 

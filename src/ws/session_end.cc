@@ -38,12 +38,12 @@ void session::await_end() {
 
 // Once everything is out, a session that is over sends its FIN, and waits for the peer's unless it is here.
 void session::after_flush() {
-  if (phase_ != phase::lingering || fin_sent_ || core_.pending() > 0) return;
+  if (phase_ != phase::lingering || core_.pending() > 0) return;
   const bool peer_ended = extras_ && extras_->peer_ended;
   if (was_open_ && !core_.closes_first() && !peer_ended) return;
+  if (!fin_sent_) io().shutdown_write(*this);
   fin_sent_ = true;
-  io().shutdown_write(*this);
-  if (peer_ended) die(false);
+  if (peer_ended && !io().holds(*this)) die(false);
 }
 
 void session::die(bool reset) {

@@ -57,7 +57,8 @@ struct filter_bio {
   static int read(BIO* bio, char* to, std::size_t size, std::size_t* got) {
     auto& f = *static_cast<filter*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    const std::size_t n = std::min(size, f.in_.size());
+    // Who begins too much is not read any further.
+    const std::size_t n = f.late_messages_ > most_late_messages ? 0 : std::min(size, f.in_.size());
     *got = n;
     if (n == 0) {
       BIO_set_retry_read(bio);
@@ -95,7 +96,7 @@ struct filter_events {
     auto* const ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
     auto& f = *static_cast<filter*>(SSL_get_app_data(ssl));
     try {
-      if (f.why_.empty())
+      if (f.why_.empty() && f.shared_.shared().verifies)
         f.why_ = words_of_refusal(chain, f.shared_.shared().is_server ? std::string_view() : f.name_) + ".";
     } catch (const std::bad_alloc&) {
       // It is refused without words.
@@ -215,7 +216,9 @@ bool filter::write(byte_view plain, record_sink& sink) {
   if (plain.empty()) return true;
   out_ = &sink;
   std::size_t n = 0;
-  return SSL_write_ex(as_ssl(ssl_.get()), plain.data(), plain.size(), &n) == 1 || fail("encrypting");
+  if (SSL_write_ex(as_ssl(ssl_.get()), plain.data(), plain.size(), &n) == 1) return true;
+  BIO_clear_retry_flags(SSL_get_rbio(as_ssl(ssl_.get())));  // From reading: writing waits for nothing.
+  return fail("encrypting");
 }
 
 void filter::close(record_sink& sink) noexcept {

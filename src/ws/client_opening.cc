@@ -196,7 +196,7 @@ void client_opening::on_failed(session& s, errc why) {
   } catch (const std::bad_alloc&) {
     text.clear();  // What `failure` says by itself is enough.
   }
-  engine_.opening_failed(why, text, why == errc::certificate_refused || why == errc::tls_failed);
+  engine_.opening_failed(why, text, why == errc::certificate_refused);
   if (framed_ && why == errc::handshake_timeout) s.reject(close_code::policy_violation, why, text);
 }
 

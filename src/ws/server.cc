@@ -175,6 +175,7 @@ struct server::state {
 
 // What users may still set between `listen` and `run`.
 result<void> server::state::check() const {
+  if (const errc wrong = shared.in_vain(); wrong != errc::ok) return wrong;
   std::string why;
   return core::check_extension_names(shared.extensions, why);
 }
@@ -300,7 +301,10 @@ server& server::on_error(function<void(const failure&)> h) {
 
 result<void> server::use_tls(const server_tls& how, std::string* why) {
   result<tls::context> made = tls::context::server(how, why);
-  if (!made) return made.error();
+  if (!made) {
+    state_->shared.secure_in_vain(to_errc(made.error()));
+    return made.error();
+  }
   state_->shared.secure_with(std::move(*made));
   return {};
 }

@@ -56,8 +56,19 @@ std::optional<tls::context> server_shared::secure() const {
   return secure_;
 }
 
+void server_shared::secure_in_vain(errc why) {
+  const std::lock_guard guard(secure_lock_);
+  if (!secure_) in_vain_ = why;
+}
+
+errc server_shared::in_vain() const {
+  const std::lock_guard guard(secure_lock_);
+  return in_vain_;
+}
+
 void server_shared::secure_with(tls::context how) {
   const std::lock_guard guard(secure_lock_);
+  in_vain_ = errc::ok;
   secure_ = std::move(how);
 }
 

@@ -39,6 +39,10 @@ struct server_shared {
   /// What new connections begin TLS with; nothing: they are plain. Any thread.
   [[nodiscard]] std::optional<tls::context> secure() const;
   void secure_with(tls::context how);
+  /// TLS was wanted and cannot be: nobody is to be served without it.
+  void secure_in_vain(errc why);
+  /// That, unless TLS there is.
+  [[nodiscard]] errc in_vain() const;
 
   /// The handlers of a path: its own, or those of "*", or null.
   [[nodiscard]] route_handlers* find_route(std::string_view path) const;
@@ -46,6 +50,7 @@ struct server_shared {
  private:
   mutable std::mutex secure_lock_;
   std::optional<tls::context> secure_;  // Under the lock.
+  errc in_vain_ = errc::ok;             // The same.
 };
 
 class server_opening final : public opening {

@@ -111,6 +111,19 @@ TEST(tls_ws, a_server_that_is_not_trusted_is_not_tried_again) {
   EXPECT_EQ(met, errc::certificate_refused);
 }
 
+// A file that is missing must not mean that everybody is served in plain text.
+TEST(tls_ws, a_server_whose_tls_cannot_be_serves_nobody) {
+  server it;
+  it.route("/");
+  server_tls how;
+  how.identity.certificate = pem::file("/nowhere/cert.pem");
+  EXPECT_EQ(it.use_tls(how).error(), errc::invalid_certificate);
+  EXPECT_EQ(it.listen("127.0.0.1", 0).error(), errc::invalid_certificate);
+  how.identity = authority::root().issue(certificate_wish("IP:127.0.0.1")).identity();
+  EXPECT_TRUE(it.use_tls(how));
+  EXPECT_TRUE(it.listen("127.0.0.1", 0));
+}
+
 TEST(tls_ws, what_is_mixed_up_is_said) {
   const authority root = authority::root();
   secure_echo secure(root);

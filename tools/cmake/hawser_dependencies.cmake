@@ -2,8 +2,9 @@
 
 # hawser_dependency(TARGET PACKAGE name [VERSION least] [COMPONENT name] [PC name | LINK flag] [DEB package]
 #                   [OPTION name help])
-# Finds it, and notes which version was found. With OPTION it may be left out, and is by itself where it is missing. PC is its name for pkg-config, LINK what
-# stands for it where it has none, DEB the Debian package that a program needs which links our static libraries.
+# Finds it, and notes which version was found. With OPTION it may be left out, and is by itself where it is missing. PC is
+# its name for pkg-config, LINK what stands for it where it has none, DEB the Debian package that a program needs which
+# links our static libraries.
 function(hawser_dependency target)
   cmake_parse_arguments(arg "" "PACKAGE;VERSION;COMPONENT;PC;LINK;DEB" "OPTION" ${ARGN})
   set(call ${arg_PACKAGE} ${arg_VERSION})

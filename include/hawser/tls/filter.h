@@ -59,8 +59,8 @@ class HAWSER_API filter {
   /// After an error: a sentence that says what was wrong, with which certificate and host, and what mends it.
   [[nodiscard]] const std::string& why() const noexcept { return why_; }
 
-  /// Once open, in words: "TLS 1.3, TLS_AES_256_GCM_SHA384, taken up" or "... of CN = example.org, by CN = R3, until
-  /// Jan  1 00:00:00 2027 GMT". For people; the words may change.
+  /// Once open, in words: "TLS 1.3, TLS_AES_256_GCM_SHA384; certificate of CN = example.org, by CN = R3, until Jan  1
+  /// 00:00:00 2027 GMT". For people; the words may change.
   [[nodiscard]] std::string describe() const;
   /// The protocol agreed on by ALPN (RFC 7301): "http/1.1" or nothing.
   [[nodiscard]] std::string_view alpn() const noexcept;

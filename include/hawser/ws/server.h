@@ -94,7 +94,8 @@ class HAWSER_API server {
   /// Speaks TLS, on all addresses, with connections that come from now on; they are `wss://` then. Also while it runs:
   /// that is how a certificate is renewed, and when the new one cannot be used the old one stays. Any thread. Errors:
   /// `invalid_certificate`, `out_of_resources`, `not_supported` in a build without TLS; `why` gets a sentence that
-  /// names the file.
+  /// names the file. After an error `listen` and `run` answer the same, so that nobody is served without the TLS that
+  /// was wanted, until a call succeeds.
   result<void> use_tls(const server_tls& how, std::string* why = nullptr);
 
   /// Listens on `host` (a literal or "localhost") and `port` (0: the system chooses), or on `address` text as

@@ -76,6 +76,11 @@ std::shared_ptr<context::state> make_state(bool is_server, tls_version least) {
   return made;
 }
 
+// For OpenSSL a name that begins with a dot stands for all hosts below it.
+bool names_one_host(std::string_view name) noexcept {
+  return name.size() < 254 && name.front() != '.' && name.find('\0') == std::string_view::npos;
+}
+
 errc refuse(std::string* why, std::string text) {
   if (why != nullptr) *why = std::move(text);
   return errc::invalid_certificate;
@@ -87,8 +92,8 @@ result<context> context::client(const client_tls& how, std::string* why) {
   const std::shared_ptr<state> made = make_state(false, how.least);
   if (!made) return errc::out_of_resources;
   SSL_CTX* const ctx = made->ctx.get();
-  if (how.server_name.starts_with('.'))
-    return refuse(why, "tls.server_name (--server-name) begins with a dot: name one host");
+  if (!how.server_name.empty() && !names_one_host(how.server_name))
+    return refuse(why, "tls.server_name (--server-name) is no name of one host, as example.org is");
   made->verifies = !how.dangerously_accept_any_certificate;
   made->server_name = how.server_name;
   SSL_CTX_set_verify(ctx, made->verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);

@@ -138,6 +138,12 @@ bool expect(SSL* ssl, const std::string& name) {
   return X509_VERIFY_PARAM_set1_host(rules, name.data(), name.size()) == 1 && send_name(ssl, name);
 }
 
+// Nobody looks at the certificate again when a session is taken up.
+bool is_valid(SSL_SESSION* session) noexcept {
+  const X509* const shown = SSL_SESSION_get0_peer(session);
+  return shown != nullptr && X509_cmp_current_time(X509_get0_notAfter(shown)) > 0;
+}
+
 }  // namespace
 
 filter::filter(const context& shared, std::string_view name, std::uint16_t port) : shared_(shared), port_(port) {
@@ -146,7 +152,8 @@ filter::filter(const context& shared, std::string_view name, std::uint16_t port)
   if (name_.ends_with('.')) name_.pop_back();  // The root, which stands in no certificate.
   SSL* const ssl = SSL_new(s.ctx.get());
   ssl_.reset(ssl);
-  BIO* const bio = ssl == nullptr ? nullptr : BIO_new(filter_bio::method());
+  const BIO_METHOD* const way = filter_bio::method();
+  BIO* const bio = ssl == nullptr || way == nullptr ? nullptr : BIO_new(way);
   if (bio == nullptr) throw std::bad_alloc();
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
@@ -161,8 +168,8 @@ filter::filter(const context& shared, std::string_view name, std::uint16_t port)
   }
   SSL_set_connect_state(ssl);
   if (!expect(ssl, name_)) throw std::bad_alloc();
-  if (const owned<SSL_SESSION> earlier = s.sessions.take(filter_events::server(ssl)))
-    SSL_set_session(ssl, earlier.get());
+  const owned<SSL_SESSION> earlier = s.sessions.take(filter_events::server(ssl));
+  if (earlier && is_valid(earlier.get())) SSL_set_session(ssl, earlier.get());
 }
 
 // A session can be taken up again unless its TLS failed: WebSocket has an end of its own, and many peers never say

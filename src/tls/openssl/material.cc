@@ -7,6 +7,7 @@
 #include <climits>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 HAWSER_BEGIN
@@ -26,12 +27,17 @@ owned<BIO> open(const pem& what, const char* option, std::string& why) {
     why = called(what, option) + " is a folder, and no file";
     return nullptr;
   }
+  ERR_clear_error();
   owned<BIO> in;
   if (what.is_file())
     in.reset(BIO_new_file(value.c_str(), "r"));
   else if (value.size() <= INT_MAX)
     in.reset(BIO_new_mem_buf(value.data(), static_cast<int>(value.size())));
-  if (!in) why = called(what, option) + " cannot be read: " + take_reason();
+  const unsigned long first = ERR_peek_error();  // The last one only says that there was another.
+  if (!in && ERR_SYSTEM_ERROR(first))
+    why = called(what, option) + " cannot be read: " + std::generic_category().message(ERR_GET_REASON(first));
+  else if (!in)
+    why = called(what, option) + " cannot be read: " + take_reason();
   return in;
 }
 

@@ -37,7 +37,7 @@ class ticket_keys {
   key before_;
 };
 
-/// The newest session of each server that a client reached. Any thread.
+/// The newest session of each server that a client reached, of up to 64 of them. Any thread.
 class session_store {
  public:
   void keep(std::string server, owned<SSL_SESSION> session);

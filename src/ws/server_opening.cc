@@ -101,9 +101,11 @@ void server_opening::on_bytes(session& s, byte_span in) {
 // Who asked for something hears what became of it (RFC 9110, 15.5.9). Who only connected, as browsers do in advance,
 // has asked for nothing and expects no answer.
 void server_opening::on_failed(session& s, errc why) {
-  if (const tls::filter* below = s.secured(); below != nullptr && below->error() == why && why != errc::ok)
-    return tell(s, why, below->why());
+  const tls::filter* const below = s.secured();
+  if (below != nullptr && below->error() == why && why != errc::ok) return tell(s, why, below->why());
   if (why != errc::handshake_timeout) return;
+  if (below != nullptr && !below->is_open() && below->has_begun())
+    return tell(s, why, "the TLS handshake was not complete within the handshake timeout");
   if (inband_) {
     constexpr std::string_view text = "no in-band offer came within the handshake timeout; send it as soon as it opens";
     tell(s, why, text);

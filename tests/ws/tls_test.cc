@@ -124,6 +124,25 @@ TEST(tls_ws, a_server_whose_tls_cannot_be_serves_nobody) {
   EXPECT_TRUE(it.listen("127.0.0.1", 0));
 }
 
+// Who begins TLS and does not go on is told of; who only connected has asked for nothing.
+TEST(tls_ws, a_handshake_of_tls_that_stalls_is_said) {
+  server_options o;
+  o.handshake_timeout = std::chrono::milliseconds(150);
+  secure_echo server(authority::root(), certificate_wish("IP:127.0.0.1"), o);
+  test::journal told;
+  server.it().on_error([&](const failure& f) { told.add(f.what()); });
+  server.start();
+  test::raw_peer silent(server.at());
+  test::raw_peer peer(server.at());
+  peer.out().raw({0x16, 3, 1, 2, 0, 1, 0});
+  peer.flush();
+  EXPECT_EQ(peer.to_end(), "");
+  EXPECT_EQ(silent.to_end(), "");
+  ASSERT_TRUE(told.wait(1));
+  EXPECT_NE(told.text().find("the TLS handshake was not complete"), std::string::npos) << told.text();
+  EXPECT_EQ(told.lines().size(), 1U) << told.text();
+}
+
 TEST(tls_ws, what_is_mixed_up_is_said) {
   const authority root = authority::root();
   secure_echo secure(root);

@@ -51,6 +51,8 @@ class HAWSER_API filter {
 
   /// The handshake is finished and nothing has failed.
   [[nodiscard]] bool is_open() const noexcept { return open_ && error_ == errc::ok; }
+  /// Something came from the other end, be it TLS or not.
+  [[nodiscard]] bool has_begun() const noexcept { return heard_; }
   /// The peer has said that nothing more comes: an end of its stream before this was cut off by somebody else.
   [[nodiscard]] bool peer_ended() const noexcept { return ended_; }
   /// `certificate_refused`: the peer's is not to be trusted. `tls_failed`: the peer speaks no TLS, none that is allowed

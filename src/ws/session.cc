@@ -289,7 +289,10 @@ void session::ended() {
 void session::broke(errc what) {
   if (phase_ == phase::opening) return fail_opening(what);
   if (phase_ == phase::lingering) return die(what != errc::truncated);  // Many peers end TLS like that.
-  if (what == errc::truncated && core_.is_answering()) return ended();  // Nothing is missed: its close frame has come.
+  if (what == errc::truncated && core_.is_answering()) {
+    need_extras().peer_ended = true;  // Nothing is missed: its close frame has come.
+    return;
+  }
   begin_turn();
   core_.transport_failed(write_error_ != errc::ok ? write_error_ : what, worker_->loop().now());
   pump();

@@ -123,7 +123,16 @@ TEST(tls_filter, F1_who_signed_it) {
   EXPECT_NE(pair->client.why().find("signed by itself"), std::string::npos) << pair->client.why();
 
   w.client.dangerously_accept_any_certificate = true;
-  EXPECT_TRUE(w.meet()->client.is_open());
+  const auto taken = w.meet();
+  EXPECT_TRUE(taken->client.is_open());
+  EXPECT_EQ(taken->client.why(), "");
+  // What breaks later has nothing to do with the certificate.
+  const std::string garbage(100, '\x17');
+  tls::record_sink answers;
+  std::byte room[100];
+  taken->client.feed(as_bytes(garbage), {});
+  EXPECT_EQ(taken->client.read(room, answers), 0U);
+  EXPECT_EQ(taken->client.error(), errc::tls_failed);
   w.client.dangerously_accept_any_certificate = false;
   w.client.ca = w.server.identity.certificate;  // Trusted by name.
   EXPECT_TRUE(w.meet()->client.is_open());

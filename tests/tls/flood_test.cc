@@ -59,6 +59,23 @@ TEST_P(flood, I4_key_updates_are_answered_and_counted_by_the_minute) {
   EXPECT_EQ(filter->why(), "The other end began too many TLS key updates or renegotiations, as an attacker would.");
 }
 
+// Many of them in one span are not all read, and not all answered, before it is over.
+TEST_P(flood, I4_key_updates_that_come_at_once_end_early) {
+  raw_end other = met(TLS1_3_VERSION);
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_EQ(SSL_key_update(other.ssl(), SSL_KEY_UPDATE_REQUESTED), 1);
+    ASSERT_EQ(SSL_do_handshake(other.ssl()), 1);
+  }
+  const std::string all = other.take();
+  tls::record_sink answers;
+  std::byte room[1024];
+  filter->feed(as_bytes(all), {});
+  EXPECT_EQ(filter->read(room, answers), 0U);
+  EXPECT_EQ(filter->error(), errc::tls_failed);
+  EXPECT_GT(all.size(), std::size_t{60} << 10);
+  EXPECT_LT(answers.size(), std::size_t{20} << 10) << "of what one read of OpenSSL takes at most";
+}
+
 TEST_P(flood, I4_renegotiation_is_refused) {
   raw_end other = met(TLS1_2_VERSION);
   ASSERT_EQ(SSL_renegotiate(other.ssl()), 1);

@@ -58,6 +58,14 @@ class raw_end {
 
   /// What the other end has to say on its own.
   void hear(const tls::record_sink& bytes) { BIO_write(in_, bytes.data(), static_cast<int>(bytes.size())); }
+  /// What it has to say.
+  std::string take() {
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(out_, &data);
+    std::string bytes(data, static_cast<std::size_t>(size));
+    BIO_reset(out_);
+    return bytes;
+  }
   /// Both say what they have to say until neither does.
   void talk(tls::filter& other, tick now = {}) {
     for (;;) {
@@ -122,14 +130,6 @@ class raw_end {
     if (reason == SSL_R_NO_RENEGOTIATION) alert_ = SSL_AD_NO_RENEGOTIATION;  // OpenSSL's word for that alert.
     if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) alert_ = reason - SSL_AD_REASON_OFFSET;
     ERR_clear_error();
-  }
-
-  std::string take() {
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(out_, &data);
-    std::string bytes(data, static_cast<std::size_t>(size));
-    BIO_reset(out_);
-    return bytes;
   }
 
   owned<SSL_CTX> ctx_;

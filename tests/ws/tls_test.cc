@@ -111,6 +111,32 @@ TEST(tls_ws, a_server_that_is_not_trusted_is_not_tried_again) {
   EXPECT_EQ(met, errc::certificate_refused);
 }
 
+// A server that restarts ends TLS in the middle, too.
+TEST(tls_ws, TLS_that_broke_down_is_tried_again) {
+  test::raw_listener listener;
+  client_options o;
+  o.reconnect.first = o.reconnect.cap = std::chrono::milliseconds(1);
+  client ws("wss" + listener.url().substr(2), o);
+  int failures = 0;
+  ws.on_error([&](const failure& f) { failures += to_errc(f.code()) == errc::tls_failed ? 1 : 0; });
+  ws.on_disconnect([&](const disconnect& d) {
+    EXPECT_TRUE(d.will_retry);
+    if (failures == 2) ws.stop();
+  });
+  std::thread peer([&] {
+    for (int i = 0; i < 2; ++i) {
+      test::raw_peer one = listener.accept();
+      one.receive();
+      one.send(std::string_view("\x15\x03\x03\x00\x02\x01\x00", 7));
+      one.finish();
+      one.to_end();
+    }
+  });
+  ws.run_forever();
+  peer.join();
+  EXPECT_EQ(failures, 2);
+}
+
 // A file that is missing must not mean that everybody is served in plain text.
 TEST(tls_ws, a_server_whose_tls_cannot_be_serves_nobody) {
   server it;

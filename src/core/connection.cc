@@ -79,7 +79,6 @@ void connection::end_of_input(tick now) noexcept {
 void connection::transport_failed(errc why, tick now) noexcept {
   res_->now_ = now;
   if (state_ == state::ending || state_ == state::over) return;
-  if (framed_) pipeline_->frames()->drop_out();
   // The peer has closed, and its code is what ended the connection (RFC 6455, 7.1.5), answered or not.
   const bool peer_closed = state_ == state::answering && why != errc::cancelled;
   state_ = state::ending;

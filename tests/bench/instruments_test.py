@@ -490,7 +490,7 @@ class GrowthTest(unittest.TestCase):
     def measured(self, *arguments):
         with tempfile.TemporaryDirectory() as folder:
             command = [ROOT / "bench" / "growth", "--server-core", CORE, "--load-core", CORE, "--build", BUILD, "--rounds", "1",
-                       "--secs", "0.2", "--warmup", "0.05", "--a", f"{FLOOR} {{job}}", "--json", f"{folder}/json"]
+                       "--secs", "0.5", "--warmup", "0.05", "--a", f"{FLOOR} {{job}}", "--json", f"{folder}/json"]
             result = subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                     timeout=PATIENCE, check=False)
             self.assertIn(result.returncode, (0, 1), result.stderr)

@@ -31,13 +31,18 @@ TEST(without_tls, a_client_is_told_and_does_not_try_again) {
   EXPECT_EQ(told, 1);
 }
 
-TEST(without_tls, a_server_is_told_and_goes_on_without) {
-  test::running_server run;
+TEST(without_tls, a_server_is_told_and_listens_nowhere) {
+  server it;
   server_tls how;
   how.identity.certificate = pem::text("any");
   std::string why;
-  EXPECT_EQ(to_errc(run.it().use_tls(how, &why).error()), errc::not_supported);
+  EXPECT_EQ(to_errc(it.use_tls(how, &why).error()), errc::not_supported);
   EXPECT_NE(why.find(sentence), std::string::npos) << why;
+  EXPECT_EQ(to_errc(it.listen("127.0.0.1", 0).error()), errc::not_supported);
+}
+
+TEST(without_tls, plain_connections_are_untouched) {
+  test::running_server run;
   run.it().route("/").on_message([](connection c, const message& m) { c.send(m); });
   run.start();
   auto c = connect(run.url());

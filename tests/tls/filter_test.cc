@@ -251,6 +251,29 @@ TEST(tls_filter, F1_clients_that_show_certificates_are_verified_each_time) {
   }
 }
 
+// The same at a client: the session of a server whose certificate has expired since is not taken up. One that accepts
+// any certificate has a session with such a server at once.
+TEST(tls_filter, F1_no_session_outlives_the_certificate_of_its_server) {
+  for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+    for (const bool expired : {false, true}) {
+      world w;
+      certificate_wish wish("example.org");
+      if (expired) wish.valid_until = -60;
+      w.client.least = w.server.least = least;
+      w.client.dangerously_accept_any_certificate = true;
+      w.server.identity = w.root.issue(wish).identity();
+      const tls::context client = client_context(w.client);
+      const tls::context server = server_context(w.server);
+      for (const bool again : {false, true}) {
+        tls_pair pair(client, server, "example.org");
+        pair.settle();
+        ASSERT_TRUE(pair.client.is_open()) << pair.client.why();
+        EXPECT_EQ(pair.client.resumed(), again && !expired);
+      }
+    }
+  }
+}
+
 TEST(tls_filter, a_ticket_of_two_hours_ago_is_of_no_use) {
   world w;
   const tls::context client = client_context(w.client);

@@ -57,6 +57,8 @@ class secure_transport::link final : public net::stream, public net::mortal {
       : home_(home), owner_(&owner), filter_(how, name, port) {}
 
   void begin();
+  void start_reading();
+  void stop_reading();
   void read_into(buffer into, std::size_t offset, std::size_t room) { large_ = {std::move(into), offset, room}; }
   net::write_result write(std::span<const byte_view> chunks);
   void shutdown_write();
@@ -70,7 +72,7 @@ class secure_transport::link final : public net::stream, public net::mortal {
   void on_end() override;
   void on_written(std::size_t n) override;
   void on_error(errc what) override { tell(what); }
-  void on_timer(tick) override {}  // Has none: its owner has.
+  void on_timer(tick) override { conclude(); }
 
  private:
   struct large_read {
@@ -82,6 +84,7 @@ class secure_transport::link final : public net::stream, public net::mortal {
   [[nodiscard]] net::driver& io() const noexcept { return home_.loop_.io(); }
   void work_in(byte_span bytes);
   void deliver(std::size_t fed);
+  void conclude();
   std::size_t encrypt(plain_cursor& from);
   net::write_result encrypt_and_send(std::span<const byte_view> chunks);
   errc send_records() noexcept;
@@ -96,7 +99,9 @@ class secure_transport::link final : public net::stream, public net::mortal {
   bool blocked_ = false;      // The system will say when there is room.
   bool owner_waits_ = false;  // To be told so in turn.
   bool fin_wanted_ = false;
-  bool told_ = false;  // The owner knows of the end.
+  bool reading_ = false;  // The owner wants to hear.
+  bool ended_ = false;    // It knows of the end ...
+  bool failed_ = false;   // ... and of an error.
 };
 
 void secure_transport::link::begin() {
@@ -116,7 +121,7 @@ void secure_transport::link::on_received(byte_span bytes) {
 }
 
 void secure_transport::link::work_in(byte_span bytes) {
-  if (told_) return;
+  if (failed_) return;
   const own_records mine(home_);
   filter_.feed(bytes, home_.loop_.now());
   if (!filter_.is_open()) {
@@ -144,20 +149,38 @@ void secure_transport::link::deliver(std::size_t fed) {
     owner_->on_received(to.first(n));
   if (owner_ == nullptr) return;
   if (n == 0 && !large_.into) large_ = large;
+  conclude();
+  if (sent != errc::ok) tell(sent);
+}
+
+// What TLS ended with, behind the last bytes. Not to an owner that does not read: they may still wait with it.
+void secure_transport::link::conclude() {
+  if (owner_ == nullptr || !reading_) return;
   if (filter_.error() != errc::ok) return tell(filter_.error());
-  if (sent != errc::ok) return tell(sent);
-  if (!filter_.peer_ended() || std::exchange(told_, true)) return;
-  owner_->on_end();
+  if (filter_.peer_ended() && !std::exchange(ended_, true)) owner_->on_end();
+}
+
+// An end that waited is told from the loop, not from within this call.
+void secure_transport::link::start_reading() {
+  reading_ = true;
+  io().start_reading(*this);
+  if (filter_.error() != errc::ok || filter_.peer_ended()) home_.loop_.timers().schedule(*this, home_.loop_.now());
+}
+
+void secure_transport::link::stop_reading() {
+  reading_ = false;
+  io().stop_reading(*this);
 }
 
 // Whoever ends the stream of the system before TLS has ended may have cut something off (RFC 8446, 6.1).
 void secure_transport::link::on_end() {
-  if (filter_.is_open()) return tell(errc::truncated);
-  if (!std::exchange(told_, true)) owner_->on_end();
+  if (filter_.error() != errc::ok) return tell(filter_.error());
+  if (filter_.is_open() && !filter_.peer_ended()) return tell(errc::truncated);
+  if (!std::exchange(ended_, true)) owner_->on_end();
 }
 
 void secure_transport::link::tell(errc what) {
-  if (owner_ != nullptr && !std::exchange(told_, true)) owner_->on_error(what);
+  if (owner_ != nullptr && !std::exchange(failed_, true)) owner_->on_error(what);
 }
 
 // ---- out
@@ -260,6 +283,7 @@ void secure_transport::link::shutdown_write() {
 
 void secure_transport::link::leave(bool reset) noexcept {
   owner_ = nullptr;
+  home_.loop_.timers().cancel(*this);
   if (!reset && !blocked_) {
     const own_records mine(home_);
     filter_.close(home_.records_);
@@ -302,10 +326,10 @@ secure_transport::link& secure_transport::link_of(const net::stream& s) const no
 const tls::filter& secure_transport::filter_of(const net::stream& s) const noexcept { return link_of(s).filter(); }
 
 void secure_transport::start_reading(net::stream& s) {
-  if (is_open(s)) loop_.io().start_reading(link_of(s));
+  if (is_open(s)) link_of(s).start_reading();
 }
 
-void secure_transport::stop_reading(net::stream& s) { loop_.io().stop_reading(link_of(s)); }
+void secure_transport::stop_reading(net::stream& s) { link_of(s).stop_reading(); }
 
 void secure_transport::read_into(net::stream& s, buffer into, std::size_t offset, std::size_t room) {
   link_of(s).read_into(std::move(into), offset, room);

@@ -179,6 +179,52 @@ TEST_F(secured, an_end_that_is_said_is_no_error) {
   EXPECT_EQ(server->error, errc::ok);
 }
 
+// `stop_reading`: nothing is heard, not even the end. What came with it may wait with the owner.
+TEST_F(secured, an_end_waits_for_who_does_not_read) {
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  for (const bool damaged : {false, true}) {
+    by_hand peer(*this, *tls::context::client(trust));
+    server->when_received = [this](byte_span) { over->stop_reading(*server); };
+    peer.filter.write(as_bytes("last words"), peer.sink);
+    if (damaged) {
+      peer.filter.write(as_bytes("damaged"), peer.sink);
+      peer.sink.back() ^= std::byte{1};
+    } else {
+      peer.filter.close(peer.sink);
+    }
+    peer.send();
+    run();
+    EXPECT_EQ(server->received, "last words");
+    EXPECT_EQ(server->events, "r");
+    over->start_reading(*server);
+    EXPECT_EQ(server->events, "r") << "not within the call";
+    loop->run_once(loop->now() + std::chrono::seconds(1));
+    EXPECT_EQ(server->events, damaged ? "rx" : "re");
+    EXPECT_EQ(server->error, damaged ? errc::tls_failed : errc::ok);
+    server.reset();
+    run();
+    io.hang_up(peer.own, false);
+  }
+}
+
+// As behind a plain stream: who still writes hears that nobody takes it any more.
+TEST_F(secured, a_reset_behind_the_end_is_told) {
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  by_hand peer(*this, *tls::context::client(trust));
+  peer.filter.close(peer.sink);
+  peer.send();
+  run();
+  EXPECT_EQ(server->events, "e");
+  server->send(std::string(1 << 20, 'x'));
+  EXPECT_TRUE(server->waiting);
+  io.hang_up(peer.own, true);
+  run();
+  EXPECT_EQ(server->events, "ex");
+  EXPECT_EQ(server->error, errc::connection_lost);
+}
+
 TEST_F(secured, F1_a_certificate_for_another_host_comes_as_an_error) {
   begin("example.com");
   client->send("secret");

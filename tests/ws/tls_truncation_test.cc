@@ -1,6 +1,7 @@
 // I5: the ways in which a connection behind TLS ends, in both roles. TLS is spoken by hand over a real socket; 1006 and
 // errc::truncated are for an end that nobody said.
 #include "support/authority.h"
+#include "ws/on_loop.h"
 #include "ws/raw_peer.h"
 #include "ws/running_server.h"
 
@@ -36,9 +37,20 @@ class tls_by_hand {
     EXPECT_TRUE(filter_.write(as_bytes(plain), sink_));
     flush();
   }
+  /// The same, and only `n` bytes of its record.
+  void send_cut(std::string_view plain, std::size_t n) {
+    EXPECT_TRUE(filter_.write(as_bytes(plain), sink_));
+    sink_.resize(n);
+    flush();
+  }
   void say_end() {
     filter_.close(sink_);
     flush();
+  }
+  /// `plain` and the end of TLS, in one piece.
+  void send_last(std::string_view plain) {
+    EXPECT_TRUE(filter_.write(as_bytes(plain), sink_));
+    say_end();
   }
   /// Waits for `mark`; what came with it.
   std::string until(std::string_view mark) {
@@ -86,6 +98,18 @@ void close_frame(tls_by_hand& peer, role side) {
   peer.until(std::string_view("\x03\xE8", side == role::client ? 2 : 0));
 }
 
+std::string closing(role side) {
+  test::frame_writer out(side);
+  return std::string(as_text(byte_view(out.close(1000).take())));
+}
+
+// Has the other end close first.
+void be_closed(tls_by_hand& peer, role side) {
+  test::frame_writer out(side);
+  peer.send(as_text(byte_view(out.text("close").take())));
+  EXPECT_NE(peer.until(side == role::client ? "\x88\x02" : "\x88\x82"), "");
+}
+
 const ending endings[] = {
     {"FIN", [](tls_by_hand& p, role) { p.socket().finish(); }, 1006, errc::truncated},
     {"RST", [](tls_by_hand& p, role) { p.socket().reset(); }, 1006, errc::connection_lost},
@@ -114,6 +138,40 @@ const ending endings[] = {
        p.socket().finish();
      },
      1000, errc::ok},
+    {"an answer to our close, and FIN without close_notify",
+     [](tls_by_hand& p, role side) {
+       be_closed(p, side);
+       p.send(closing(side));
+       p.socket().finish();
+     },
+     1000, errc::ok},
+    {"an answer to our close and close_notify in one piece",
+     [](tls_by_hand& p, role side) {
+       be_closed(p, side);
+       p.send_last(closing(side));
+       p.socket().finish();
+     },
+     1000, errc::ok},
+    {"FIN without close_notify in place of an answer to our close",
+     [](tls_by_hand& p, role side) {
+       be_closed(p, side);
+       p.socket().finish();
+     },
+     1006, errc::truncated},
+    {"half an answer to our close, and FIN",
+     [](tls_by_hand& p, role side) {
+       be_closed(p, side);
+       p.send_cut(closing(side), 12);
+       p.socket().finish();
+     },
+     1006, errc::truncated},
+    {"close_notify in place of an answer to our close",
+     [](tls_by_hand& p, role side) {
+       be_closed(p, side);
+       p.say_end();
+       p.socket().finish();
+     },
+     1006, errc::connection_lost},
 };
 
 TEST(tls_truncation, I5_ends_that_a_server_meets) {
@@ -128,6 +186,7 @@ TEST(tls_truncation, I5_ends_that_a_server_meets) {
   test::journal told;
   server.it()
       .route("/")
+      .on_message([](connection c, const message&) { c.close(); })
       .on_error([&](connection, const failure& f) { told.add("error " + std::to_string(f.code().value())); })
       .on_close([&](connection, close_code code, std::string_view) {
         told.add("closed " + std::to_string(static_cast<unsigned>(code)));
@@ -172,12 +231,75 @@ TEST(tls_truncation, I5_ends_that_a_client_meets) {
     client ws("wss" + listener.url().substr(2), options);
     errc met = errc::ok;
     unsigned code = 0;
+    ws.on_message([](connection c, const message&) { c.close(); });
     ws.on_error([&](const failure& f) { met = to_errc(f.code()); });
     ws.on_close([&](close_code c, std::string_view) { code = static_cast<unsigned>(c); });
     ws.run_forever();
     other.join();
     EXPECT_EQ(met, e.error) << e.what;
     EXPECT_EQ(code, e.code) << e.what;
+  }
+}
+
+// One that sends `many` messages and an end at once, to a server that is over after all of them.
+void hear_tail(test::running_server& server, int many, bool pauses, errc end, const tls::context& of_client) {
+  test::journal told;
+  int heard = 0;
+  connection slow;
+  const auto after = [&](std::string what) { told.add(std::move(what) + " after " + std::to_string(heard)); };
+  server.it()
+      .route("/")
+      .on_message([&](connection c, const message&) {
+        if (heard++ == 0 && pauses) {
+          slow = c;
+          c.pause();
+        }
+      })
+      .on_error([&](connection, const failure& f) { after(std::to_string(f.code().value())); })
+      .on_close([&](connection, close_code code, std::string_view) { after(std::to_string(static_cast<int>(code))); });
+  server.start();
+  tls_by_hand peer(test::raw_peer(server.at()), of_client, "127.0.0.1");
+  peer.send(test::raw_peer::request());
+  EXPECT_NE(peer.until("\r\n\r\n").find(" 101 "), std::string::npos);
+  test::frame_writer out(role::client);
+  for (int i = 0; i < many; ++i)
+    out.text(std::string(1000, 'm'));
+  if (end == errc::ok) out.close(1000);
+  const test::byte_string tail = out.take();
+  if (end == errc::truncated)
+    peer.send(as_text(byte_view(tail)));
+  else
+    peer.send_last(as_text(byte_view(tail)));
+  peer.socket().finish();
+  // Once the loop has answered twice it has met the end, or will not read any further.
+  test::on_loop(server.it(), [](worker&) { return true; });
+  test::on_loop(server.it(), [](worker&) { return true; });
+  slow.post([slow] { slow.resume(); });
+  const std::string all = " after " + std::to_string(many);
+  if (end != errc::ok) {
+    EXPECT_TRUE(told.wait_for(std::to_string(make_error_code(end).value()) + all)) << told.text();
+  }
+  EXPECT_TRUE(told.wait_for((end == errc::ok ? "1000" : "1006") + all)) << told.text();
+  server.stop();
+}
+
+// What a peer sent before its end is heard before the end is, also by who reads slowly.
+TEST(tls_truncation, I5_what_came_before_the_end_is_delivered) {
+  const authority root = authority::root();
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  const tls::context of_client = *tls::context::client(trust);
+  server_tls own;
+  own.identity = root.issue(certificate_wish("IP:127.0.0.1")).identity();
+  for (const int many : {10, 300}) {  // At once, and in several reads.
+    for (const bool pauses : {false, true}) {
+      for (const errc end : {errc::ok, errc::truncated, errc::connection_lost}) {
+        SCOPED_TRACE(std::to_string(many) + (pauses ? ", pausing: " : ": ") + std::string(describe(end)));
+        test::running_server server;
+        server.it().use_tls(own).value();
+        hear_tail(server, many, pauses, end, of_client);
+      }
+    }
   }
 }
 

@@ -1,12 +1,14 @@
 """wss:// of the tool against what others wrote: OpenSSL's own programs, Python's ssl, websockets.
 
-    tls_test.py peers|refused|clients|mixed_up HAWSER
+    tls_test.py peers|refused|clients|mixed_up|files|passphrase|pipes HAWSER
 """
 
 import asyncio
 import contextlib
 import http.client
+import os
 import pathlib
+import signal
 import socket
 import ssl
 import subprocess
@@ -17,7 +19,7 @@ import websockets
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "peers"))
 
-from kit.authority import WATCHDOG, Authority, world  # noqa: E402
+from kit.authority import WATCHDOG, Authority, openssl, world  # noqa: E402
 from kit.children import EchoServer, Program  # noqa: E402
 from kit.registry import expect, expect_equal  # noqa: E402
 
@@ -178,6 +180,111 @@ def mixed_up():
             expect_equal(status, 1, err)
             expect(complaint in err, err)
             old.kill()
+
+
+# ---- files
+def refuse(words, *said):
+    """A call that is wrong: status 2, and one line in which all of `said` stands."""
+    made = subprocess.run([HAWSER, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=WATCHDOG)
+    err = made.stderr.decode()
+    expect_equal((made.returncode, made.stdout, err.count("\n"), err[:8]), (2, b"", 1, "hawser: "), f"{words} said {err!r}")
+    for word in said:
+        expect(word in err, f"{words} should say {word!r}, not {err!r}")
+
+
+def files():
+    """What is no certificate or no key is one line with the option, the file and what is wrong with it."""
+    with world() as (root, (certificate, key)):
+        empty, text, der, request, bare = (str(root.folder / name) for name in ("empty", "text", "der", "request", "bare"))
+        pathlib.Path(empty).touch()
+        pathlib.Path(text).write_text("this is not a -----BEGIN CERTIFICATE-----\n", encoding="utf-8")
+        openssl("x509", "-in", certificate, "-outform", "DER", "-out", der)
+        openssl("req", "-new", "-key", key, "-subj", "/CN=server", "-out", request)
+        openssl("pkey", "-in", key, "-out", bare)
+        for file, wrong in ((empty, "is empty"), (text, "holds no certificate in PEM"), (der, "DER"), (bare, "for --key"),
+                            (request, "a request"), ("/etc", "is a folder"), ("/dev/zero", "longer than 16 MiB"),
+                            ("/no/such", "No such file")):
+            refuse(["echo", "--cert", file, "--key", key], f"--cert {file} ", wrong)
+            refuse(["echo", "--cert", certificate, "--key", key, "--client-ca", file], f"--client-ca {file} ", wrong)
+            refuse(["connect", "--ca", file, "wss://127.0.0.1:1"], f"--ca {file} ", wrong)
+        refuse(["echo", "--cert", certificate], f"--cert {certificate} holds no private key", "--key")
+        for file, wrong in ((certificate, "holds no private key in PEM; it holds a certificate"), (der, "DER"),
+                            (empty, "is empty"), ("/etc", "is a folder"), (root.folder / "root.key", "is not the key")):
+            refuse(["connect", "--cert", certificate, "--key", str(file), "wss://127.0.0.1:1"], "--key", str(file), wrong)
+        # An unset variable in quotes names no file: it must not leave the door open, or trust everybody the system does.
+        for option in ("--cert", "--key", "--client-ca", "--passphrase-file"):
+            refuse(["echo", "--cert", certificate, "--key", key, option, ""], option)
+        refuse(["echo", "--cert", ""], "--cert", "empty")
+        refuse(["echo", "--cert", certificate, "--key", key, "--client-ca", ""], "--client-ca: the name is empty")
+        for option in ("--ca", "--server-name"):
+            refuse(["connect", option, "", "wss://127.0.0.1:1"], f"{option}: the name is empty")
+        server = EchoServer(HAWSER, "--cert", certificate, "--key", key)
+        status, out, err = connect("--ca", root.certificate, server.url.replace("wss", "WSS"))
+        expect_equal((status, out), (0, "hello\n"), f"capitals in the scheme: {err}")
+        server.stop()
+
+
+# ---- passphrase
+def passphrase():
+    """--passphrase-file opens an encrypted key at both ends; without it, or with a wrong one, a line says what to do."""
+    with world() as (root, (certificate, key)):
+        right, wrong, windows, long, empty = (str(root.folder / name) for name in ("right", "wrong", "windows", "long", "empty"))
+        for path, content in ((right, "open sesame\nnot this\n"), (wrong, "open barley\n"), (windows, "open sesame\r\n"),
+                              (long, 1025 * "x"), (empty, "\nopen sesame\n")):
+            pathlib.Path(path).write_text(content, encoding="utf-8", newline="")
+        modern, old, both = (str(root.folder / name) for name in ("modern.key", "old.key", "both.pem"))
+        openssl("pkey", "-in", key, "-aes256", "-passout", f"file:{right}", "-out", modern)
+        openssl("ec", "-in", key, "-aes128", "-passout", f"file:{right}", "-out", old)
+        expect("Proc-Type" in pathlib.Path(old).read_text(encoding="utf-8"), "the older form of an encrypted key")
+        pathlib.Path(both).write_bytes(pathlib.Path(certificate).read_bytes() + pathlib.Path(modern).read_bytes())
+        opened = (("--cert", certificate, "--key", modern), ("--cert", certificate, "--key", old), ("--cert", both))
+        for words in opened:
+            server = EchoServer(HAWSER, *words, "--passphrase-file", right, "--client-ca", root.certificate)
+            status, out, err = connect("--ca", root.certificate, *words, "--passphrase-file", windows, server.url)
+            expect_equal((status, out), (0, "hello\n"), err)
+            server.stop()
+            for command in (["echo", *words], ["connect", *words, "wss://127.0.0.1:1"]):
+                refuse(command, " ".join(words[-2:]), "is encrypted", "--passphrase-file")
+                refuse([*command, "--passphrase-file", wrong], " ".join(words[-2:]), f"--passphrase-file {wrong}", "not opened")
+        for path, said in ((long, "longer than 1024"), (empty, "first line is empty"), ("/dev/zero", "longer than 1024"),
+                           ("/etc", "is a folder"), ("/no/such", "No such file")):
+            refuse(["echo", *opened[0], "--passphrase-file", path], f"--passphrase-file {path}", said)
+        refuse(["echo", "--passphrase-file", right], "--passphrase-file requires --cert")
+        refuse(["connect", "--cert", both, "--passphrase-file", right, "ws://127.0.0.1:1"], "wss://")
+        # It is read from a pipe line by line: what follows is for who reads next.
+        server = EchoServer(HAWSER, "--cert", certificate, "--key", key, "--passphrase-file", right)  # Not needed, no harm.
+        made = subprocess.run([HAWSER, "connect", "--ca", root.certificate, *opened[0], "--passphrase-file", "/dev/stdin",
+                               server.url], input=b"open sesame\nhello\n", capture_output=True, timeout=WATCHDOG)
+        expect_equal((made.returncode, made.stdout), (0, b"hello\n"), made.stderr)
+        server.stop()
+
+
+# ---- pipes
+def pipes():
+    """Files may be pipes, as a shell makes them of <(command); one that nobody writes does not keep Ctrl-C from ending."""
+    with world() as (root, identity):
+        certificate, key = identity
+        both = identity.in_one_file()
+        for words in (f"--cert <(cat {certificate}) --key <(cat {key}) --client-ca <(cat {root.certificate})",
+                      f"--cert <(cat {both}) --client-ca <(cat {root.certificate})"):
+            server = Program(["bash", "-c", f"exec {HAWSER} echo --listen 127.0.0.1:0 {words}"])
+            url = server.find(r"^listening on (\S+)").group(1)
+            made = subprocess.run(["bash", "-c", f"{HAWSER} connect --ca <(cat {root.certificate}) --cert <(cat {both}) {url}"],
+                                  input=b"hello\n", capture_output=True, timeout=WATCHDOG)
+            expect_equal((made.returncode, made.stdout), (0, b"hello\n"), made.stderr)
+            server.terminate()
+            server.expect_success()
+        pipe = str(root.folder / "pipe")
+        os.mkfifo(pipe)
+        url = "wss://127.0.0.1:1"
+        for words in (["echo", "--cert", pipe], ["echo", "--cert", certificate, "--key", pipe], ["connect", "--ca", pipe, url],
+                      ["echo", *identity.options, "--client-ca", pipe], ["connect", "--cert", both, "--key", pipe, url],
+                      ["echo", *identity.options, "--passphrase-file", pipe]):
+            tool = Program([HAWSER, *words])
+            end = os.open(pipe, os.O_WRONLY)  # Waits until the tool has opened it, which then waits for what is never written.
+            tool.process.send_signal(signal.SIGINT)
+            expect_equal(tool.wait(), -signal.SIGINT, f"the exit status of {words}")
+            os.close(end)
 
 
 if __name__ == "__main__":

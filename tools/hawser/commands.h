@@ -18,6 +18,7 @@ inline constexpr int usage = 2;
 struct tls_args {
   std::string certificate;
   std::string key;
+  std::string passphrase_file;
   std::string ca;  // connect: of the server; echo: of clients, who must show one then.
   std::string server_name;
   bool any_certificate = false;

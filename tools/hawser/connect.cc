@@ -6,12 +6,14 @@
 #include "target.h"
 #include "terminal.h"
 #include "times.h"
+#include "tls_files.h"
 #include "words.h"
 
 #include <fcntl.h>
 #include <hawser/hawser.h>
 #include <poll.h>
 #include <signal.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -281,19 +283,12 @@ int converse(hawser::blocking_connection& ws, const connect_args& args) {
   return good && written && all_sent ? done : failed;
 }
 
-bool is_given(const tls_args& args) {
-  return !args.certificate.empty() || !args.key.empty() || !args.ca.empty() || !args.server_name.empty() ||
-         args.any_certificate;
-}
+// Read as the library reads it: a scheme may be written in capitals (RFC 3986, 3.1).
+bool is_secure(std::string_view url) { return url.size() > 3 && strncasecmp(url.data(), "wss:", 4) == 0; }
 
-hawser::client_tls tls_of(const tls_args& args) {
-  hawser::client_tls how;
-  if (!args.ca.empty()) how.ca = hawser::pem::file(args.ca);
-  if (!args.certificate.empty()) how.identity.certificate = hawser::pem::file(args.certificate);
-  if (!args.key.empty()) how.identity.key = hawser::pem::file(args.key);
-  how.server_name = args.server_name;
-  how.dangerously_accept_any_certificate = args.any_certificate;
-  return how;
+bool is_given(const tls_args& args) {
+  return !args.certificate.empty() || !args.key.empty() || !args.passphrase_file.empty() || !args.ca.empty() ||
+         !args.server_name.empty() || args.any_certificate;
 }
 
 }  // namespace
@@ -303,7 +298,6 @@ int connect(const connect_args& args) {
   options.subprotocols = args.subprotocols;
   options.timings = args.timings;
   options.inband_extensions = args.inband;
-  options.tls = tls_of(args.tls);
   spoken_sightings passing(false);
   if (args.verbose > 1) options.watch = &passing;
   hawser::headers headers;
@@ -323,8 +317,12 @@ int connect(const connect_args& args) {
     say(why);
     return usage;
   }
-  if (!to.url.starts_with("wss:") && is_given(args.tls)) {
+  if (!is_secure(to.url) && is_given(args.tls)) {
     say("what was said of certificates is for TLS, and " + args.url + " is without: write wss:// in the URL");
+    return usage;
+  }
+  if (is_given(args.tls) && !read_tls(args.tls, options.tls, why)) {
+    say(why);
     return usage;
   }
   options.unix_path = to.unix_path;
@@ -332,7 +330,7 @@ int connect(const connect_args& args) {
   hawser::result<hawser::blocking_connection> made =
       hawser::connect(to.url, options, extensions, headers, &why, &times);
   if (!made) {
-    say(why);
+    say(refused_tls(args.tls, why));
     if (times.error.total()) say_times(times);
     return made.error() == hawser::fault::caller_mistake ? usage : failed;
   }

@@ -6,6 +6,7 @@
 #include "sightings.h"
 #include "signals.h"
 #include "terminal.h"
+#include "tls_files.h"
 #include "words.h"
 
 #include <hawser/hawser.h>
@@ -100,18 +101,6 @@ void set_verbose(hawser::route all) {
   });
 }
 
-// False: `why` says why.
-bool secure(hawser::server& server, const tls_args& args, std::string& why) {
-  hawser::server_tls how;
-  how.identity.certificate = hawser::pem::file(args.certificate);
-  if (!args.key.empty()) how.identity.key = hawser::pem::file(args.key);
-  if (!args.ca.empty()) {
-    how.client_ca = hawser::pem::file(args.ca);
-    how.clients = hawser::client_certificates::required;
-  }
-  return server.use_tls(how, &why).has_value();
-}
-
 // Why `text` cannot be listened on, and the exit status for that.
 int refuse(const std::string& text, const std::string& why, int status) {
   std::fprintf(stderr, "hawser: cannot listen on %s: %s\n", text.c_str(), why.c_str());
@@ -133,6 +122,13 @@ int refuse(const std::string& text, const net_address& at, std::error_code error
 }  // namespace
 
 int echo_server(const echo_args& args) {
+  const bool secured = !args.tls.certificate.empty();
+  hawser::server_tls tls;
+  std::string why;
+  if (secured && !read_tls(args.tls, tls, why)) {
+    say(why);
+    return usage;
+  }
   signal_waiter signals;
   allow_more_files();
   spoken_log log(hawser::log_level::warning);  // What is less is told by the handlers, who know of whom.
@@ -141,14 +137,12 @@ int echo_server(const echo_args& args) {
   if (args.verbose > 0) options.log = &log;
   if (args.verbose > 1) options.watch = &passing;
   hawser::server server(options);
-  std::string why;
   if (!add_extensions(args.extensions, server.extensions(), why)) {
-    std::fprintf(stderr, "hawser: %s\n", why.c_str());
+    say(why);
     return usage;
   }
-  const bool secured = !args.tls.certificate.empty();
-  if (secured && !secure(server, args.tls, why)) {
-    std::fprintf(stderr, "hawser: %s\n", why.c_str());
+  if (secured && !server.use_tls(tls, &why)) {
+    say(refused_tls(args.tls, why));
     return usage;
   }
   hawser::route all = server.route("*");

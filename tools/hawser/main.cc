@@ -37,6 +37,11 @@ CLI::Validator counts_to(std::uint64_t most) {
   return {check, ""};
 }
 
+// Not what a shell makes of a variable that is not set: who names an authority must not be understood to name none.
+CLI::Validator a_name() {
+  return {[](const std::string& text) { return text.empty() ? std::string("the name is empty") : std::string(); }, ""};
+}
+
 // What an option takes, in the help and in complaints; nothing else is said of its kind.
 CLI::Option* takes(CLI::Option* option, const std::string& what) { return option->type_name(what)->option_text(what); }
 
@@ -64,9 +69,16 @@ void describe_extension(CLI::App& app, std::vector<std::string>& to) {
 
 // The certificate of this end and its key.
 CLI::Option* describe_identity(CLI::App& app, hawser_tool::tls_args& args, const std::string& what_for) {
-  CLI::Option* certificate = takes(app.add_option("--cert", args.certificate, what_for), "FILE");
+  CLI::Option* certificate = takes(app.add_option("--cert", args.certificate, what_for), "FILE")->check(a_name());
   takes(app.add_option("--key", args.key, "Its private key, when that is not in the same file"), "FILE")
-      ->needs(certificate);
+      ->needs(certificate)
+      ->check(a_name());
+  takes(app.add_option("--passphrase-file", args.passphrase_file,
+                       "The passphrase of the private key, when that is encrypted: the\n"
+                       "first line of FILE"),
+        "FILE")
+      ->needs(certificate)
+      ->check(a_name());
   return certificate;
 }
 
@@ -77,7 +89,8 @@ void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* c
   certificate->excludes(client);
   takes(app.add_option("--client-ca", args.tls.ca, "Let in only clients with a certificate by these authorities"),
         "FILE")
-      ->needs(certificate);
+      ->needs(certificate)
+      ->check(a_name());
   takes(app.add_option("--listen", args.listen,
                        "HOST:PORT, [V6]:PORT or unix:PATH; port 0 lets the system\nchoose (127.0.0.1:9001)"),
         "ADDRESS")
@@ -146,10 +159,12 @@ void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
   describe_extension(app, args.extensions);
   takes(app.add_option("--ca", args.tls.ca,
                        "Trust the servers of these authorities, in PEM, in place of those\nthat the system trusts"),
-        "FILE");
+        "FILE")
+      ->check(a_name());
   takes(app.add_option("--server-name", args.tls.server_name,
                        "The name that the server's certificate must be for (the URL's\nhost)"),
-        "NAME");
+        "NAME")
+      ->check(a_name());
   describe_identity(app, args.tls, "Show this certificate, in PEM, to a server that asks for one");
   app.add_flag("--dangerously-accept-any-certificate", args.tls.any_certificate,
                "Whoever stands in between then reads and writes everything");

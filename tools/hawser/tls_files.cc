@@ -1,0 +1,211 @@
+#include "tls_files.h"
+
+#include <fcntl.h>
+#include <hawser/tls/context.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <string_view>
+#include <system_error>
+
+namespace hawser_tool {
+
+namespace {
+
+constexpr std::size_t longest_file = std::size_t{16} << 20;  // The authorities of a whole system have 220 KB.
+constexpr std::size_t longest_passphrase = 1024;             // More OpenSSL does not take.
+
+/// An open file, and how to speak of it.
+class input {
+ public:
+  // Waits for who writes a pipe. Not open: `why` says why.
+  input(const char* option, const std::string& path, std::string& why)
+      : name_(std::string(option) + " " + path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    struct stat found {};
+    if (fd_ < 0)
+      why = problem(errno);
+    else if (::fstat(fd_, &found) == 0 && S_ISDIR(found.st_mode))
+      why = name_ + " is a folder, and no file";
+    else
+      good_ = true;
+    regular_ = S_ISREG(found.st_mode);
+  }
+  input(const input&) = delete;
+  input& operator=(const input&) = delete;
+  ~input() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] bool is_open() const { return good_; }
+  [[nodiscard]] bool can_be_read_again() const { return regular_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  // At most `most` bytes to the end of `to`. False: `why` says why. `to` stays as it is at the end of the file.
+  bool read(std::string& to, std::size_t most, std::string& why) const {
+    std::array<char, 65536> piece;
+    ssize_t n = -1;
+    do
+      n = ::read(fd_, piece.data(), std::min(most, piece.size()));
+    while (n < 0 && errno == EINTR);
+    if (n < 0) why = problem(errno);
+    to.append(piece.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+    return n >= 0;
+  }
+
+ private:
+  [[nodiscard]] std::string problem(int number) const {
+    return name_ + " cannot be read: " + std::generic_category().message(number);
+  }
+  std::string name_;
+  int fd_;
+  bool good_ = false;
+  bool regular_ = false;
+};
+
+/// PEM that was read: for the library, and for the checks here.
+struct pem_file {
+  std::string name;  // "--key FILE"
+  std::string text;
+  hawser::pem source;
+};
+
+bool read_pem(const char* option, const std::string& path, pem_file& to, std::string& why) {
+  const input file(option, path, why);
+  if (!file.is_open()) return false;
+  to.name = file.name();
+  for (;;) {
+    const std::size_t before = to.text.size();
+    if (!file.read(to.text, longest_file, why)) return false;
+    if (to.text.size() == before) break;
+    if (to.text.size() <= longest_file) continue;
+    why = to.name + " is longer than 16 MiB, which nothing in PEM is";
+    return false;
+  }
+  // A path says more than a text when the library complains.
+  to.source = file.can_be_read_again() ? hawser::pem::file(path) : hawser::pem::text(to.text);
+  if (to.text.empty()) why = to.name + " is empty";
+  return !to.text.empty();
+}
+
+// What follows the first "-----BEGIN ...KIND-----" in a line of its own, that line with it; empty: there is none.
+std::string_view part_of(std::string_view text, std::string_view kind) {
+  constexpr std::string_view begin = "-----BEGIN ";
+  for (std::size_t at = 0; (at = text.find(begin, at)) != std::string_view::npos; at += begin.size()) {
+    const std::string_view rest = text.substr(at);
+    const std::string_view label = rest.substr(begin.size(), rest.find("-----", begin.size()) - begin.size());
+    if ((at == 0 || text[at - 1] == '\n') && label.ends_with(kind)) return rest;
+  }
+  return {};
+}
+
+constexpr std::string_view certificate_part = "CERTIFICATE";
+constexpr std::string_view request_part = "CERTIFICATE REQUEST";
+constexpr std::string_view key_part = "PRIVATE KEY";
+
+// Why a file without what was looked for may have none.
+std::string guess(const pem_file& file) {
+  if (file.text.front() == '\x30')
+    return "; it seems to be DER or PKCS #12: openssl x509, pkey or pkcs12 makes PEM of it";
+  if (!part_of(file.text, key_part).empty()) return "; it holds a private key, which is for --key";
+  if (!part_of(file.text, request_part).empty())
+    return "; it holds a request for one: name what the authority made of it";
+  if (!part_of(file.text, certificate_part).empty()) return "; it holds a certificate";
+  return "; it would begin with -----BEGIN";
+}
+
+bool read_certificates(const char* option, const std::string& path, pem_file& to, std::string& why) {
+  if (!read_pem(option, path, to, why)) return false;
+  if (!part_of(to.text, certificate_part).empty()) return true;
+  why = to.name + " holds no certificate in PEM" + guess(to);
+  return false;
+}
+
+bool is_encrypted(std::string_view key) {
+  const std::size_t second = key.find('\n');
+  return key.starts_with("-----BEGIN ENCRYPTED ") ||
+         (second != std::string_view::npos && key.substr(second + 1).starts_with("Proc-Type: 4,ENCRYPTED"));
+}
+
+// The first line, and of a pipe nothing behind it: as openssl -passin file: does.
+bool read_passphrase(const std::string& path, std::string& to, std::string& why) {
+  const input file("--passphrase-file", path, why);
+  if (!file.is_open()) return false;
+  std::string line;
+  for (std::size_t before = 0; line.size() <= longest_passphrase && !line.ends_with('\n'); before = line.size()) {
+    if (!file.read(line, 1, why)) return false;
+    if (line.size() == before) break;
+  }
+  while (line.ends_with('\n') || line.ends_with('\r'))
+    line.pop_back();
+  if (line.empty())
+    why = file.name() + ": the first line is empty, and should be the passphrase";
+  else if (line.size() > longest_passphrase)
+    why = file.name() + ": the first line is longer than 1024 bytes, which no passphrase is";
+  to = line;
+  return why.empty();
+}
+
+bool read_identity(const tls_args& args, hawser::tls_identity& to, std::string& why) {
+  pem_file certificate;
+  if (!read_certificates("--cert", args.certificate, certificate, why)) return false;
+  to.certificate = certificate.source;
+  pem_file own;
+  if (!args.key.empty()) {
+    if (!read_pem("--key", args.key, own, why)) return false;
+    to.key = own.source;
+  }
+  const pem_file& file = args.key.empty() ? certificate : own;
+  const std::string_view key = part_of(file.text, key_part);
+  if (key.empty()) {
+    why = args.key.empty() ? file.name + " holds no private key: name the file that has it by --key"
+                           : file.name + " holds no private key in PEM" + guess(file);
+    return false;
+  }
+  if (!args.passphrase_file.empty()) return read_passphrase(args.passphrase_file, to.passphrase, why);
+  if (!is_encrypted(key)) return true;
+  why = "the private key in " + file.name + " is encrypted: name the file with its passphrase by --passphrase-file";
+  return false;
+}
+
+// The library says what a build without TLS lacks; there is no use in reading files then.
+bool build_lacks_tls(std::string& why) {
+  std::string said;
+  const bool lacks = hawser::tls::context::server({}, &said).error() == hawser::errc::not_supported;
+  if (lacks) why = said;
+  return lacks;
+}
+
+}  // namespace
+
+bool read_tls(const tls_args& args, hawser::client_tls& how, std::string& why) {
+  how.server_name = args.server_name;
+  how.dangerously_accept_any_certificate = args.any_certificate;
+  if (build_lacks_tls(why)) return false;
+  pem_file ca;
+  if (!args.ca.empty() && !read_certificates("--ca", args.ca, ca, why)) return false;
+  how.ca = ca.source;
+  return args.certificate.empty() || read_identity(args, how.identity, why);
+}
+
+bool read_tls(const tls_args& args, hawser::server_tls& how, std::string& why) {
+  if (build_lacks_tls(why)) return false;
+  if (!read_identity(args, how.identity, why)) return false;
+  if (args.ca.empty()) return true;
+  pem_file ca;
+  how.clients = hawser::client_certificates::required;
+  if (!read_certificates("--client-ca", args.ca, ca, why)) return false;
+  how.client_ca = ca.source;
+  return true;
+}
+
+std::string refused_tls(const tls_args& args, const std::string& why) {
+  if (args.passphrase_file.empty() || why.find("tls.identity.passphrase") == std::string::npos) return why;
+  const std::string key = args.key.empty() ? "--cert " + args.certificate : "--key " + args.key;
+  return "the private key in " + key + " is not opened by the first line of --passphrase-file " + args.passphrase_file +
+         why.substr(std::min(why.size(), why.rfind(": ")));
+}
+
+}  // namespace hawser_tool

@@ -1,0 +1,20 @@
+// The files of TLS that the command line names.
+#pragma once
+
+#include "commands.h"
+
+#include <hawser/tls/options.h>
+
+#include <string>
+
+namespace hawser_tool {
+
+/// What the command line says of TLS, for a client and for a server. All files are read here, each once, so a pipe will
+/// do; one that nobody writes keeps the caller, so no signal must be blocked yet. False: `why` gets a line for people.
+bool read_tls(const tls_args& args, hawser::client_tls& how, std::string& why);
+bool read_tls(const tls_args& args, hawser::server_tls& how, std::string& why);
+
+/// What the library said of the above when it would not have it, in the words of the command line.
+std::string refused_tls(const tls_args& args, const std::string& why);
+
+}  // namespace hawser_tool

@@ -34,6 +34,7 @@ struct echo_args {
   std::optional<std::size_t> accept_rate;
   std::string driver = "auto";
   std::optional<std::uint32_t> busy_poll;  // Microseconds.
+  std::vector<std::string> allowed_origins;
   bool broadcast = false;
   bool metrics = false;
   tls_args tls;

@@ -41,6 +41,7 @@ hawser::server_options options_of(const echo_args& args) {
   o.close_timeout = std::chrono::seconds(4);
   if (args.max_per_ip) o.max_per_host = *args.max_per_ip;
   if (args.accept_rate) o.accept_rate = *args.accept_rate;
+  o.allowed_origins = args.allowed_origins;
   o.max_per_host_on_loopback = args.max_per_ip.has_value();
   o.accept_rate_on_loopback = args.accept_rate.has_value();
   o.timings = args.metrics;
@@ -157,7 +158,10 @@ int echo_server(const echo_args& args) {
     });
   if (args.verbose > 0) {
     set_verbose(all);
-    server.on_error([](const hawser::failure& f) { say("refused: " + f.what()); });
+    server.on_error([](const hawser::failure& f) {
+      const bool origin = f.error() == hawser::errc::origin_denied;
+      say("refused: " + f.what() + (origin ? " (Here that is --allow-origin.)" : ""));
+    });
   }
   server.page("/", "text/html; charset=utf-8", page);
   server.page("/hawser-inband.mjs", "text/javascript; charset=utf-8", inband_module);

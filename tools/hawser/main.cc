@@ -1,6 +1,7 @@
 // The command line, read and explained.
 
 #include "commands.h"
+#include "origins.h"
 #include "terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -46,9 +47,11 @@ CLI::Validator a_name() {
 CLI::Option* takes(CLI::Option* option, const std::string& what) { return option->type_name(what)->option_text(what); }
 
 // An option that may be given several times, with one value each time: what follows is not taken for another value.
-void add_repeated(CLI::App& app, const std::string& name, std::vector<std::string>& to, const std::string& what,
-                  const std::string& text) {
-  takes(app.add_option(name, to, text + "; may be given several times"), what)->take_all()->allow_extra_args(false);
+CLI::Option* add_repeated(CLI::App& app, const std::string& name, std::vector<std::string>& to, const std::string& what,
+                          const std::string& text) {
+  return takes(app.add_option(name, to, text + "; may be given several times"), what)
+      ->take_all()
+      ->allow_extra_args(false);
 }
 
 void describe_extension(CLI::App& app, std::vector<std::string>& to) {
@@ -95,6 +98,10 @@ void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* c
                        "HOST:PORT, [V6]:PORT or unix:PATH; port 0 lets the system\nchoose (127.0.0.1:9001)"),
         "ADDRESS")
       ->excludes(client);
+  add_repeated(app, "--allow-origin", args.allowed_origins, "ORIGIN",
+               "Let pages of this site connect, https://HOST[:PORT],\nbeside those of this server")
+      ->excludes(client)
+      ->check([](const std::string& text) { return hawser_tool::wrong_origin(text); });
   takes(app.add_option("--threads", args.threads, "Event loops, each on a thread of its own, 1 to 256 (1)"), "N")
       ->check(CLI::Range(1U, 256U))
       ->excludes(client);

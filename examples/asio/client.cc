@@ -1,4 +1,4 @@
-// A WebSocket client in an Asio loop: says hello, prints what comes back, leaves. Usage: client [URL]
+// A WebSocket client in an Asio loop: says hello, prints what comes back, leaves. Usage: client [URL [AUTHORITIES]]
 
 #include "connection.h"
 
@@ -16,7 +16,8 @@ using namespace hawser;
 
 class greeter final : public embed::connection {
  public:
-  greeter(embed::common& with, tcp::socket socket, const url& to) : connection(with, std::move(socket), role::client) {
+  greeter(embed::common& with, embed::stream socket, const url& to)
+      : connection(with, std::move(socket), role::client) {
     std::array<std::byte, 16> random;
     with.random.fill(random);
     key_ = core::make_key(random);
@@ -73,6 +74,13 @@ int main(int argc, char** argv) {
     std::cerr << why << '\n';
     return 2;
   }
+  client_tls how;
+  if (argc > 2) how.ca = pem::file(argv[2]);
+  const result<tls::context> trust = tls::context::client(how, &why);
+  if (to->secure && !trust) {
+    std::cerr << why << '\n';
+    return 2;
+  }
   embed::common with;
   with.extensions.add(ext::checksum()).add(ext::deflate());
   asio::io_context loop(1);
@@ -83,7 +91,9 @@ int main(int argc, char** argv) {
     std::cerr << "cannot connect: " << failed.message() << '\n';
     return 1;
   }
-  const auto ws = std::make_shared<greeter>(with, std::move(socket), *to);
+  embed::stream path(std::move(socket));
+  if (to->secure) path.secure(*trust, to->host, to->port);
+  const auto ws = std::make_shared<greeter>(with, std::move(path), *to);
   ws->start();
   loop.run();
   return ws->ended_well() ? 0 : 1;

@@ -1,7 +1,8 @@
 // hawser::core under an Asio loop, in either role: bytes and time go in, events come out, then bytes and a deadline.
 #pragma once
 
-#include <asio.hpp>
+#include "stream.h"
+
 #include <hawser/core/connection.h>
 #include <hawser/core/extension.h>
 #include <hawser/core/negotiate.h>
@@ -17,9 +18,6 @@
 
 namespace embed {
 
-using asio::ip::tcp;
-using clock = std::chrono::steady_clock;
-
 // What the connections of one thread share. Outlives them, and so the io_context, whose handlers keep them.
 struct common {
   hawser::buffer_pool pool;
@@ -32,7 +30,7 @@ struct common {
 
 class connection : public std::enable_shared_from_this<connection> {
  public:
-  connection(common& with, tcp::socket socket, hawser::role side)
+  connection(common& with, stream socket, hawser::role side)
       : all_(with),
         socket_(std::move(socket)),
         timer_(socket_.get_executor()),
@@ -40,8 +38,6 @@ class connection : public std::enable_shared_from_this<connection> {
   virtual ~connection() = default;
 
   void start() {
-    socket_.non_blocking(true, ignored_);
-    socket_.set_option(tcp::no_delay(true), ignored_);
     give_time(std::chrono::seconds(10));
     turn([](hawser::tick) {});
   }
@@ -83,7 +79,10 @@ class connection : public std::enable_shared_from_this<connection> {
   }
 
   // Where the connection runs: some extensions are for paths only that nobody listens on.
-  hawser::core::conditions where() { return {ws_.side(), socket_.remote_endpoint(ignored_).address().is_loopback()}; }
+  hawser::core::conditions where() {
+    return {ws_.side(), socket_.is_secure() || socket_.remote_endpoint().address().is_loopback()};
+  }
+  bool is_secure() const noexcept { return socket_.is_secure(); }
   common& all() noexcept { return all_; }
   hawser::core::connection& ws() noexcept { return ws_; }
 
@@ -100,27 +99,28 @@ class connection : public std::enable_shared_from_this<connection> {
   void readable(hawser::tick now) {
     reading_ = false;
     const hawser::byte_span area = ws_.receive_area();  // A large message that has begun to come wants the rest here.
-    const hawser::byte_span into = area.empty() ? hawser::byte_span(all_.input) : area;
+    const bool straight = area.size() >= socket_.least_room();
+    const hawser::byte_span into = straight ? area : hawser::byte_span(all_.input);
     std::error_code e;
-    const std::size_t n = socket_.read_some(asio::buffer(into.data(), into.size()), e);
+    const std::size_t n = socket_.read_some(into, e);
     if (e == asio::error::would_block) return;
     peer_ended_ = e == asio::error::eof;
     if (peer_ended_) return ws_.end_of_input(now);
-    if (e) return lose(hawser::errc::connection_lost, now);
+    if (e) return lose(e, now);
     if (phase_ == phase::opening) return opening(into.first(n), now);
     if (phase_ == phase::ending) return;
-    area.empty() ? ws_.receive(into.first(n), now) : ws_.received(n, now);
+    straight ? ws_.received(n, now) : ws_.receive(into.first(n), now);
   }
 
   void write() {
-    while (!blocked_ && !lost_ && ws_.pending() > 0) {
+    while (!blocked_ && !lost_ && socket_.has_to_write(ws_.pending())) {
       chunks_.clear();
       for (const hawser::byte_view chunk : ws_.output())
         chunks_.emplace_back(chunk.data(), chunk.size());
       std::error_code e;
       ws_.sent(socket_.write_some(chunks_, e));
       if (e == asio::error::would_block) return block();
-      if (e) return lose(hawser::errc::connection_lost, clock::now());
+      if (e) return lose(e, clock::now());
     }
   }
 
@@ -146,9 +146,12 @@ class connection : public std::enable_shared_from_this<connection> {
   // What a turn leaves to wait for.
   void settle() {
     if (phase_ != phase::ending && ws_.is_over()) refuse();
-    const bool done = phase_ == phase::ending && ws_.pending() == 0;
+    const bool done = phase_ == phase::ending && ws_.pending() == 0 && !blocked_;
     if (lost_ || (done && peer_ended_)) return close();
-    if (done && (ws_.closes_first() || !ws_.is_over())) socket_.shutdown(tcp::socket::shutdown_send, ignored_);
+    if (done && (ws_.closes_first() || !ws_.is_over())) {
+      socket_.shutdown_send();
+      write();
+    }
     if (!reading_ && !blocked_ && !peer_ended_) {
       reading_ = true;
       socket_.async_wait(tcp::socket::wait_read, then(&connection::readable));
@@ -164,17 +167,20 @@ class connection : public std::enable_shared_from_this<connection> {
     now < patience_ ? ws_.on_timeout(now) : lose(hawser::errc::ping_timeout, now);
   }
   void give_time(hawser::ticks so_long) { patience_ = hawser::later(clock::now(), so_long); }
-  void lose(hawser::errc why, hawser::tick now) {
+  void lose(const std::error_code& why, hawser::tick now) {
     lost_ = true;
-    ws_.transport_failed(why, now);
+    const bool ours = why.category() == hawser::error_category();
+    const hawser::errc code = ours ? hawser::to_errc(why) : hawser::errc::connection_lost;
+    if (socket_.why().empty()) return ws_.transport_failed(code, now);
+    ws_.fail(hawser::close_code::abnormal, code, socket_.why(), now);  // `closed` brings these words.
   }
   void close() {
-    socket_.close(ignored_);
+    socket_.close();
     timer_.cancel();
   }
 
   common& all_;
-  tcp::socket socket_;
+  stream socket_;
   asio::steady_timer timer_;
   hawser::core::connection ws_;
   phase phase_ = phase::opening;
@@ -186,7 +192,6 @@ class connection : public std::enable_shared_from_this<connection> {
   bool lost_ = false;
   std::vector<std::byte> rest_;  // Input that waits while the peer does not read.
   std::vector<asio::const_buffer> chunks_;
-  std::error_code ignored_;
 };
 
 }  // namespace embed

@@ -23,16 +23,16 @@ from kit.raw import RawClient, masked  # noqa: E402
 SIZES = (0, 1, 125, 126, 65535, 65536, 1 << 20)
 
 
-def serve(build):
-    program = Program([f"{build}/examples/asio/echo_server", "127.0.0.1", "0"])
-    program.url = program.find(r"ws://\S+").group(0)
+def serve(build, *identity):
+    program = Program([f"{build}/examples/asio/echo_server", "127.0.0.1", "0", *identity])
+    program.url = program.find(r"wss?://\S+").group(0)
     program.port = int(program.url.rsplit(":", 1)[1])
     return program
 
 
-async def asyncio_client(url):
+async def asyncio_client(url, tls=None):
     """Python's websockets: compressed, in fragments, pings, a clean end."""
-    async with websockets.connect(url, max_size=None) as ws:
+    async with websockets.connect(url, max_size=None, ssl=tls) as ws:
         assert ws.extensions, "permessage-deflate was not agreed"
         for size in SIZES:
             for message in ("x" * size, os.urandom(size)):
@@ -42,7 +42,11 @@ async def asyncio_client(url):
         assert await ws.recv() == "in three pieces"
         await asyncio.wait_for(await ws.ping(b"there?"), 20)
     assert ws.close_code == 1000, ws.close_code
-    ws = await websockets.connect(url, compression=None)
+    ws = await websockets.connect(url, compression=None, max_size=None, ssl=tls)
+    for size in SIZES:
+        message = os.urandom(size)
+        await ws.send(message)
+        assert await ws.recv() == message, f"{size} plain bytes came back otherwise"
     await ws.send(bytes((1 << 20) + 1))
     try:
         await ws.recv()
@@ -51,9 +55,9 @@ async def asyncio_client(url):
         assert e.rcvd.code == 1009, e
 
 
-def blocking_client(url):
+def blocking_client(url, tls=None, **options):
     """Python's websocket-client."""
-    ws = websocket.create_connection(url, timeout=20)
+    ws = websocket.create_connection(url, timeout=20, sslopt=tls, **options)
     for message in ("hello", "x" * 70000):
         ws.send(message)
         assert ws.recv() == message
@@ -64,8 +68,9 @@ def blocking_client(url):
     ws.close()
 
 
-def our_client(build, url):
-    ours = Program([f"{build}/hawser", "connect", "-v", "--extension", "x-hawser-checksum", "--deflate", "small", url])
+def our_client(build, url, *options):
+    ours = Program([f"{build}/hawser", "connect", "-v", "--extension", "x-hawser-checksum", "--deflate", "small",
+                    *options, url])
     ours.find("x-hawser-checksum", "err")
     ours.write_line("a letter " * 100)
     assert ours.next_line() == "a letter " * 100
@@ -86,10 +91,10 @@ def refusals(port):
             assert answer.count(b"HTTP/1.1 ") == 1, answer
 
 
-def reads_nothing(server):
+def reads_nothing(server, tls=None):
     """Who sends and does not read is not read from for ever."""
     batch = masked(b"\x82\x7e" + (1000).to_bytes(2, "big") + bytes(1000)) * 100
-    ws = RawClient(server.port)
+    ws = RawClient(server.port, tls=tls)
     ws._socket.settimeout(1)
     batches = 0
     try:
@@ -102,12 +107,12 @@ def reads_nothing(server):
     ws.close()
 
 
-def reads_late(server):
+def reads_late(server, tls=None):
     """What was sent in little and comes back large waits where it is, and all of it comes once it is read."""
     count = 20000
     packed = zlib.compressobj(wbits=-15)
     small = (packed.compress(bytes(1000)) + packed.flush(zlib.Z_SYNC_FLUSH))[:-4]
-    ws = RawClient(server.port, "Sec-WebSocket-Extensions: permessage-deflate")
+    ws = RawClient(server.port, "Sec-WebSocket-Extensions: permessage-deflate", tls=tls)
     ws._socket.sendall(masked(bytes([0xC2, len(small)]) + small) * count)
     wanted = (b"\x82\x7e" + (1000).to_bytes(2, "big") + bytes(1000)) * count
     seen = bytearray(ws._left)

@@ -197,7 +197,7 @@ function(hawser_asio_examples)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/asio/*.cc)
   foreach(source IN LISTS sources)
     get_filename_component(name ${source} NAME_WE)
-    hawser_program(example_asio_${name} SOURCES ${source} LIBS hawser::ext hawser::net ASIO::ASIO)
+    hawser_program(example_asio_${name} SOURCES ${source} LIBS hawser::ext hawser::net hawser::tls ASIO::ASIO)
     set_target_properties(example_asio_${name} PROPERTIES OUTPUT_NAME ${name}
       RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples/asio)
   endforeach()

@@ -16,9 +16,11 @@ def accept_of(key):
 
 
 class RawClient:
-    def __init__(self, port, *fields, path="/", seconds=30.0):
+    def __init__(self, port, *fields, path="/", seconds=30.0, tls=None):
         self.key = base64.b64encode(os.urandom(16)).decode()
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
         self._left = b""
         lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade",
                  f"Sec-WebSocket-Key: {self.key}", "Sec-WebSocket-Version: 13", *fields, "", ""]
@@ -65,15 +67,17 @@ class RawClient:
 class RawServer:
     """The same for one client: a handshake answered as given, frames as given."""
 
-    def __init__(self, seconds=30.0):
+    def __init__(self, seconds=30.0, tls=None):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(seconds)
-        self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}/"
-        self._left, self._seconds = b"", seconds
+        self.url = f"ws{'s' if tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self._left, self._seconds, self._tls = b"", seconds, tls
 
     def accept(self, *fields):
         self._socket, _ = self._listener.accept()
         self._socket.settimeout(self._seconds)
+        if self._tls is not None:
+            self._socket = self._tls.wrap_socket(self._socket, server_side=True, suppress_ragged_eofs=False)
         head = None
         while head is None:
             expect(self._more(), "the connection ended instead of a request")

@@ -40,15 +40,12 @@ class checksum_stage {
   std::array<std::uint32_t, 2> crc_{};
 };
 
-// Offers x-checksum without parameters, and accepts it only so.
+// Offers x-checksum without parameters, and agrees to it only so.
 struct checksum {
   static constexpr std::string_view name() { return "x-checksum"; }
   static std::vector<hawser::params> offers() { return {{}}; }
-  static std::optional<hawser::accepted<checksum_stage>> accept(const std::vector<hawser::params>& all) {
-    return std::find(all.begin(), all.end(), hawser::params{}) == all.end() ? std::nullopt : confirm({});
-  }
-  static std::optional<hawser::accepted<checksum_stage>> confirm(const hawser::params& answer) {
-    if (!answer.empty()) return std::nullopt;
+  static std::optional<hawser::accepted<checksum_stage>> confirm(const hawser::params& terms) {
+    if (!terms.empty()) return std::nullopt;
     hawser::claims uses;
     uses.rsv = 1;
     uses.in_needs_rsv = true;

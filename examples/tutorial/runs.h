@@ -130,14 +130,8 @@ class runs {
 
   std::vector<hawser::params> offers() const { return {{{"byte", std::to_string(byte_)}}}; }
 
-  agreed accept(const std::vector<hawser::params>& all) const {
-    for (const hawser::params& offer : all)
-      if (const std::optional<std::uint8_t> byte = read(offer)) return agree(*byte);
-    return std::nullopt;
-  }
-
-  agreed confirm(const hawser::params& answer) const {
-    const std::optional<std::uint8_t> byte = read(answer);
+  agreed confirm(const hawser::params& terms) const {
+    const std::optional<std::uint8_t> byte = read(terms);
     return byte ? agree(*byte) : std::nullopt;
   }
 

@@ -44,15 +44,8 @@ void checksum_stage::suffix(direction way, byte_span sum, context& c) {
 
 }  // namespace detail
 
-std::optional<accepted<detail::checksum_stage>> checksum::accept(const std::vector<params>& all,
-                                                                 std::string& why) const {
-  for (const params& offer : all)
-    if (auto agreed = confirm(offer, why)) return agreed;
-  return std::nullopt;
-}
-
-std::optional<accepted<detail::checksum_stage>> checksum::confirm(const params& answer, std::string& why) const {
-  if (!detail::is_empty(answer, why)) return std::nullopt;
+std::optional<accepted<detail::checksum_stage>> checksum::confirm(const params& terms, std::string& why) const {
+  if (!detail::is_empty(terms, why)) return std::nullopt;
   claims uses;
   uses.rsv = mark;
   uses.in_needs_rsv = true;

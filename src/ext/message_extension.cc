@@ -84,23 +84,15 @@ message_extension message_extension::adds(std::uint16_t bytes) const {
   return with;
 }
 
-std::optional<accepted<detail::message_stage>> message_extension::accept(const std::vector<params>& all,
-                                                                         std::string& why) const {
-  for (const params& offer : all)
-    if (auto agreed = confirm(offer, why)) return agreed;
-  return std::nullopt;
-}
-
-std::optional<accepted<detail::message_stage>> message_extension::confirm(const params& answer,
-                                                                          std::string& why) const {
-  if (!detail::is_empty(answer, why)) return std::nullopt;
+std::optional<accepted<detail::message_stage>> message_extension::confirm(const params& terms, std::string& why) const {
+  if (!detail::is_empty(terms, why)) return std::nullopt;
   claims uses;
   uses.rsv = bit_;
   uses.in_needs_rsv = bit_ != 0;
   const bool rewrites = encode_ != nullptr && encode_->rewrites;
   uses.adds_max = adds_.value_or(rewrites ? claims::grows : std::uint16_t{0});
   uses.idle_state = false;
-  return accepted<detail::message_stage>{answer, uses, {bit_, uses.adds_max, encode_, decode_}};
+  return accepted<detail::message_stage>{terms, uses, {bit_, uses.adds_max, encode_, decode_}};
 }
 
 }  // namespace ext

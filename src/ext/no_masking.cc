@@ -7,14 +7,8 @@ namespace ext {
 
 std::vector<params> no_masking::offers() { return {{}}; }
 
-std::optional<accepted<no_masking::work>> no_masking::accept(const std::vector<params>& all, std::string& why) {
-  for (const params& offer : all)
-    if (auto agreed = confirm(offer, why)) return agreed;
-  return std::nullopt;
-}
-
-std::optional<accepted<no_masking::work>> no_masking::confirm(const params& answer, std::string& why) {
-  if (!detail::is_empty(answer, why)) return std::nullopt;
+std::optional<accepted<no_masking::work>> no_masking::confirm(const params& terms, std::string& why) {
+  if (!detail::is_empty(terms, why)) return std::nullopt;
   accepted<work> agreed;
   agreed.uses.unmasked = true;
   agreed.uses.opcodes_of_interest = 0;

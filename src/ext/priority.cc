@@ -205,7 +205,7 @@ std::vector<params> priority::offers() const {
   return {{{"window", std::to_string(ours_.window)}, {"memory", std::to_string(ours_.memory)}}};
 }
 
-std::optional<accepted<detail::priority_stage>> priority::agree(const params& theirs, std::string& why) const {
+std::optional<accepted<detail::priority_stage>> priority::confirm(const params& theirs, std::string& why) const {
   const std::optional<detail::priority_terms> terms = read(theirs, why);
   if (!terms) return std::nullopt;
   claims uses;
@@ -217,17 +217,6 @@ std::optional<accepted<detail::priority_stage>> priority::agree(const params& th
   uses.interleaves = true;
   uses.reorders = true;
   return accepted<detail::priority_stage>{offers().front(), uses, detail::priority_stage(*terms, ours_, small_)};
-}
-
-std::optional<accepted<detail::priority_stage>> priority::accept(const std::vector<params>& all,
-                                                                 std::string& why) const {
-  for (const params& offer : all)
-    if (std::optional<accepted<detail::priority_stage>> terms = agree(offer, why)) return terms;
-  return std::nullopt;
-}
-
-std::optional<accepted<detail::priority_stage>> priority::confirm(const params& answer, std::string& why) const {
-  return agree(answer, why);
 }
 
 }  // namespace ext

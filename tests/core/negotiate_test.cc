@@ -291,6 +291,25 @@ TEST(answer_test, a_factory_says_in_its_own_words_why_it_declines) {
   EXPECT_LT(o.notes[0].size(), 300U);
 }
 
+/// Without `accept`: what it takes of an answer it takes of an offer.
+struct confirming {
+  static std::string_view name() { return "x-level"; }
+  std::vector<params> offers() const { return {{}}; }
+  answer_t confirm(const params& terms, std::string& why) const {
+    if (sample::sound(terms)) return accepted<idle_stage>{terms, with_rsv(rsv::two), {}};
+    why = "level is over 9";
+    return std::nullopt;
+  }
+};
+
+TEST(answer_test, without_accept_the_first_offer_that_confirm_takes_is_answered) {
+  extension_list list;
+  list.add(confirming{});
+  EXPECT_EQ(answer("x-level; level=10, x-level; level=4, x-level", list).header, "x-level; level=4");
+  EXPECT_EQ(answer("x-level; level=10, x-level; no=1", list).notes, names{"x-level: declined: level is over 9"});
+  EXPECT_EQ(confirm("x-level; level=4", list).agreed, names{"x-level"});
+}
+
 /// Made at run time, as a plug-in's is: it answers what is erased already.
 struct erased_factory {
   static std::string_view name() { return "x-erased"; }

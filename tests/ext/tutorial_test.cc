@@ -23,11 +23,8 @@ struct nothing_stage {
 struct nothing {
   static std::string_view name() { return "x-nothing"; }
   static std::vector<hawser::params> offers() { return {{}}; }
-  static std::optional<hawser::accepted<nothing_stage>> accept(const std::vector<hawser::params>& all) {
-    return std::find(all.begin(), all.end(), hawser::params{}) == all.end() ? std::nullopt : confirm({});
-  }
-  static std::optional<hawser::accepted<nothing_stage>> confirm(const hawser::params& answer) {
-    if (!answer.empty()) return std::nullopt;
+  static std::optional<hawser::accepted<nothing_stage>> confirm(const hawser::params& terms) {
+    if (!terms.empty()) return std::nullopt;
     return hawser::accepted<nothing_stage>{{}, hawser::claims{}, {}};
   }
 };

@@ -83,17 +83,12 @@ class checksum_stage {
 struct checksum {
   [[nodiscard]] static std::string_view name() { return "x-checksum"; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
-  [[nodiscard]] std::optional<accepted<checksum_stage>> accept(const std::vector<params>& all) const {
-    for (const params& offer : all)
-      if (offer.empty()) return confirm(offer);
-    return std::nullopt;
-  }
-  [[nodiscard]] std::optional<accepted<checksum_stage>> confirm(const params& answer) const {
-    if (!answer.empty()) return std::nullopt;
+  [[nodiscard]] std::optional<accepted<checksum_stage>> confirm(const params& terms) const {
+    if (!terms.empty()) return std::nullopt;
     claims uses;
     uses.rsv = checksum_stage::bit;
     uses.in_needs_rsv = true;
-    return accepted<checksum_stage>{answer, uses, {}};
+    return accepted<checksum_stage>{terms, uses, {}};
   }
 };
 

@@ -20,7 +20,7 @@ HAWSER_BEGIN
 /// What a factory agreed to: the parameters of the answer, what they make the stage use, and the stage itself.
 template <class S>
 struct accepted {
-  params response;  ///< What the answer says; a client leaves it empty.
+  params response;  ///< What a server answers. Of no use at a client.
   claims uses;      ///< What the stage uses of frames and messages.
   S work;           ///< The stage of this connection.
 };
@@ -41,6 +41,11 @@ template <class F>
 concept accepts_in_words = requires(const F& f, const std::vector<params>& all, std::string& why) {
   requires is_accepted_option<decltype(f.accept(all, why))>;
 };
+// Such as one whose parameters are others: it is not passed over, but does not compile.
+template <class F>
+concept names_accept = requires {
+  &F::accept;
+};
 template <class F>
 concept confirms = requires(const F& f, const params& answer) {
   requires is_accepted_option<decltype(f.confirm(answer))>;
@@ -55,10 +60,12 @@ concept confirms_in_words = requires(const F& f, const params& answer, std::stri
 ///
 ///   name()                              its token on the wire (N-14: use a private name such as "x-..." or register)
 ///   std::vector<params> offers()        client: one or more alternatives, best first; parameters only
-///   optional<accepted<S>> accept(const std::vector<params>&)
-///                                       server: all offers of this name, in order, doubles kept; nullopt declines
 ///   optional<accepted<S>> confirm(const params&)
 ///                                       client: the answer; nullopt fails the handshake (P-12)
+///                                       server without `accept`: an offer; the first that is taken is answered
+///   optional<accepted<S>> accept(const std::vector<params>&)
+///                                       optional: server: all offers of this name, in order, doubles kept; nullopt
+///                                       declines
 ///   static constexpr bool secure_only   optional: true: a client offers it on TLS and loopback only
 ///
 /// A throw declines (server) or fails the handshake (client). `accept` and `confirm` may take a `std::string& why`
@@ -69,8 +76,8 @@ concept factory = requires(const F& f) {
   { f.name() } -> std::convertible_to<std::string_view>;
   { f.offers() } -> std::convertible_to<std::vector<params>>;
 }
-&&(detail::accepts<F> || detail::accepts_in_words<F>)&&(detail::confirms<F> ||
-                                                        detail::confirms_in_words<F>)&&std::copy_constructible<F>;
+&&(detail::accepts<F> || detail::accepts_in_words<F> ||
+   !detail::names_accept<F>)&&(detail::confirms<F> || detail::confirms_in_words<F>)&&std::copy_constructible<F>;
 
 /// Any factory, erased. Copies share it.
 class any_factory {
@@ -124,10 +131,15 @@ class any_factory {
       return false;
     }
     std::optional<core::agreement> accept(const std::vector<params>& all, std::string& why) const override {
-      if constexpr (detail::accepts_in_words<F>)
+      if constexpr (detail::accepts_in_words<F>) {
         return erase(f_.accept(all, why));
-      else
+      } else if constexpr (detail::accepts<F>) {
         return erase(f_.accept(all));
+      } else {
+        for (const params& offer : all)
+          if (std::optional<core::agreement> agreed = confirm(offer, why)) return agreed;
+        return std::nullopt;
+      }
     }
     std::optional<core::agreement> confirm(const params& answer, std::string& why) const override {
       if constexpr (detail::confirms_in_words<F>)

@@ -43,9 +43,7 @@ class HAWSER_API checksum {
   /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-checksum"; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
-  [[nodiscard]] std::optional<accepted<detail::checksum_stage>> accept(const std::vector<params>& all,
-                                                                       std::string& why) const;
-  [[nodiscard]] std::optional<accepted<detail::checksum_stage>> confirm(const params& answer, std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::checksum_stage>> confirm(const params& terms, std::string& why) const;
 };
 
 }  // namespace ext

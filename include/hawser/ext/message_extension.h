@@ -142,9 +142,7 @@ class HAWSER_API message_extension {
   /// What every factory has: see `hawser::factory`.
   [[nodiscard]] std::string_view name() const noexcept HAWSER_LIFETIME_BOUND { return name_; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
-  [[nodiscard]] std::optional<accepted<detail::message_stage>> accept(const std::vector<params>& all,
-                                                                      std::string& why) const;
-  [[nodiscard]] std::optional<accepted<detail::message_stage>> confirm(const params& answer, std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::message_stage>> confirm(const params& terms, std::string& why) const;
 
  private:
   std::string name_;

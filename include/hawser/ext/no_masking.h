@@ -33,8 +33,7 @@ class HAWSER_API no_masking {
   /// What every factory has: see `hawser::factory`.
   static constexpr std::string_view name() { return "no-masking"; }
   static std::vector<params> offers();
-  static std::optional<accepted<work>> accept(const std::vector<params>& all, std::string& why);
-  static std::optional<accepted<work>> confirm(const params& answer, std::string& why);
+  static std::optional<accepted<work>> confirm(const params& terms, std::string& why);
 };
 
 }  // namespace ext

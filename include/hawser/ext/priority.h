@@ -110,13 +110,9 @@ class HAWSER_API priority {
   /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-priority"; }
   [[nodiscard]] std::vector<params> offers() const;
-  [[nodiscard]] std::optional<accepted<detail::priority_stage>> accept(const std::vector<params>& all,
-                                                                       std::string& why) const;
-  [[nodiscard]] std::optional<accepted<detail::priority_stage>> confirm(const params& answer, std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::priority_stage>> confirm(const params& theirs, std::string& why) const;
 
  private:
-  [[nodiscard]] std::optional<accepted<detail::priority_stage>> agree(const params& theirs, std::string& why) const;
-
   detail::priority_terms ours_;
   std::uint64_t small_ = 4096;
 };

@@ -101,9 +101,7 @@ class HAWSER_API trace {
   /// What every factory has: see `hawser::factory`.
   [[nodiscard]] static std::string_view name() noexcept { return "x-hawser-trace"; }
   [[nodiscard]] std::vector<params> offers() const { return {{}}; }
-  [[nodiscard]] std::optional<accepted<detail::trace_stage>> accept(const std::vector<params>& all,
-                                                                    std::string& why) const;
-  [[nodiscard]] std::optional<accepted<detail::trace_stage>> confirm(const params& answer, std::string& why) const;
+  [[nodiscard]] std::optional<accepted<detail::trace_stage>> confirm(const params& terms, std::string& why) const;
 
  private:
   std::shared_ptr<const detail::trace_source> source_;

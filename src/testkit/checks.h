@@ -63,6 +63,7 @@ class checker {
   void golden(const params& offer);
   void without_memory(const params& offer);
   void without_room(const params& offer);
+  void in_want(const params& offer, const handling& how, const char* rule, const char* of_what);
   void closed_at_once(const params& offer);
 
   void cut_off(const params& offer, std::size_t round);

@@ -200,28 +200,22 @@ void checker::golden(const params& offer) {
 
 // Where no memory may be charged, a stage goes on without it or fails the connection; it does not break the contract.
 void checker::without_memory(const params& offer) {
-  seeded_random random(how_.seed);
   for (const std::size_t budget : {0U, 1U, 100U}) {
     handling how;
     how.limits.memory = budget;
-    const std::unique_ptr<line> on = connect(offer, how, how_.seed);
-    std::vector<wire_item> sent;
-    for (int i = 0; i < 3 && !on->failed(); ++i) {
-      sent.push_back({2, 0, content(random)});
-      on->send(role::client, 2, sent.back().bytes);
-    }
-    on->finish();
-    const std::string wrong = on->failed() ? std::string() : difference(sent, on->at(role::server).arrived);
-    out_.add("without memory nothing is lost in silence", wrong.empty(), wrong);
-    end_of(*on, "no memory", how_.seed);
+    in_want(offer, how, "without memory nothing is lost in silence", "no memory");
   }
 }
 
 // Where no action may wait, the same.
 void checker::without_room(const params& offer) {
-  seeded_random random(how_.seed);
   handling how;
   how.limits.work = 0;
+  in_want(offer, how, "a refused forward is not lost in silence", "no room for actions");
+}
+
+void checker::in_want(const params& offer, const handling& how, const char* rule, const char* of_what) {
+  seeded_random random(how_.seed);
   const std::unique_ptr<line> on = connect(offer, how, how_.seed);
   std::vector<wire_item> sent;
   for (int i = 0; i < 3 && !on->failed(); ++i) {
@@ -230,8 +224,8 @@ void checker::without_room(const params& offer) {
   }
   on->finish();
   const std::string wrong = on->failed() ? std::string() : difference(sent, on->at(role::server).arrived);
-  out_.add("a refused forward is not lost in silence", wrong.empty(), wrong);
-  end_of(*on, "no room for actions", how_.seed);
+  out_.add(rule, wrong.empty(), wrong);
+  end_of(*on, of_what, how_.seed);
 }
 
 // A close does not overtake what was sent before it: what a stage holds back leaves in `flush`.

@@ -3,6 +3,7 @@
     guides_test.py websocketpp|websocket_client|parameters BUILD
 """
 
+import ast
 import inspect
 import pathlib
 import re
@@ -81,15 +82,20 @@ def bare(text):
 
 
 def parameters(_):
-    """Every parameter of the real signatures, and every option that is taken by name, has its row in its table."""
+    """What the real package takes and has, and nothing else, has its row in its table."""
     websocket = need("websocket")
     page = (ROOT / "docs" / "from_websocket_client.md").read_text(encoding="utf-8")
     tables = dict(re.findall(r"^### `(.*?)`\n(.*?)(?=^##|\Z)", page, re.M | re.S))
-    missing = []
-    for name, call in signatures(websocket).items():
-        rows = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", tables.get(name, ""), re.M))))
+    real = {**signatures(websocket), **by_name(websocket)}
+    missing, made_up = [], []
+    for name, call in real.items():
+        cells = re.findall(r"^\| (.*?) \|", tables.get(name, ""), re.M)
+        rows = {word: "later releases" in cell for cell in cells for word in re.findall(r"`(\w+)`", cell)}
         missing += [f"{name}: {p}" for p in call if p not in rows]
+        made_up += [f"{name}: {p}" for p, later in rows.items() if p not in call and not later]
     assert not missing, "docs/from_websocket_client.md has no row for " + ", ".join(missing)
+    assert not made_up, "docs/from_websocket_client.md has rows for what there is not: " + ", ".join(made_up)
+    assert set(tables) == set(real), set(tables) ^ set(real)
 
 
 def signatures(websocket):
@@ -104,11 +110,53 @@ def signatures(websocket):
     return {
         "WebSocketApp": of(websocket.WebSocketApp.__init__),
         "WebSocketApp.run_forever": of(websocket.WebSocketApp.run_forever),
-        "create_connection": of(websocket.create_connection) + of(websocket.WebSocket.__init__) + documented,
+        "create_connection": of(websocket.create_connection) + of(websocket.WebSocket.__init__) + documented +
+                             keys_asked(websocket, "options"),
         "WebSocket": public(websocket.WebSocket) + public(websocket.WebSocketApp),
         "websocket": [name for name in dir(websocket)
                       if not name.startswith("_") and not inspect.ismodule(getattr(websocket, name))],
     }
+
+
+def by_name(websocket):
+    """What no signature has: the keys of `sslopt`, and what is asked of the environment."""
+    return {"sslopt": keys_asked(websocket, "sslopt", "user_sslopt"), "os.environ": keys_asked(websocket, "environ")}
+
+
+def keys_asked(websocket, *names):
+    """Every key that the package's sources ask the dictionaries with these names for, as in `d["key"]`, `d.get("key")` and
+    `"key" in d`; where the key is a variable, the words of its function that look like one of the environment."""
+    keys = set()
+    for path in pathlib.Path(websocket.__file__).parent.glob("_*.py"):
+        if path.name == "_wsdump.py":  # A program of its own.
+            continue
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                for key in filter(None, (key_of(node, names) for node in ast.walk(function))):
+                    keys.update(key_words(key, function))
+    assert keys, f"nothing is asked of {names}: the sources are not what they were"
+    return sorted(keys)
+
+
+def key_of(node, names):
+    """The expression that one of the dictionaries is asked for, or None."""
+    def is_one(asked):
+        return getattr(asked, "id", getattr(asked, "attr", None)) in names
+
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_one(node.func.value):
+        return node.args[0] if node.args and node.func.attr in ("get", "pop") else None
+    if isinstance(node, ast.Subscript) and is_one(node.value):
+        return node.slice
+    if isinstance(node, ast.Compare) and is_one(node.comparators[0]):
+        return node.left
+    return None
+
+
+def key_words(key, function):
+    if isinstance(key, ast.Constant):
+        return [key.value]
+    return [c.value for c in ast.walk(function)
+            if isinstance(c, ast.Constant) and isinstance(c.value, str) and c.value.endswith("_proxy")]
 
 
 def need(module):

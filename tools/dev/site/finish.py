@@ -25,13 +25,16 @@ WORDS = {">Class List<": ">All classes<", ">File List<": ">All headers<", " List
 NOT_UNDERSTOOD = re.compile(r"(@section|@subsection|@code\b|@endcode|@ref\b|&lt;/?tt&gt;|&lt;table)")
 # A parameter that has the name of something else is not meant by it.
 PARAMETER = re.compile(r'((?:</a>|[\w;*])(?<!const)(?<!typename) ?)<a class="el" [^>]*>(\w+)</a>(?=\s*(?:,|\)|=))')
+# Where a narrow screen may break a name that stands in a table; a wide one does not (style.css).
+CELL = re.compile(r'<td class="markdownTable.*?</td>', re.DOTALL)
+BREAK = re.compile(r"(?<=[\w)])(::|[._/](?=\w)|\((?=[\w&]))(?=[^<>]*</code>)")
 # Lists of everything in the order of the alphabet: our search finds it.
 NOT_WANTED = ("functions*.html", "globals*.html", "namespacemembers*.html", "*-members.html", "namespaces.html",
               "hierarchy.html", "pages.html", "classes.html", "graph_legend.html", "concepts.html",
               # And what only Doxygen's own pages need.
               "*.png", "*.svg", "jquery.js", "dynsections.js", "menu*.js", "tabs.css")
 # Names that mean something else in most sentences.
-COMMON = {"hawser", "hawser::stage"}
+COMMON = {"hawser", "hawser::stage", "hawser::url"}
 
 
 class Reference:
@@ -112,6 +115,7 @@ def finish(root, out, site, groups):
                 wrong.append(f"{own[path.name].path}:1: Doxygen did not understand it; {left} is left")
             text = text.replace('<table class="markdownTable">', '<div class="wide"><table class="markdownTable">')
             text = text.replace("</table>", "</table></div>")
+            text = CELL.sub(lambda m: BREAK.sub(r"\1<wbr/>", m[0]), text)
         path.write_text(text, encoding="utf-8")
     copy_linked_files(root, out, site, reference)
     write_index(out / "site/index.js", site, reference)

@@ -76,7 +76,16 @@ def usage():
         (["echo", "--busy-poll", "1000001"], 2, "'1000001'", "from 1 to 1000000"),
         (["echo", "--busy-poll"], 2, "--busy-poll", "MICROSECONDS"),
         (["echo", "--client", f"ws://{nobody}", "--busy-poll", "50"], 2, "--busy-poll", "--client"),
-        (["echo", "--threads", "0"], 2, "--threads", "1"),
+        (["echo", "--threads", "0"], 2, "--threads", "'0'", "from 1 to 256"),
+        (["echo", "--threads", "1", "--threads", "2"], 2, "--threads is given more than once"),
+        (["echo", "--ca", "a.pem"], 2, "'--ca' is no option of hawser echo"),
+        (["echo", "--cert"], 2, "--cert needs FILE behind it"),
+        (["echo", "--driver"], 2, "--driver needs one of {auto,epoll} behind it"),
+        (["echo", "--client", f"ws://{nobody}", "--listen", "127.0.0.1:0"], 2, "--client", "--listen", "exclude each other"),
+        (["connect", "a", "b", "c"], 2, "'b' is one word too many", "hawser connect --help"),
+        (["ext", "test", "x-rot13", "--seed", "-1"], 2, "--seed", "'-1'", "hawser ext test --help"),
+        *((["connect", "--server-name", name, "wss://127.0.0.1:1"], 2, "--server-name", f"'{name}'", "write example.org")
+          for name in ("a.test:443", "https://a.test", "[::1]", "a b")),
         (["echo", "--max-message", "1k"], 2, "--max-message", "1k"),
         (["echo", "--extension", "x-rot31"], 2, "x-rot31", "x-rot13"),
         (["echo", "--extension", "x-rot13;a=1"], 2, "x-rot13", "no parameters"),
@@ -111,11 +120,12 @@ def usage():
         for word in said:
             expect(word in err, f"{words} should say {word!r}, not {err!r}")
         expect(err.count(nobody) <= 1, f"{words} says the address twice: {err!r}")
-    for words in (["--help"], ["echo", "--help"], ["connect", "--help"], ["ext", "--help"], ["ext", "test", "--help"]):
+    for words in (["--help"], ["echo", "--help"], ["connect", "--help"], ["ext", "--help"], ["ext", "list", "--help"],
+                  ["ext", "info", "--help"], ["ext", "test", "--help"]):
         got, out, err = run(*words)
         expect_equal((got, err), (0, ""), f"status and complaints of {words}")
         expect("Usage: hawser" in out and "Excludes" not in out and "TEXT" not in out, f"{words} prints {out}")
-        expect(max(map(len, out.splitlines())) <= 100, f"{words} prints lines of over 100 columns")
+        expect(max(map(len, out.splitlines())) <= 80, f"{words} prints lines of over 80 columns")
     expect("echo" in run("--help")[1] and "--max-fragments N" in run("echo", "--help")[1], "what the help names")
 
 
@@ -144,7 +154,7 @@ def limits():
     client.close()
     server.stop()
     # What the help recommends for a conformance suite takes what such suites send.
-    advice = run("echo", "--help")[1].split("  hawser echo ")[1].split()
+    advice = run("echo", "--help")[1].split("  hawser echo ")[1].splitlines()[0].split()
     server = EchoServer(HAWSER, *advice)
     for frames in ([raw.plain(0x82, bytes(16 << 20))], fragments(65536, bytes(64))):
         client = raw.RawClient(server.port)

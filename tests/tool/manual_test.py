@@ -60,6 +60,11 @@ class Manual(unittest.TestCase):
         done = run("groff", "-man", "-ww", "-z", "-Tutf8", PAGE)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
+    def test_page_fits_a_terminal_of_80_columns(self):
+        shown = run("groff", "-man", "-Tascii", "-P-cbou", "-rLL=80n", PAGE).stdout
+        self.assertIn("openssl req", shown)
+        self.assertEqual([line for line in shown.splitlines() if len(line) > 80], [])
+
 
 class Completion(unittest.TestCase):
     def test_options_of_every_command(self):

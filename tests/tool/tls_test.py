@@ -1,6 +1,6 @@
 """wss:// of the tool against what others wrote: OpenSSL's own programs, Python's ssl, websockets.
 
-    tls_test.py peers|refused|clients|mixed_up|files|passphrase|pipes HAWSER
+    tls_test.py peers|refused|clients|mixed_up|files|first_steps|passphrase|pipes HAWSER
 """
 
 import asyncio
@@ -8,11 +8,13 @@ import contextlib
 import http.client
 import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 
 import websockets
 
@@ -222,6 +224,22 @@ def files():
         status, out, err = connect("--ca", root.certificate, server.url.replace("wss", "WSS"))
         expect_equal((status, out), (0, "hello\n"), f"capitals in the scheme: {err}")
         server.stop()
+
+
+# ---- what the help says
+def first_steps():
+    """The commands that `hawser --help` names for TLS do what it says."""
+    said = subprocess.run([HAWSER, "--help"], capture_output=True, timeout=WATCHDOG, check=True).stdout.decode()
+    make, serve, join = re.findall(r"^  (?:openssl|hawser) (?:.*\\\n)*.*$", said.partition("Over TLS")[2], re.MULTILINE)
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["bash", "-c", make], cwd=folder, capture_output=True, check=True, timeout=WATCHDOG)
+        server = Program([HAWSER, *serve.split()[1:], "--listen", "127.0.0.1:0"], cwd=folder)
+        port = server.find(r"^listening on wss://.*:(\d+)$").group(1)
+        made = subprocess.run([HAWSER, *join.replace("9001", port).split()[1:]], cwd=folder, input=b"hello\n",
+                              capture_output=True, timeout=WATCHDOG)
+        expect_equal((made.returncode, made.stdout), (0, b"hello\n"), made.stderr)
+        server.terminate()
+        server.expect_success()
 
 
 # ---- passphrase

@@ -1,5 +1,6 @@
 // The command line, read and explained.
 
+#include "command_line.h"
 #include "commands.h"
 #include "origins.h"
 #include "terminal.h"
@@ -11,36 +12,51 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace {
 
 constexpr std::uint64_t longest_message = std::uint64_t{1} << 62;
 constexpr std::uint64_t longest_poll = 1'000'000;
+constexpr std::uint64_t most_threads = 256;
 constexpr std::uint64_t largest_count = std::numeric_limits<std::uint32_t>::max();
 
-// A whole number from 1 to `most`. CLI11's own conversion takes -1 and what is too large for the type.
-CLI::Validator counts_to(std::uint64_t most) {
-  const auto check = [most](const std::string& text) {
+// A whole number from `least` to `most`. CLI11's own conversion takes -1 and what is too large for the type.
+CLI::Validator whole(std::uint64_t least, std::uint64_t most) {
+  const auto check = [least, most](const std::string& text) {
     std::uint64_t number = 0;
     const char* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
-    const bool good = error == std::errc() && stop == end && number >= 1 && number <= most;
-    return good ? std::string() : "'" + text + "' is not a whole number from 1 to " + std::to_string(most);
+    const bool good = error == std::errc() && stop == end && number >= least && number <= most;
+    return good ? std::string()
+                : "'" + text + "' is not a whole number from " + std::to_string(least) + " to " + std::to_string(most);
   };
   return {check, ""};
 }
 
+CLI::Validator counts_to(std::uint64_t most) { return whole(1, most); }
+
 // Not what a shell makes of a variable that is not set: who names an authority must not be understood to name none.
 CLI::Validator a_name() {
   return {[](const std::string& text) { return text.empty() ? std::string("the name is empty") : std::string(); }, ""};
+}
+
+// As a certificate has it.
+CLI::Validator a_host() {
+  const auto check = [](const std::string& text) {
+    const bool good =
+        text.find_first_of("/@[] ") == std::string::npos && std::count(text.begin(), text.end(), ':') != 1;
+    return good ? std::string() : "'" + text + "' is more than a host: write example.org, 192.0.2.1 or 2001:db8::1";
+  };
+  return {check, ""};
 }
 
 // What an option takes, in the help and in complaints; nothing else is said of its kind.
@@ -59,12 +75,13 @@ void describe_extension(CLI::App& app, std::vector<std::string>& to) {
   takes(
       app.add_option_function<std::string>(
           "--extension,--plugin", [&to](const std::string& one) { to.push_back(one); },
-          "Speak it (hawser ext list), or the plug-in in\nFILE.so; may be given several times, in order of preference"),
+          "Speak this extension (hawser ext list), with parameters: 'NAME;parameter=value', or the plug-in in FILE.so; "
+          "may be given several times, in order of preference"),
       "NAME[;...]")
       ->trigger_on_parse();
   takes(app.add_option_function<std::string>(
             "--deflate", [&to](const std::string& preset) { to.push_back("permessage-deflate; preset=" + preset); },
-            "Compress: fast, balanced, small or low_memory; in full it is\n--extension 'permessage-deflate; ...'"),
+            "Compress: fast, balanced, small or low_memory; short for --extension 'permessage-deflate;preset=PRESET'"),
         "PRESET")
       ->trigger_on_parse()
       ->check(CLI::IsMember({"fast", "balanced", "small", "low_memory"}));
@@ -73,116 +90,122 @@ void describe_extension(CLI::App& app, std::vector<std::string>& to) {
 // The certificate of this end and its key.
 CLI::Option* describe_identity(CLI::App& app, hawser_tool::tls_args& args, const std::string& what_for) {
   CLI::Option* certificate = takes(app.add_option("--cert", args.certificate, what_for), "FILE")->check(a_name());
-  takes(app.add_option("--key", args.key, "Its private key, when that is not in the same file"), "FILE")
+  takes(app.add_option("--key", args.key, "Its private key, in PEM, when that is not in the same file"), "FILE")
       ->needs(certificate)
       ->check(a_name());
   takes(app.add_option("--passphrase-file", args.passphrase_file,
-                       "The passphrase of the private key, when that is encrypted: the\n"
-                       "first line of FILE"),
+                       "What opens the private key, when that is encrypted: the first line of FILE"),
         "FILE")
       ->needs(certificate)
       ->check(a_name());
   return certificate;
 }
 
-void describe_server(CLI::App& app, hawser_tool::echo_args& args, CLI::Option* client) {
-  CLI::Option* certificate = describe_identity(app, args.tls,
-                                               "Speak TLS (wss://) with this certificate, in PEM, followed by\n"
-                                               "those between it and its authority");
-  certificate->excludes(client);
-  takes(app.add_option("--client-ca", args.tls.ca, "Let in only clients with a certificate by these authorities"),
+void describe_who_may_come(CLI::App& app, hawser_tool::echo_args& args) {
+  CLI::Option* certificate = describe_identity(
+      app, args.tls,
+      "Speak TLS (wss://) with this certificate, in PEM, followed by those between it and its authority");
+  takes(app.add_option("--client-ca", args.tls.ca,
+                       "Let in only clients that show a certificate by these authorities, in PEM"),
         "FILE")
       ->needs(certificate)
       ->check(a_name());
-  takes(app.add_option("--listen", args.listen,
-                       "HOST:PORT, [V6]:PORT or unix:PATH; port 0 lets the system\nchoose (127.0.0.1:9001)"),
-        "ADDRESS")
-      ->excludes(client);
   add_repeated(app, "--allow-origin", args.allowed_origins, "ORIGIN",
-               "Let pages of this site connect, https://HOST[:PORT],\nbeside those of this server")
-      ->excludes(client)
+               "Let in pages of this site, https://HOST[:PORT], beside those of this server")
       ->check([](const std::string& text) { return hawser_tool::wrong_origin(text); });
-  takes(app.add_option("--threads", args.threads, "Event loops, each on a thread of its own, 1 to 256 (1)"), "N")
-      ->check(CLI::Range(1U, 256U))
-      ->excludes(client);
-  app.add_flag("--broadcast", args.broadcast, "Send each message to all who connected to the same path")
-      ->option_text(" ")
-      ->excludes(client);
-  app.add_flag("--metrics", args.metrics, "Measure, and answer GET /metrics with text for Prometheus")
-      ->option_text(" ")
-      ->excludes(client);
-  app.add_flag(
-         "-v,--verbose", args.verbose,
-         "Say who comes, what was negotiated and who goes, on standard\nerror; -vv: and what passes, frame by frame")
-      ->option_text(" ")
-      ->excludes(client);
   takes(app.add_option("--max-per-ip", args.max_per_ip,
-                       "Most connections from one address, loopback included (256\nwithout loopback)"),
+                       "Most connections from one address, this machine's too (256, and any number from this machine)"),
         "N")
-      ->check(counts_to(largest_count))
-      ->excludes(client);
+      ->check(counts_to(largest_count));
   takes(app.add_option("--accept-rate", args.accept_rate,
-                       "Most new connections a second, loopback included (1000\nwithout loopback)"),
+                       "Most new connections a second, this machine's too (1000, and any number from this machine)"),
         "N")
-      ->check(counts_to(largest_count))
-      ->excludes(client);
+      ->check(counts_to(largest_count));
+}
+
+void describe_server(CLI::App& app, hawser_tool::echo_args& args) {
+  takes(app.add_option("--listen", args.listen,
+                       "HOST:PORT, [V6]:PORT or unix:PATH; port 0 lets the system choose (127.0.0.1:9001)"),
+        "ADDRESS");
+  app.add_flag("--broadcast", args.broadcast, "Send each message to all who connected to the same path")
+      ->option_text(" ");
+  app.add_flag("-v,--verbose", args.verbose,
+               "Say who comes, what was negotiated and who goes, on standard error; -vv: and each message between "
+               "extensions, and each frame")
+      ->option_text(" ");
+  app.add_flag("--metrics", args.metrics, "Measure, and answer GET /metrics with text for Prometheus")
+      ->option_text(" ");
+  describe_who_may_come(app, args);
+  takes(app.add_option("--threads", args.threads, "Event loops, each on a thread of its own, 1 to 256 (1)"), "N")
+      ->check(counts_to(most_threads));
   takes(app.add_option("--busy-poll", args.busy_poll,
-                       "After the last message go on asking the system for so long\n"
-                       "before a loop sleeps: less latency, for a core a loop (off)"),
+                       "After the last message go on asking the system for so long before a loop sleeps: less latency, "
+                       "for a whole core per loop (off)"),
         "MICROSECONDS")
-      ->check(counts_to(longest_poll))
-      ->excludes(client);
+      ->check(counts_to(longest_poll));
 }
 
 void describe_echo(CLI::App& app, hawser_tool::echo_args& args, std::string& client_url) {
-  CLI::Option* client =
-      takes(app.add_option("--client", client_url,
-                           "Be the client of the fuzzing server at URL: run each of its\ncases, echo every message"),
-            "URL");
-  describe_server(app, args, client);
+  describe_server(app, args);
+  std::vector<CLI::Option*> of_servers =
+      app.get_options([&app](const CLI::Option* o) { return o != app.get_help_ptr(); });
   describe_extension(app, args.extensions);
   takes(app.add_option("--max-message", args.max_message,
-                       "Longest message; a longer one closes with 1009 (1048576; with\n--client 67108864)"),
+                       "Longest message; a longer one closes with 1009 (1048576; with --client 67108864)"),
         "BYTES")
       ->check(counts_to(longest_message));
   takes(app.add_option("--max-fragments", args.max_fragments,
-                       "Most frames of one message, of any size; more close with 1008\n"
-                       "(1024, fewer when tiny; with --client 1048576)"),
+                       "Most frames of one message, of any size; more close with 1008 (1024, fewer when tiny; with "
+                       "--client 1048576)"),
         "N")
       ->check(counts_to(largest_count));
-  takes(app.add_option("--driver", args.driver, "The way to the system: auto or epoll (auto)"), "NAME")
+  takes(app.add_option("--driver", args.driver, "How the network is waited for: auto or epoll (auto)"), "NAME")
       ->check(CLI::IsMember({"auto", "epoll"}));
+  CLI::Option* client =
+      takes(app.add_option("--client", client_url,
+                           "In place of serving, be the client of the fuzzing server at URL: run each "
+                           "of its cases, echo every message"),
+            "URL");
+  for (CLI::Option* option : of_servers)
+    client->excludes(option);
   app.footer(
-      "A conformance suite sends up to 16 MiB, also in 65,536 fragments, which a server takes with\n"
+      "In parentheses stands what holds without the option.\n\n"
+      "Exit status: 0 after Ctrl-C or SIGTERM, 1 after a failure, 2 for a wrong call;\n"
+      "with --client 128 and the number of the signal that ended it.\n\n"
+      "A conformance suite sends up to 16 MiB, also in 65,536 fragments, which a\n"
+      "server takes with\n"
       "  hawser echo --max-message 67108864 --max-fragments 1048576");
 }
 
 void describe_connect(CLI::App& app, hawser_tool::connect_args& args) {
-  app.add_option("URL", args.url, "ws://HOST[:PORT][/PATH], wss://..., or ws+unix:SOCKET[:/PATH]")
+  app.add_option("URL", args.url, "ws://HOST[:PORT][/PATH], wss://... for TLS, or ws+unix:SOCKET[:/PATH]")
       ->option_text(" ")
       ->required();
   add_repeated(app, "-H,--header", args.headers, "'NAME: VALUE'", "Add a header to the request");
   add_repeated(app, "--subprotocol", args.subprotocols, "NAME", "Offer this subprotocol");
-  describe_extension(app, args.extensions);
+  app.add_flag("-v,--verbose", args.verbose,
+               "Say what was negotiated, on standard error; -vv: and each message between extensions, and each frame")
+      ->option_text(" ");
+  app.add_flag("--timings", args.timings, "Say at the end where the time went, on standard error");
   takes(app.add_option("--ca", args.tls.ca,
-                       "Trust the servers of these authorities, in PEM, in place of those\nthat the system trusts"),
+                       "Trust the servers of these authorities, in PEM, in place of those that the system trusts"),
         "FILE")
       ->check(a_name());
   takes(app.add_option("--server-name", args.tls.server_name,
-                       "The name that the server's certificate must be for (the URL's\nhost)"),
+                       "The name that the server's certificate must be for (the URL's host)"),
         "NAME")
-      ->check(a_name());
+      ->check(a_name())
+      ->check(a_host());
   describe_identity(app, args.tls, "Show this certificate, in PEM, to a server that asks for one");
   app.add_flag("--dangerously-accept-any-certificate", args.tls.any_certificate,
-               "Whoever stands in between then reads and writes everything");
+               "Do not verify the server: whoever stands in between reads and writes everything");
+  describe_extension(app, args.extensions);
   app.add_flag("--inband", args.inband,
-               "Carry extensions inside the messages, as a browser's script has\nto (ext1.hawser)");
-  app.add_flag("-v,--verbose", args.verbose,
-               "Say what was negotiated, on standard error; -vv: and each\n"
-               "message between extensions, and each frame")
-      ->option_text(" ");
-  app.add_flag("--timings", args.timings, "Say at the end where the time went, on standard error");
-  app.footer("Exit status: 0 after a clean end, 1 after a failure, 2 for a wrong call.");
+               "Carry extensions inside the messages, as a browser's script has to (subprotocol ext1.hawser)");
+  app.footer(
+      "Each line is sent as a message of text. The end of the input closes, and so does\n"
+      "Ctrl-C; a second Ctrl-C does not wait for the peer.\n\n"
+      "Exit status: 0 after a clean end, 1 after a failure, 2 for a wrong call.");
 }
 
 /// `hawser ext` and what stands behind it.
@@ -195,13 +218,14 @@ struct ext_commands {
 ext_commands describe_ext(CLI::App& app, hawser_tool::ext_args& args) {
   ext_commands made{};
   made.list = app.add_subcommand("list", "Name the extensions that --extension takes");
-  made.info = app.add_subcommand("info", "Say what one is for, what it takes, claims and costs");
+  made.info = app.add_subcommand("info", "Say what one is for, takes, claims and costs");
   made.test = app.add_subcommand("test", "Run the test kit on one");
   for (CLI::App* with_name : {made.info, made.test})
     with_name->add_option("NAME[;...]", args.name, "Its name or FILE.so, and parameters: 'NAME;parameter=value;flag'")
         ->option_text(" ")
         ->required();
-  takes(made.test->add_option("--seed", args.seed, "Where the random numbers begin (6455)"), "N");
+  takes(made.test->add_option("--seed", args.seed, "Where the random numbers begin (6455)"), "N")
+      ->check(whole(0, std::numeric_limits<std::uint64_t>::max()));
   takes(made.test->add_option("--rounds", args.rounds, "Connections for each kind of traffic (60)"), "N")
       ->check(counts_to(largest_count));
   for (CLI::App* one : {&app, made.list, made.info, made.test})
@@ -215,20 +239,6 @@ int run_ext(const ext_commands& chosen, const hawser_tool::ext_args& args) {
   if (chosen.test->parsed()) return hawser_tool::ext_test(args);
   std::cerr << "hawser: no command; 'hawser ext list', 'hawser ext info NAME' or 'hawser ext test NAME'\n";
   return hawser_tool::usage;
-}
-
-// What was wrong with the command line, in a line.
-std::string complaint(const CLI::App& app, const CLI::Error& e, int argc, char** argv) {
-  const std::vector<CLI::App*> commands = app.get_subcommands();
-  if (!commands.empty())
-    return "hawser: " + std::string(e.what()) + " (hawser " + commands.front()->get_name() + " --help tells more)\n";
-  const std::string_view word = argc > 1 ? argv[1] : "";
-  const char* kind = word.starts_with('-') ? "option" : "command";
-  const std::string wrong =
-      argc > 1 ? "no " + std::string(kind) + " is called '" + std::string(word) + "'" : "no command";
-  return "hawser: " + wrong +
-         "; 'hawser echo' serves, 'hawser connect URL' connects, 'hawser ext' knows extensions (hawser --help tells "
-         "more)\n";
 }
 
 // A closed standard stream must not become a socket that messages are printed into.
@@ -260,24 +270,34 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // Output that nobody reads is an error like any other.
   if (!choose_simd()) return hawser_tool::usage;
   CLI::App app{"A WebSocket client and server with extensions of your own.", "hawser"};
-  app.set_version_flag("--version", version_text);
+  app.formatter(std::make_shared<hawser_tool::narrow_help>());
   app.require_subcommand(1);
-  app.failure_message([argc, argv](const CLI::App* a, const CLI::Error& e) { return complaint(*a, e, argc, argv); });
+  app.failure_message(
+      [argc, argv](const CLI::App* a, const CLI::Error& e) { return hawser_tool::complaint(*a, e, argc, argv); });
   app.footer(
       "Try it out, in two terminals:\n"
       "  hawser echo --extension x-rot13\n"
-      "  hawser connect -v --extension x-rot13 ws://127.0.0.1:9001");
+      "  hawser connect -v --extension x-rot13 ws://127.0.0.1:9001\n\n"
+      "Over TLS, with a certificate made for the purpose:\n"
+      "  openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost \\\n"
+      "    -addext subjectAltName=DNS:localhost \\\n"
+      "    -keyout key.pem -out cert.pem\n"
+      "  hawser echo --cert cert.pem --key key.pem\n"
+      "  hawser connect -v --ca cert.pem wss://localhost:9001");
 
   hawser_tool::echo_args echo;
   std::string client_url;
-  CLI::App* echo_command = app.add_subcommand("echo", "Echo messages: a server, or the client of a fuzzing server");
+  CLI::App* echo_command = app.add_subcommand("echo", "Serve, and send back each message");
   describe_echo(*echo_command, echo, client_url);
   hawser_tool::connect_args connect;
-  CLI::App* connect_command = app.add_subcommand("connect", "Connect, send lines of standard input, print what comes");
+  CLI::App* connect_command = app.add_subcommand("connect", "Connect, send each line typed, print what comes");
   describe_connect(*connect_command, connect);
   hawser_tool::ext_args ext;
   CLI::App* ext_command = app.add_subcommand("ext", "List extensions, explain one, test one");
   const ext_commands chosen = describe_ext(*ext_command, ext);
+
+  app.set_help_flag("-h,--help", "Print this help and exit; hawser COMMAND --help says what a command takes");
+  app.set_version_flag("--version", version_text, "Print the version, and which registers are in use, and exit");
 
   try {
     app.parse(argc, argv);

@@ -192,7 +192,8 @@ void client_opening::on_failed(session& s, errc why) {
     const tls::filter* below = s.secured();
     text = below != nullptr && !below->is_open() ? "TLS handshake with " : "opening handshake with ";
     text += engine_.target().authority() + ": ";
-    text += below != nullptr && below->error() == why ? std::string_view(below->why()) : describe(why);
+    const bool known = below != nullptr && below->error() == why && !below->why().empty();
+    text += known ? std::string_view(below->why()) : describe(why);
   } catch (const std::bad_alloc&) {
     text.clear();  // What `failure` says by itself is enough.
   }

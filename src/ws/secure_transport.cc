@@ -174,8 +174,9 @@ void secure_transport::link::stop_reading() {
 
 // Whoever ends the stream of the system before TLS has ended may have cut something off (RFC 8446, 6.1).
 void secure_transport::link::on_end() {
-  if (filter_.error() != errc::ok) return tell(filter_.error());
-  if (filter_.is_open() && !filter_.peer_ended()) return tell(errc::truncated);
+  const bool cut_off = filter_.is_open() && !filter_.peer_ended();
+  const errc wrong = cut_off ? errc::truncated : filter_.error();
+  if (wrong != errc::ok && !failed_) return tell(wrong);
   if (!std::exchange(ended_, true)) owner_->on_end();
 }
 

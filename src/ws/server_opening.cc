@@ -102,7 +102,8 @@ void server_opening::on_bytes(session& s, byte_span in) {
 // has asked for nothing and expects no answer.
 void server_opening::on_failed(session& s, errc why) {
   const tls::filter* const below = s.secured();
-  if (below != nullptr && below->error() == why && why != errc::ok) return tell(s, why, below->why());
+  if (below != nullptr && below->error() == why && why != errc::ok)
+    return tell(s, why, below->why().empty() ? describe(why) : std::string_view(below->why()));
   if (why != errc::handshake_timeout) return;
   if (below != nullptr && !below->is_open() && below->has_begun())
     return tell(s, why, "the TLS handshake was not complete within the handshake timeout");

@@ -477,7 +477,7 @@ void session::deliver_closed(const core::event& e) {
   }
   call(handlers_->close, handle(), code, error == errc::ok ? std::string_view(text) : std::string_view());
   // Where the transport is gone or given up there is nothing to wait for.
-  const bool gone = fault_of(error) == fault::transport && code == close_code::abnormal;
+  const bool gone = (fault_of(error) == fault::transport || write_error_ != errc::ok) && code == close_code::abnormal;
   if (end_now_ || torn_ || error == errc::cancelled || gone) return die(error != errc::connection_lost);
   linger();
 }

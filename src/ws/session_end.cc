@@ -40,7 +40,9 @@ void session::await_end() {
 void session::after_flush() {
   if (phase_ != phase::lingering || core_.pending() > 0) return;
   const bool peer_ended = extras_ && extras_->peer_ended;
-  if (was_open_ && !core_.closes_first() && !peer_ended) return;
+  const tls::filter* const below = secured();
+  const bool nothing_follows = below != nullptr && below->error() != errc::ok;  // The alert was the last.
+  if (was_open_ && !core_.closes_first() && !peer_ended && !nothing_follows) return;
   if (!fin_sent_) io().shutdown_write(*this);
   fin_sent_ = true;
   if (peer_ended && !io().holds(*this)) die(false);

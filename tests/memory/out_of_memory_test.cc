@@ -2,6 +2,7 @@
 // the scenario is run once with that one failing. At most the connection that needed it ends; nothing is left behind,
 // and the others go on.
 
+#include "memory/failing_new.h"
 #include "ws/asked_page.h"
 #include "ws/on_loop.h"
 #include "ws/running_server.h"
@@ -13,7 +14,6 @@
 #include <hawser/ws/server.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <functional>
 #include <future>
 #include <memory>
@@ -23,34 +23,8 @@
 #include <thread>
 #include <utility>
 
-namespace {
-
-thread_local bool spared = false;        // The test's own thread.
-std::atomic<std::int64_t> fails_at{-1};  // Counts down; below zero nothing fails.
-std::atomic<bool> failed{false};
-
-bool fails_now() noexcept {
-  if (spared || fails_at.load(std::memory_order_relaxed) < 0) return false;
-  if (fails_at.fetch_sub(1, std::memory_order_relaxed) != 0) return false;
-  failed.store(true, std::memory_order_relaxed);
-  return true;
-}
-
-}  // namespace
-
-// Replaced for the whole program.
-[[gnu::noinline]] void* operator new(std::size_t n) {
-  if (!fails_now())
-    if (void* p = std::malloc(n == 0 ? 1 : n)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-
 namespace hawser::test {
 namespace {
-
-constexpr std::size_t many = 2000;  // More allocations than any scenario makes.
 
 std::string pattern(std::size_t size) {
   std::string made(size, '\0');

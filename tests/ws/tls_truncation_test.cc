@@ -4,6 +4,7 @@
 #include "ws/on_loop.h"
 #include "ws/raw_peer.h"
 #include "ws/running_server.h"
+#include "ws/tls_by_hand.h"
 
 #include <gtest/gtest.h>
 #include <hawser/hawser.h>
@@ -18,72 +19,7 @@ namespace {
 
 using test::authority;
 using test::certificate_wish;
-
-/// One end of TLS, and of WebSocket within.
-class tls_by_hand {
- public:
-  tls_by_hand(test::raw_peer peer, const tls::context& how, std::string_view host)
-      : peer_(std::move(peer)), filter_(how, host, 443) {
-    while (!filter_.is_open()) {
-      filter_.handshake(sink_);
-      flush();
-      if (!filter_.is_open() && !hear()) break;
-    }
-    EXPECT_TRUE(filter_.is_open()) << filter_.why();
-  }
-
-  test::raw_peer& socket() { return peer_; }
-  void send(std::string_view plain) {
-    EXPECT_TRUE(filter_.write(as_bytes(plain), sink_));
-    flush();
-  }
-  /// The same, and only `n` bytes of its record.
-  void send_cut(std::string_view plain, std::size_t n) {
-    EXPECT_TRUE(filter_.write(as_bytes(plain), sink_));
-    sink_.resize(n);
-    flush();
-  }
-  void say_end() {
-    filter_.close(sink_);
-    flush();
-  }
-  /// `plain` and the end of TLS, in one piece.
-  void send_last(std::string_view plain) {
-    EXPECT_TRUE(filter_.write(as_bytes(plain), sink_));
-    say_end();
-  }
-  /// Waits for `mark`; what came with it.
-  std::string until(std::string_view mark) {
-    std::size_t at = 0;
-    while ((at = plain_.find(mark)) == std::string::npos)
-      if (!hear()) return {};
-    std::string found = plain_.substr(0, at + mark.size());
-    plain_.erase(0, found.size());
-    return found;
-  }
-
- private:
-  void flush() {
-    peer_.send(byte_view(sink_));
-    sink_.clear();
-  }
-  bool hear() {
-    if (peer_.waiting() == 0 && !peer_.receive()) return false;
-    const std::string bytes = peer_.take();
-    filter_.feed(as_bytes(bytes), {});
-    filter_.handshake(sink_);
-    std::byte room[4096];
-    while (const std::size_t n = filter_.read(room, sink_))
-      plain_.append(as_text(byte_view(room, n)));
-    flush();
-    return true;
-  }
-
-  test::raw_peer peer_;
-  tls::filter filter_;
-  tls::record_sink sink_;
-  std::string plain_;
-};
+using test::tls_by_hand;
 
 struct ending {
   const char* what;
@@ -301,6 +237,33 @@ TEST(tls_truncation, I5_what_came_before_the_end_is_delivered) {
       }
     }
   }
+}
+
+// Behind its alert a server has nothing to say, and does not wait for who breaks TLS to end.
+TEST(tls_truncation, I5_who_breaks_TLS_is_left_at_once) {
+  const authority root = authority::root();
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  server_tls own;
+  own.identity = root.issue(certificate_wish("IP:127.0.0.1")).identity();
+  server_options options;
+  options.close_timeout = std::chrono::hours(1);
+  test::running_server server(options);
+  server.it().use_tls(own).value();
+  test::journal told;
+  server.it().route("/").on_error([&](connection, const failure& f) { told.add(f.what()); });
+  server.start();
+  tls_by_hand peer(test::raw_peer(server.at()), *tls::context::client(trust), "127.0.0.1");
+  peer.send(test::raw_peer::request());
+  EXPECT_NE(peer.until("\r\n\r\n").find(" 101 "), std::string::npos);
+  peer.send_damaged("no record");
+  EXPECT_EQ(peer.until("more"), "");
+  EXPECT_NE(peer.filter().why().find("bad record mac"), std::string::npos) << peer.filter().why();
+  peer.socket().to_end();
+  peer.socket().finish();
+  EXPECT_TRUE(test::comes_true(server.it(), [](worker& w) { return w.sessions().empty(); }));
+  ASSERT_TRUE(told.wait(1));
+  EXPECT_NE(told.text().find("bad record mac"), std::string::npos) << told.text();
 }
 
 // A server that takes the connection and says nothing is left when the time is over, and it is said what was going on.

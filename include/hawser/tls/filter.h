@@ -91,6 +91,7 @@ class HAWSER_API filter {
   std::uint16_t late_messages_ = 0;  // ... of handshake messages after the handshake.
   std::uint16_t port_ = 0;
   errc error_ = errc::ok;
+  bool dry_ = false;  // OpenSSL has asked for more than was fed.
   bool heard_ = false;
   bool open_ = false;
   bool ended_ = false;

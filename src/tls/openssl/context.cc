@@ -68,12 +68,10 @@ std::shared_ptr<context::state> make_state(bool is_server, tls_version least) {
   auto made = std::make_shared<context::state>();
   made->is_server = is_server;
   made->ctx.reset(SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method()));
-  if (!made->ctx || !set_rules(made->ctx.get(), least)) {
-    ERR_clear_error();
-    return nullptr;
-  }
-  SSL_CTX_set_app_data(made->ctx.get(), made.get());
-  return made;
+  SSL_CTX* const ctx = made->ctx.get();
+  if (ctx != nullptr && set_rules(ctx, least) && SSL_CTX_set_app_data(ctx, made.get()) == 1) return made;
+  ERR_clear_error();
+  return nullptr;
 }
 
 // For OpenSSL a name that begins with a dot stands for all hosts below it.

@@ -61,6 +61,7 @@ struct filter_bio {
     const std::size_t n = f.late_messages_ > most_late_messages ? 0 : std::min(size, f.in_.size());
     *got = n;
     if (n == 0) {
+      f.dry_ = true;
       BIO_set_retry_read(bio);
       return 0;
     }
@@ -71,11 +72,12 @@ struct filter_bio {
 
   static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
-  // Made once and never freed: a connection may outlive the statics of the program.
+  // Made once and never freed: a connection may outlive the statics of the program. Without memory for it the next
+  // connection tries again.
   static const BIO_METHOD* method() {
-    static const BIO_METHOD* const made = []() -> const BIO_METHOD* {
+    static const BIO_METHOD* const made = [] {
       BIO_METHOD* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hawser");
-      if (m == nullptr) return m;
+      if (m == nullptr) throw std::bad_alloc();
       BIO_meth_set_write_ex(m, write);
       BIO_meth_set_read_ex(m, read);
       BIO_meth_set_ctrl(m, control);
@@ -152,13 +154,12 @@ filter::filter(const context& shared, std::string_view name, std::uint16_t port)
   if (name_.ends_with('.')) name_.pop_back();  // The root, which stands in no certificate.
   SSL* const ssl = SSL_new(s.ctx.get());
   ssl_.reset(ssl);
-  const BIO_METHOD* const way = filter_bio::method();
-  BIO* const bio = ssl == nullptr || way == nullptr ? nullptr : BIO_new(way);
+  BIO* const bio = ssl == nullptr ? nullptr : BIO_new(filter_bio::method());
   if (bio == nullptr) throw std::bad_alloc();
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
-  SSL_set_app_data(ssl, this);
+  if (SSL_set_app_data(ssl, this) != 1) throw std::bad_alloc();
   SSL_set_msg_callback(ssl, filter_events::message);
   tell_messages_to(ssl, *this);
   SSL_set_verify(ssl, SSL_get_verify_mode(ssl), filter_events::verified);
@@ -192,6 +193,7 @@ bool filter::handshake(record_sink& sink) {
     return give_up(errc::tls_failed, "The client does not speak TLS here: this port wants wss://, not ws://.");
   }
   out_ = &sink;
+  dry_ = false;
   ERR_clear_error();
   if (SSL_do_handshake(as_ssl(ssl_.get())) != 1) return fail("the TLS handshake");
   open_ = true;
@@ -207,6 +209,7 @@ std::size_t filter::read(byte_span into, record_sink& sink) {
   SSL* const ssl = as_ssl(ssl_.get());
   while (all < into.size() && !(in_.empty() && SSL_has_pending(ssl) == 0)) {
     std::size_t n = 0;
+    dry_ = false;
     if (SSL_read_ex(ssl, into.data() + all, into.size() - all, &n) != 1) {
       if (!ended_) fail("what the other end sent");
       break;
@@ -224,7 +227,7 @@ bool filter::write(byte_view plain, record_sink& sink) {
   out_ = &sink;
   std::size_t n = 0;
   if (SSL_write_ex(as_ssl(ssl_.get()), plain.data(), plain.size(), &n) == 1) return true;
-  BIO_clear_retry_flags(SSL_get_rbio(as_ssl(ssl_.get())));  // From reading: writing waits for nothing.
+  dry_ = false;  // Writing waits for nothing.
   return fail("encrypting");
 }
 
@@ -264,7 +267,7 @@ bool filter::fail(std::string_view doing) {
   // close_notify, which has the number 0, before there was anything to close.
   const bool was_closed = (static_cast<unsigned>(SSL_get_shutdown(ssl)) & SSL_RECEIVED_SHUTDOWN) != 0;
   const bool said_end = !open_ && ((code == 0 && was_closed) || reason == alert_offset);
-  if (BIO_should_read(SSL_get_rbio(ssl)) && error_ == errc::ok && !said_end) return true;
+  if (dry_ && error_ == errc::ok && !said_end) return true;
   const bool is_server = shared_.shared().is_server;
   const bool of_ssl = ERR_GET_LIB(code) == ERR_LIB_SSL;
   const char* const other = is_server ? "the client" : "the server";
@@ -277,7 +280,7 @@ bool filter::fail(std::string_view doing) {
     give_up(errc::certificate_refused, std::move(why_));
   } else if (of_ssl && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     give_up(errc::certificate_refused, "The client showed no certificate, which this server requires.");
-  } else if (of_ssl && reason > alert_offset) {
+  } else if (of_ssl && reason > alert_offset && reason < alert_offset + 256) {
     give_up(errc::tls_failed, words_of_alert(reason - alert_offset, !is_server) + ".");
   } else if (of_ssl && !open_ && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)) {
     give_up(errc::tls_failed, is_server ? "The client does not speak TLS here: this port wants wss://, not ws://."

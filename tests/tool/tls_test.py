@@ -197,20 +197,24 @@ def refuse(words, *said):
 def files():
     """What is no certificate or no key is one line with the option, the file and what is wrong with it."""
     with world() as (root, (certificate, key)):
-        empty, text, der, request, bare = (str(root.folder / name) for name in ("empty", "text", "der", "request", "bare"))
+        empty, text, der, request, bare, public, damaged = (
+            str(root.folder / name) for name in ("empty", "text", "der", "request", "bare", "public", "damaged"))
         pathlib.Path(empty).touch()
         pathlib.Path(text).write_text("this is not a -----BEGIN CERTIFICATE-----\n", encoding="utf-8")
         openssl("x509", "-in", certificate, "-outform", "DER", "-out", der)
         openssl("req", "-new", "-key", key, "-subj", "/CN=server", "-out", request)
         openssl("pkey", "-in", key, "-out", bare)
-        for file, wrong in ((empty, "is empty"), (text, "holds no certificate in PEM"), (der, "DER"), (bare, "for --key"),
-                            (request, "a request"), ("/etc", "is a folder"), ("/dev/zero", "longer than 16 MiB"),
+        openssl("pkey", "-in", key, "-pubout", "-out", public)
+        pathlib.Path(damaged).write_text(pathlib.Path(bare).read_text(encoding="utf-8").replace("\nM", "\n!"), encoding="utf-8")
+        for file, wrong in ((empty, "is empty"), (text, "holds no certificate in PEM; none of its lines"), (public, "called PUBLIC KEY"), (der, "DER"), (bare, "for --key"),
+                            (request, "called CERTIFICATE REQUEST"), ("/etc", "is a folder"), ("/dev/zero", "longer than 16 MiB"),
                             ("/no/such", "No such file")):
             refuse(["echo", "--cert", file, "--key", key], f"--cert {file} ", wrong)
             refuse(["echo", "--cert", certificate, "--key", key, "--client-ca", file], f"--client-ca {file} ", wrong)
             refuse(["connect", "--ca", file, "wss://127.0.0.1:1"], f"--ca {file} ", wrong)
         refuse(["echo", "--cert", certificate], f"--cert {certificate} holds no private key", "--key")
-        for file, wrong in ((certificate, "holds no private key in PEM; it holds a certificate"), (der, "DER"),
+        for file, wrong in ((certificate, "holds no private key in PEM; what it begins with is called CERTIFICATE"),
+                            (der, "DER"), (public, "PUBLIC KEY"), (damaged, "cannot be read: it is damaged"),
                             (empty, "is empty"), ("/etc", "is a folder"), (root.folder / "root.key", "is not the key")):
             refuse(["connect", "--cert", certificate, "--key", str(file), "wss://127.0.0.1:1"], "--key", str(file), wrong)
         # An unset variable in quotes names no file: it must not leave the door open, or trust everybody the system does.
@@ -264,11 +268,13 @@ def passphrase():
             for command in (["echo", *words], ["connect", *words, "wss://127.0.0.1:1"]):
                 refuse(command, " ".join(words[-2:]), "is encrypted", "--passphrase-file")
                 refuse([*command, "--passphrase-file", wrong], " ".join(words[-2:]), f"--passphrase-file {wrong}", "not opened")
+        pathlib.Path(both).write_text(pathlib.Path(modern).read_text(encoding="utf-8").replace("\nM", "\n!"), encoding="utf-8")
+        refuse(["echo", "--cert", certificate, "--key", both, "--passphrase-file", right], "--key", "not opened")
         for path, said in ((long, "longer than 1024"), (empty, "first line is empty"), ("/dev/zero", "longer than 1024"),
                            ("/etc", "is a folder"), ("/no/such", "No such file")):
             refuse(["echo", *opened[0], "--passphrase-file", path], f"--passphrase-file {path}", said)
         refuse(["echo", "--passphrase-file", right], "--passphrase-file requires --cert")
-        refuse(["connect", "--cert", both, "--passphrase-file", right, "ws://127.0.0.1:1"], "wss://")
+        refuse(["connect", "--cert", certificate, "--passphrase-file", right, "ws://127.0.0.1:1"], "wss://")
         # It is read from a pipe line by line: what follows is for who reads next.
         server = EchoServer(HAWSER, "--cert", certificate, "--key", key, "--passphrase-file", right)  # Not needed, no harm.
         made = subprocess.run([HAWSER, "connect", "--ca", root.certificate, *opened[0], "--passphrase-file", "/dev/stdin",

@@ -330,7 +330,7 @@ int connect(const connect_args& args) {
   hawser::result<hawser::blocking_connection> made =
       hawser::connect(to.url, options, extensions, headers, &why, &times);
   if (!made) {
-    say(refused_tls(args.tls, why));
+    say(refused_tls(args.tls, options.tls.identity, why));
     if (times.error.total()) say_times(times);
     return made.error() == hawser::fault::caller_mistake ? usage : failed;
   }

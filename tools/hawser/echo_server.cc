@@ -143,7 +143,7 @@ int echo_server(const echo_args& args) {
     return usage;
   }
   if (secured && !server.use_tls(tls, &why)) {
-    say(refused_tls(args.tls, why));
+    say(refused_tls(args.tls, tls.identity, why));
     return usage;
   }
   hawser::route all = server.route("*");

@@ -90,30 +90,38 @@ bool read_pem(const char* option, const std::string& path, pem_file& to, std::st
   return !to.text.empty();
 }
 
-// What follows the first "-----BEGIN ...KIND-----" in a line of its own, that line with it; empty: there is none.
+constexpr std::string_view begin = "-----BEGIN ";
+
+// What stands between the dashes of the line that `part` begins with.
+std::string_view label_of(std::string_view part) {
+  part.remove_prefix(std::min(begin.size(), part.size()));
+  return part.substr(0, std::min(part.find("-----"), part.find('\n')));
+}
+
+// From the first line "-----BEGIN ...KIND-----" on; empty: there is none.
 std::string_view part_of(std::string_view text, std::string_view kind) {
-  constexpr std::string_view begin = "-----BEGIN ";
   for (std::size_t at = 0; (at = text.find(begin, at)) != std::string_view::npos; at += begin.size()) {
-    const std::string_view rest = text.substr(at);
-    const std::string_view label = rest.substr(begin.size(), rest.find("-----", begin.size()) - begin.size());
-    if ((at == 0 || text[at - 1] == '\n') && label.ends_with(kind)) return rest;
+    const std::string_view part = text.substr(at);
+    if ((at == 0 || text[at - 1] == '\n') && label_of(part).ends_with(kind)) return part;
   }
   return {};
 }
 
 constexpr std::string_view certificate_part = "CERTIFICATE";
-constexpr std::string_view request_part = "CERTIFICATE REQUEST";
 constexpr std::string_view key_part = "PRIVATE KEY";
 
 // Why a file without what was looked for may have none.
 std::string guess(const pem_file& file) {
   if (file.text.front() == '\x30')
     return "; it seems to be DER or PKCS #12: openssl x509, pkey or pkcs12 makes PEM of it";
-  if (!part_of(file.text, key_part).empty()) return "; it holds a private key, which is for --key";
-  if (!part_of(file.text, request_part).empty())
-    return "; it holds a request for one: name what the authority made of it";
-  if (!part_of(file.text, certificate_part).empty()) return "; it holds a certificate";
-  return "; it would begin with -----BEGIN";
+  const std::string_view any = part_of(file.text, "");
+  if (any.empty()) return "; none of its lines begins with -----BEGIN";
+  const std::string_view label = label_of(any);
+  const bool request = label.ends_with("CERTIFICATE REQUEST");
+  return "; what it begins with is called " + std::string(label) +
+         (label.ends_with(key_part) ? ", which is for --key"
+          : request                 ? ", of which an authority makes one"
+                                    : "");
 }
 
 bool read_certificates(const char* option, const std::string& path, pem_file& to, std::string& why) {
@@ -164,8 +172,11 @@ bool read_identity(const tls_args& args, hawser::tls_identity& to, std::string& 
                            : file.name + " holds no private key in PEM" + guess(file);
     return false;
   }
-  if (!args.passphrase_file.empty()) return read_passphrase(args.passphrase_file, to.passphrase, why);
+  std::string passphrase;
+  if (!args.passphrase_file.empty() && !read_passphrase(args.passphrase_file, passphrase, why)) return false;
   if (!is_encrypted(key)) return true;
+  to.passphrase = passphrase;
+  if (!passphrase.empty()) return true;
   why = "the private key in " + file.name + " is encrypted: name the file with its passphrase by --passphrase-file";
   return false;
 }
@@ -201,11 +212,13 @@ bool read_tls(const tls_args& args, hawser::server_tls& how, std::string& why) {
   return true;
 }
 
-std::string refused_tls(const tls_args& args, const std::string& why) {
-  if (args.passphrase_file.empty() || why.find("tls.identity.passphrase") == std::string::npos) return why;
-  const std::string key = args.key.empty() ? "--cert " + args.certificate : "--key " + args.key;
-  return "the private key in " + key + " is not opened by the first line of --passphrase-file " + args.passphrase_file +
-         why.substr(std::min(why.size(), why.rfind(": ")));
+std::string refused_tls(const tls_args& args, const hawser::tls_identity& own, const std::string& why) {
+  if (why.find("tls.identity.passphrase") == std::string::npos) return why;
+  const std::string key =
+      "the private key in " + (args.key.empty() ? "--cert " + args.certificate : "--key " + args.key);
+  const std::string reason = why.substr(std::min(why.size(), why.rfind(": ")));
+  if (own.passphrase.empty()) return key + " cannot be read: it is damaged, or of a kind that TLS does not know";
+  return key + " is not opened by the first line of --passphrase-file " + args.passphrase_file + reason;
 }
 
 }  // namespace hawser_tool

@@ -14,7 +14,7 @@ namespace hawser_tool {
 bool read_tls(const tls_args& args, hawser::client_tls& how, std::string& why);
 bool read_tls(const tls_args& args, hawser::server_tls& how, std::string& why);
 
-/// What the library said of the above when it would not have it, in the words of the command line.
-std::string refused_tls(const tls_args& args, const std::string& why);
+/// What the library said when it would not have the identity that was read, in the words of the command line.
+std::string refused_tls(const tls_args& args, const hawser::tls_identity& own, const std::string& why);
 
 }  // namespace hawser_tool

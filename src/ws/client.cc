@@ -30,6 +30,7 @@ struct client::state {
   std::mutex lock;
   std::shared_ptr<client_engine> engine;  // Under the lock, while it runs. Shared with the thread that runs it.
   std::thread thread;                     // Under the lock.
+  std::optional<tls::context> secure;     // Under the lock: what `use_tls` made.
   bool running = false;                   // Under the lock.
   bool stop_asked = false;                // Under the lock: also while there is no engine yet.
   std::uint64_t runs = 0;                 // Under the lock: which run this is.
@@ -45,6 +46,10 @@ struct client::state {
   [[nodiscard]] std::thread take_thread() {
     const std::lock_guard guard(lock);
     return std::move(thread);
+  }
+  [[nodiscard]] std::optional<tls::context> renewed() {
+    const std::lock_guard guard(lock);
+    return secure;
   }
   result<void> prepare();
   bool run();
@@ -120,13 +125,14 @@ result<void> client::state::prepare() {
   std::string why;
   errc wrong = errc::ok;
   try {
-    result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &handlers, why, loop);
+    result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &handlers, why, loop, renewed());
     if (made) {
       std::shared_ptr<client_engine> ready = std::move(*made);
       auto place = plan.options.timings ? std::make_unique<timing_histograms>() : nullptr;
       const std::lock_guard guard(lock);
       if (!measured) measured = std::move(place);
       engine = std::move(ready);
+      if (secure) engine->secure_with(*secure);  // It may have been renewed meanwhile.
       if (stop_asked) engine->stop();
       return {};
     }
@@ -222,6 +228,15 @@ bool client::stop() noexcept {
   const ticks most = std::min(keep->plan.options.close_timeout, year) + patience_with_handlers;
   std::unique_lock guard(keep->lock);
   return keep->ended.wait_for(guard, most, [&] { return !keep->running || keep->runs != run; });
+}
+
+result<void> client::use_tls(const client_tls& how, std::string* why) {
+  const result<tls::context> made = tls::context::client(how, why);
+  if (!made) return made.error();
+  const std::lock_guard guard(state_->lock);
+  state_->secure = *made;
+  if (state_->engine) state_->engine->secure_with(*made);
+  return {};
 }
 
 connection client::current() const noexcept {

@@ -69,11 +69,12 @@ result<void> client_engine::check(client_plan& plan, url& to, std::string& why) 
 }
 
 result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, client_handlers* handlers,
-                                                             std::string& why, const net::loop_options& how) {
+                                                             std::string& why, const net::loop_options& how,
+                                                             std::optional<tls::context> secure) {
   url to;
   if (const result<void> fine = check(plan, to, why); !fine) return fine.error();
-  std::optional<tls::context> secure;
-  if (to.secure) {
+  if (!to.secure) secure.reset();
+  if (to.secure && !secure) {
     result<tls::context> made = tls::context::client(plan.options.tls, &why);
     if (!made) return made.error();
     secure = std::move(*made);
@@ -164,6 +165,16 @@ void client_engine::stop_silently() {
   stop_here();
 }
 
+void client_engine::secure_with(const tls::context& how) {
+  const std::lock_guard guard(secure_lock_);
+  if (secure_) secure_ = how;
+}
+
+std::optional<tls::context> client_engine::secure() {
+  const std::lock_guard guard(secure_lock_);
+  return secure_;
+}
+
 connection client_engine::current() const noexcept { return session::unpack(current_.load(std::memory_order_acquire)); }
 
 // ---- attempts
@@ -229,8 +240,8 @@ void client_engine::open(int handle) {
     auto how = std::make_unique<client_opening>(*this);
     client_opening& opens = *how;
     const tick deadline = later(loop_->now(), plan_.options.handshake_timeout);
-    if (secure_) {
-      const secure_start below{*secure_, url_.host, url_.port};
+    if (const std::optional<tls::context> used = secure()) {
+      const secure_start below{*used, url_.host, url_.port};
       s->start(handle, std::move(how), deadline, &below);
     } else {
       s->start(handle, std::move(how), deadline);

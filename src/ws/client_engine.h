@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,10 +44,11 @@ struct client_plan {
 
 class client_engine final : private net::timed, private net::bell {
  public:
-  /// Reads and checks the plan and makes the loop. `handlers` outlives the engine. Errors: those of `client::start`;
-  /// `why` gets a sentence.
+  /// Reads and checks the plan and makes the loop. `handlers` outlives the engine. With `secure` TLS is that and not
+  /// the plan's. Errors: those of `client::start`; `why` gets a sentence.
   static result<std::unique_ptr<client_engine>> create(client_plan plan, client_handlers* handlers, std::string& why,
-                                                       const net::loop_options& how = {});
+                                                       const net::loop_options& how = {},
+                                                       std::optional<tls::context> secure = {});
   ~client_engine();
   client_engine(const client_engine&) = delete;
   client_engine& operator=(const client_engine&) = delete;
@@ -55,6 +57,8 @@ class client_engine final : private net::timed, private net::bell {
   bool run();
   /// Closes with 1001 and ends `run` within the close timeout. Any thread, any number of times.
   void stop() noexcept;
+  /// From the next attempt on TLS is this, where there is any. Any thread.
+  void secure_with(const tls::context& how);
   /// As `stop`, and no handler is called any more. The loop's thread, from a handler.
   void stop_silently();
   [[nodiscard]] bool on_own_thread() const noexcept { return current_mailbox == &work_->box(); }
@@ -86,6 +90,7 @@ class client_engine final : private net::timed, private net::bell {
   client_engine(client_plan plan, client_handlers* handlers, url to, std::optional<tls::context> secure,
                 std::unique_ptr<net::loop> loop);
   static result<void> check(client_plan& plan, url& to, std::string& why);
+  [[nodiscard]] std::optional<tls::context> secure();
   void route_events();
   void begin_attempt();
   void connect();
@@ -110,7 +115,8 @@ class client_engine final : private net::timed, private net::bell {
   client_plan plan_;
   client_handlers& handlers_;
   url url_;
-  std::optional<tls::context> secure_;  // For wss.
+  std::mutex secure_lock_;
+  std::optional<tls::context> secure_;  // For wss; under the lock.
   core::settings settings_;
   core::settings inband_settings_;  // While an in-band answer is awaited.
   route_handlers routed_;

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -419,6 +420,15 @@ TEST(tls_ws, the_page_works) {
   server.route("/").on_message([](connection c, const message& m) { c.send(m); });
   run.start();
   hawser::client ws("wss://example.org/chat");
+  {
+    hawser::client_tls renewed;
+    renewed.ca = hawser::pem::file("our-authority.pem");
+    renewed.identity.certificate = hawser::pem::file("fullchain.pem");
+    renewed.identity.key = hawser::pem::file("privkey.pem");
+    std::string why;
+    if (!ws.use_tls(renewed, &why)) std::cerr << why << '\n';
+    EXPECT_EQ(why, "");
+  }
   hawser::client_options options;
   options.tls.ca = hawser::pem::file("our-authority.pem");
   auto c = connect("wss" + run.url().substr(2), options);

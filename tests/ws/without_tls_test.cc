@@ -29,6 +29,9 @@ TEST(without_tls, a_client_is_told_and_does_not_try_again) {
   });
   EXPECT_NE(ws.run_forever(), 0);
   EXPECT_EQ(told, 1);
+  std::string why;
+  EXPECT_EQ(to_errc(ws.use_tls({}, &why).error()), errc::not_supported);
+  EXPECT_NE(why.find(sentence), std::string::npos) << why;
 }
 
 TEST(without_tls, a_server_is_told_and_listens_nowhere) {

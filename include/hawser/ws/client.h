@@ -5,6 +5,7 @@
 #include <hawser/base/function.h>
 #include <hawser/base/result.h>
 #include <hawser/core/extension.h>
+#include <hawser/tls/options.h>
 #include <hawser/ws/connection.h>
 #include <hawser/ws/failure.h>
 #include <hawser/ws/handshake.h>
@@ -82,6 +83,13 @@ class HAWSER_API client {
   ///
   /// Any thread, any number of times, several at once; never fails for want of memory.
   bool stop() noexcept;
+
+  /// Renews certificate, key and authorities: from the next attempt on it is `how` and not `client_options::tls`, in
+  /// all runs, while the connection that is open stays as it is. Sessions that were kept for being taken up go with the
+  /// authorities that they were verified by. When `how` cannot be used what was there before stays. A `ws://` URL is
+  /// not made `wss://` by this. Any thread, also before it runs; the files are read now. Errors: `invalid_certificate`,
+  /// `out_of_resources`, `not_supported` in a build without TLS; `why` gets a sentence that names the file.
+  result<void> use_tls(const client_tls& how, std::string* why = nullptr);
 
   /// The connection of the current attempt; a closed handle when there is none. Any thread.
   [[nodiscard]] connection current() const noexcept;

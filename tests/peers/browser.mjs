@@ -96,6 +96,20 @@ const scenes = {
     return { closed: await closed, extensions: ws.extensions };
   },
 
+  // The pages that are wider than a window of that width, each in a frame of its own.
+  async widths(width, pages) {
+    const tooWide = [];
+    const frame = document.createElement('iframe');
+    frame.style.cssText = `width: ${width}px; height: 900px; border: 0`;
+    document.body.replaceChildren(frame);
+    for (const page of pages) {
+      await new Promise((loaded) => { frame.onload = loaded; frame.src = page; });
+      const { scrollWidth, clientWidth } = frame.contentDocument.documentElement;
+      if (scrollWidth > clientWidth) tooWide.push(`${page} has ${scrollWidth - clientWidth} more than ${width}`);
+    }
+    return tooWide;
+  },
+
   // A page of another origin must not get in.
   async stranger(target) {
     return new Promise((resolve) => {

@@ -78,6 +78,8 @@ class client_engine final : private net::timed, private net::bell {
   [[nodiscard]] const core::settings& obeyed() const noexcept { return settings_; }
   [[nodiscard]] const core::settings& obeyed_inband() const noexcept { return inband_settings_; }
   [[nodiscard]] bool secure_path() const noexcept { return url_.secure || peer_.loopback(); }
+  /// Somebody will see what was agreed.
+  [[nodiscard]] bool shows_handshake() const noexcept { return bool(handlers_.connect) || plan_.options.keep_request; }
   [[nodiscard]] const net::address& peer() const noexcept { return peer_; }
   /// Bytes of the response came.
   void heard_of_peer() noexcept { last_sign_ = loop_->now(); }

@@ -102,7 +102,10 @@ void client_opening::check(session& s, byte_span rest) {
   agreed_.target = engine_.target().target;
   agreed_.subprotocol = answered.subprotocol;
   agreed_.remote = engine_.peer();
-  if (const tls::filter* below = s.secured()) agreed_.tls = below->describe();
+  if (const tls::filter* below = s.secured()) {
+    agreed_.tls = below->describe();
+    if (engine_.shows_handshake()) agreed_.tls_peer_certificates = below->peer_certificates();
+  }
   agreed_.peer = std::move(head);
   if (!offer_.empty() && !answered.extensions.empty())
     return refuse(s, errc::extension_not_offered, "the server answered extensions, which were offered in-band only");

@@ -43,6 +43,13 @@ core::refusal not_ready() {
   return made;
 }
 
+void note_tls(session& s, handshake& h) {
+  const tls::filter* const below = s.secured();
+  if (below == nullptr) return;
+  h.tls = below->describe();
+  h.tls_peer_certificates = below->peer_certificates();
+}
+
 }  // namespace
 
 route_handlers* server_shared::find_route(std::string_view path) const {
@@ -169,7 +176,7 @@ void server_opening::upgrade(session& s, const core::upgrade_request& asked, byt
   h.target = core::resource_name(head.target);
   h.peer = std::move(head);
   h.remote = peer_;
-  if (const tls::filter* below = s.secured()) h.tls = below->describe();
+  note_tls(s, h);
   if (shared_.options.keep_request) s.keep_request(h);
   s.established(*handlers_, response, std::move(agreed->agreed), h, rest);
 }
@@ -191,7 +198,7 @@ void server_opening::upgrade_inband(session& s, const core::upgrade_request& ask
   inband_->subprotocol = core::choose_subprotocol(asked, handlers_->subprotocols);
   inband_->target = core::resource_name(head.target);
   inband_->remote = peer_;
-  if (const tls::filter* below = s.secured()) inband_->tls = below->describe();
+  note_tls(s, *inband_);
   const std::string response = core::switching_protocols(asked.key, core::inband_subprotocol, {}, {});
   inband_->peer = std::move(head);
   s.speak_frames(response, {}, shared_.inband_settings, rest);

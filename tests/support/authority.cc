@@ -126,6 +126,14 @@ std::string authority::certificate() const {
   return text_of(out);
 }
 
+std::vector<std::byte> authority::der() const {
+  const bio_ptr out(BIO_new(BIO_s_mem()));
+  check(i2d_X509_bio(out.get(), state_->certificate.get()) == 1);
+  const std::string text = text_of(out);
+  const auto* const from = reinterpret_cast<const std::byte*>(text.data());
+  return {from, from + text.size()};
+}
+
 std::string authority::key(const std::string& passphrase) const {
   const bio_ptr out(BIO_new(BIO_s_mem()));
   const EVP_CIPHER* const cipher = passphrase.empty() ? nullptr : EVP_aes_256_cbc();

@@ -3,6 +3,7 @@
 
 #include <hawser/tls/options.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class authority {
   [[nodiscard]] authority issue(const certificate_wish& wish) const;
 
   [[nodiscard]] std::string certificate() const;
+  /// The certificate in DER.
+  [[nodiscard]] std::vector<std::byte> der() const;
   /// Encrypted when there is a passphrase.
   [[nodiscard]] std::string key(const std::string& passphrase = {}) const;
   /// Both, in memory.

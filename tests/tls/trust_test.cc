@@ -407,6 +407,49 @@ TEST(trust, F1_a_sentence_stays_one_line) {
   EXPECT_LT(long_subject.size(), 1'000U) << long_subject;
 }
 
+using chain = std::vector<std::vector<std::byte>>;
+
+// What both ends see of each other as data: the chain that was verified, and nothing that was only sent.
+TEST(trust, F1_certificates_as_data) {
+  const authority root = authority::root();
+  const authority between = root.issue(authority_called("between"));
+  const authority somebody = between.issue(wish());
+  const authority stray = authority::root("a stranger");
+  for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+    client_tls of_client;
+    of_client.least = least;
+    of_client.ca = pem::text(root.certificate());
+    of_client.identity.certificate = pem::text(somebody.certificate() + between.certificate() + stray.certificate());
+    of_client.identity.key = pem::text(somebody.key());
+    server_tls of_server;
+    of_server.least = least;
+    const authority host = root.issue(certificate_wish("example.org"));
+    of_server.identity = host.identity();
+    const tls::context client = client_context(of_client);
+    // Nobody asks the client.
+    const tls::context open = server_context(of_server);
+    for (const bool again : {false, true}) {
+      tls_pair pair(client, open, "example.org");
+      EXPECT_EQ(pair.client.peer_certificates(), chain()) << "not open yet";
+      pair.settle();
+      ASSERT_EQ(pair.client.resumed(), again);
+      EXPECT_EQ(pair.client.peer_certificates(), again ? chain({host.der()}) : chain({host.der(), root.der()}));
+      EXPECT_EQ(pair.server.peer_certificates(), chain());
+    }
+    of_server.client_ca = of_client.ca;
+    of_server.clients = client_certificates::optional;
+    const tls::context asking = server_context(of_server);
+    tls_pair pair(client, asking, "example.org");
+    pair.settle();
+    EXPECT_EQ(pair.server.peer_certificates(), chain({somebody.der(), between.der(), root.der()}));
+    of_client.identity = {};
+    tls_pair nobody(client_context(of_client), asking, "example.org");
+    nobody.settle();
+    EXPECT_TRUE(nobody.server.is_open());
+    EXPECT_EQ(nobody.server.peer_certificates(), chain());
+  }
+}
+
 TEST(trust, F1_where_the_authorities_come_from) {
   const authority root = authority::root();
   const authority leaf = root.issue(wish());

@@ -64,6 +64,10 @@ class HAWSER_API filter {
   /// Once open, in words: "TLS 1.3, TLS_AES_256_GCM_SHA384; certificate of CN = example.org, by CN = R3, until Jan  1
   /// 00:00:00 2027 GMT". For people; the words may change.
   [[nodiscard]] std::string describe() const;
+  /// Once open, the certificate that the peer showed, in DER, and behind it those that lead to an authority, as they
+  /// were verified; behind one of a session that was taken up stands nothing. Empty: it showed none. Unverified only
+  /// with `dangerously_accept_any_certificate`. Throws `std::bad_alloc`.
+  [[nodiscard]] std::vector<std::vector<std::byte>> peer_certificates() const;
   /// The protocol agreed on by ALPN (RFC 7301): "http/1.1" or nothing.
   [[nodiscard]] std::string_view alpn() const noexcept;
   /// True when an earlier session was taken up.

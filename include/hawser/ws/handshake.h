@@ -5,6 +5,7 @@
 #include <hawser/core/negotiate.h>
 #include <hawser/net/address.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,12 @@ struct handshake {
   /// TLS in words, for people: "TLS 1.3, TLS_AES_256_GCM_SHA384", and the certificate that the peer showed. Empty: the
   /// connection is plain.
   std::string tls;
+  /// The certificate that the peer showed, in DER (X.509), and behind it those that lead to an authority that is
+  /// trusted here. All of them were verified: at a server by `server_tls::client_ca`, at a client with the host's name
+  /// by `client_tls`, unless that says `dangerously_accept_any_certificate`. Behind one of a session that was taken up
+  /// stands nothing: the others are not kept. Empty: it showed none, as a client that is not asked does, or the
+  /// connection is plain. docs/tls.md shows how a server tells by it who its clients are.
+  std::vector<std::vector<std::byte>> tls_peer_certificates;
 
   /// The path of `target`, without its query.
   [[nodiscard]] std::string_view path() const noexcept {

@@ -28,6 +28,7 @@ std::size_t filter::read(byte_span, record_sink&) { return 0; }
 bool filter::write(byte_view, record_sink&) { return false; }
 void filter::close(record_sink&) noexcept {}
 std::string filter::describe() const { return {}; }
+std::vector<std::vector<std::byte>> filter::peer_certificates() const { return {}; }
 std::string_view filter::alpn() const noexcept { return {}; }
 bool filter::resumed() const noexcept { return false; }
 

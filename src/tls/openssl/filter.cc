@@ -146,6 +146,14 @@ bool is_valid(SSL_SESSION* session) noexcept {
   return shown != nullptr && X509_cmp_current_time(X509_get0_notAfter(shown)) > 0;
 }
 
+std::vector<std::byte> der_of(const X509* certificate) {
+  const int size = i2d_X509(certificate, nullptr);
+  std::vector<std::byte> made(static_cast<std::size_t>(std::max(size, 0)));
+  auto* to = reinterpret_cast<unsigned char*>(made.data());
+  if (size <= 0 || i2d_X509(certificate, &to) != size) throw std::bad_alloc();
+  return made;
+}
+
 }  // namespace
 
 filter::filter(const context& shared, std::string_view name, std::uint16_t port) : shared_(shared), port_(port) {
@@ -295,6 +303,20 @@ bool filter::fail(std::string_view doing) {
 }
 
 std::string filter::describe() const { return open_ ? words_of_session(as_ssl(ssl_.get())) : std::string(); }
+
+std::vector<std::vector<std::byte>> filter::peer_certificates() const {
+  std::vector<std::vector<std::byte>> all;
+  SSL* const ssl = as_ssl(ssl_.get());
+  const X509* const own = SSL_get0_peer_certificate(ssl);
+  if (!open_ || own == nullptr) return all;
+  // Not what came beside it, which may be anything. OpenSSL forgets the chain with the handshake that verified it.
+  const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
+  const int count = chain == nullptr ? 0 : sk_X509_num(chain);
+  if (count == 0) all.push_back(der_of(own));
+  for (int i = 0; i < count; ++i)
+    all.push_back(der_of(sk_X509_value(chain, i)));
+  return all;
+}
 
 std::string_view filter::alpn() const noexcept {
   const unsigned char* name = nullptr;

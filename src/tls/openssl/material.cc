@@ -1,10 +1,13 @@
 #include "tls/openssl/material.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <array>
 #include <climits>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -19,39 +22,65 @@ std::string called(const pem& what, const char* option) {
   return what.is_file() ? std::string(option) + ": " + what.value() : std::string(option);
 }
 
-// Null: `why` says why.
-owned<BIO> open(const pem& what, const char* option, std::string& why) {
+/// A text in PEM, from its beginning. What was read ahead of a file, which may be a key, is overwritten in the end.
+class pem_source {
+ public:
+  pem_source() = default;
+  ~pem_source() {
+    in_.reset();
+    OPENSSL_cleanse(ahead_.data(), ahead_.size());
+  }
+  pem_source(const pem_source&) = delete;
+  pem_source& operator=(const pem_source&) = delete;
+
+  /// False: `why` says why.
+  bool open(const pem& what, const char* option, std::string& why);
+  [[nodiscard]] BIO* get() const noexcept { return in_.get(); }
+
+ private:
+  bool read_ahead_here() noexcept {
+    std::FILE* file = nullptr;
+    return BIO_ctrl(in_.get(), BIO_C_GET_FILE_PTR, 0, &file) == 1 &&
+           std::setvbuf(file, ahead_.data(), _IOFBF, ahead_.size()) == 0;
+  }
+
+  std::array<char, 4096> ahead_;
+  owned<BIO> in_;
+};
+
+bool pem_source::open(const pem& what, const char* option, std::string& why) {
   const std::string& value = what.value();
   std::error_code error;
   if (what.is_file() && std::filesystem::is_directory(value, error)) {
     why = called(what, option) + " is a folder, and no file";
-    return nullptr;
+    return false;
   }
   ERR_clear_error();
-  owned<BIO> in;
   if (what.is_file())
-    in.reset(BIO_new_file(value.c_str(), "r"));
+    in_.reset(BIO_new_file(value.c_str(), "r"));
   else if (value.size() <= INT_MAX)
-    in.reset(BIO_new_mem_buf(value.data(), static_cast<int>(value.size())));
+    in_.reset(BIO_new_mem_buf(value.data(), static_cast<int>(value.size())));
+  if (in_ && (!what.is_file() || read_ahead_here())) return true;
   const unsigned long first = ERR_peek_error();  // The last one only says that there was another.
-  if (!in && ERR_SYSTEM_ERROR(first))
+  if (ERR_SYSTEM_ERROR(first))
     why = called(what, option) + " cannot be read: " + std::generic_category().message(ERR_GET_REASON(first));
-  else if (!in)
+  else
     why = called(what, option) + " cannot be read: " + take_reason();
-  return in;
+  return false;
 }
 
 // What a person is asked for elsewhere: here it stands in the options, or the key is not encrypted.
 int give_passphrase(char* to, int size, int, void* passphrase) {
-  const auto& text = *static_cast<const std::string*>(passphrase);
+  const auto& text = **static_cast<const std::string* const*>(passphrase);
   const int n = static_cast<int>(std::min(text.size(), static_cast<std::size_t>(size)));
   std::memcpy(to, text.data(), static_cast<std::size_t>(n));
   return n;
 }
 
 owned<X509> next_certificate(BIO* in) {
-  std::string none;
-  return owned<X509>(PEM_read_bio_X509(in, nullptr, give_passphrase, &none));
+  const std::string none;
+  const std::string* text = &none;
+  return owned<X509>(PEM_read_bio_X509(in, nullptr, give_passphrase, &text));
 }
 
 // After the last certificate: false when what follows it was meant to be one.
@@ -67,8 +96,8 @@ bool ended_well(const std::string& where, std::string& why) {
 
 bool use_certificate(SSL_CTX* ctx, const pem& from, std::string& why) {
   const char* const option = "tls.identity.certificate (--cert)";
-  const owned<BIO> in = open(from, option, why);
-  if (!in) return false;
+  pem_source in;
+  if (!in.open(from, option, why)) return false;
   const owned<X509> own = next_certificate(in.get());
   if (!own) {
     why = called(from, option) + " holds no certificate in PEM: " + take_reason();
@@ -90,9 +119,9 @@ bool use_certificate(SSL_CTX* ctx, const pem& from, std::string& why) {
 
 bool use_key(SSL_CTX* ctx, const pem& from, const tls_identity& who, std::string& why) {
   const char* const option = "tls.identity.key (--key)";
-  const owned<BIO> in = open(from, option, why);
-  if (!in) return false;
-  std::string passphrase = who.passphrase;
+  pem_source in;
+  if (!in.open(from, option, why)) return false;
+  const std::string* passphrase = &who.passphrase;  // Theirs, not a copy.
   const owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(in.get(), nullptr, give_passphrase, &passphrase));
   if (!key) {
     why = called(from, option) +
@@ -114,8 +143,8 @@ bool use_identity(SSL_CTX* ctx, const tls_identity& who, std::string& why) {
 }
 
 bool use_authorities(SSL_CTX* ctx, const pem& ca, const char* option, bool names_sent, std::string& why) {
-  const owned<BIO> in = open(ca, option, why);
-  if (!in) return false;
+  pem_source in;
+  if (!in.open(ca, option, why)) return false;
   int count = 0;
   while (const owned<X509> one = next_certificate(in.get())) {
     const bool taken = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), one.get()) == 1 &&

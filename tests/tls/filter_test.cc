@@ -292,6 +292,29 @@ TEST(tls_filter, a_ticket_of_two_hours_ago_is_of_no_use) {
   EXPECT_FALSE(resumes(std::chrono::hours(3)));
 }
 
+// Of more servers than it keeps sessions of, a client forgets the one that it has not met for longest.
+TEST(tls_filter, the_oldest_session_is_forgotten_first) {
+  world w;
+  w.client.dangerously_accept_any_certificate = true;
+  const tls::context client = client_context(w.client);
+  const tls::context server = server_context(w.server);
+  const auto meets_again = [&](const std::string& host) {
+    tls_pair pair(client, server, host);
+    pair.settle();
+    EXPECT_TRUE(pair.client.is_open()) << pair.client.why();
+    return pair.client.resumed();
+  };
+  for (int i = 0; i < 64; ++i)
+    EXPECT_FALSE(meets_again("z" + std::to_string(i)));
+  EXPECT_TRUE(meets_again("z0")) << "it is the newest now";
+  EXPECT_FALSE(meets_again("a")) << "for which z1 goes";
+  EXPECT_TRUE(meets_again("a"));
+  EXPECT_TRUE(meets_again("z0"));
+  EXPECT_TRUE(meets_again("z63"));
+  EXPECT_TRUE(meets_again("z2"));
+  EXPECT_FALSE(meets_again("z1"));
+}
+
 TEST(tls_filter, what_is_no_tls) {
   world w;
   {

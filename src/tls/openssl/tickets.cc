@@ -1,6 +1,7 @@
 #include "tls/openssl/tickets.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
@@ -17,6 +18,11 @@ constexpr ticks key_life = std::chrono::hours(1);
 constexpr std::size_t most_servers = 64;
 
 }  // namespace
+
+ticket_keys::key::~key() {
+  OPENSSL_cleanse(cipher.data(), cipher.size());
+  OPENSSL_cleanse(mac.data(), mac.size());
+}
 
 bool ticket_keys::renew(tick now) {
   if (newest_.set && now < later(newest_.made, key_life)) return true;
@@ -48,8 +54,7 @@ int ticket_keys::use(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cip
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes)) != 1) return -1;
     std::copy(k->name.begin(), k->name.end(), name);
   }
-  // The parameters are read only; their type is not const.
-  std::array<unsigned char, 32> mac_key = k->mac;
+  std::array<unsigned char, 32>& mac_key = (making || k == &newest_ ? newest_ : before_).mac;  // Read only.
   std::array<char, 7> digest = {"SHA256"};
   const std::array<OSSL_PARAM, 3> settings = {
       OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, mac_key.data(), mac_key.size()),
@@ -63,18 +68,20 @@ int ticket_keys::use(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cip
 
 void session_store::keep(std::string server, owned<SSL_SESSION> session) {
   const std::lock_guard lock(guard_);
-  if (sessions_.size() >= most_servers && !sessions_.contains(server)) sessions_.erase(sessions_.begin());
-  sessions_.insert_or_assign(std::move(server), std::move(session));
+  sessions_.insert_or_assign(std::move(server), kept{std::move(session), ++count_});
+  if (sessions_.size() <= most_servers) return;
+  const auto older = [](const auto& a, const auto& b) { return a.second.number < b.second.number; };
+  sessions_.erase(std::min_element(sessions_.begin(), sessions_.end(), older));
 }
 
 owned<SSL_SESSION> session_store::take(const std::string& server) {
   const std::lock_guard lock(guard_);
   const auto found = sessions_.find(server);
   if (found == sessions_.end()) return nullptr;
-  SSL_SESSION* const kept = found->second.get();
-  if (SSL_SESSION_get_protocol_version(kept) < TLS1_3_VERSION)
-    return owned<SSL_SESSION>(SSL_SESSION_up_ref(kept) == 1 ? kept : nullptr);
-  owned<SSL_SESSION> taken = std::move(found->second);
+  SSL_SESSION* const newest = found->second.session.get();
+  if (SSL_SESSION_get_protocol_version(newest) < TLS1_3_VERSION)
+    return owned<SSL_SESSION>(SSL_SESSION_up_ref(newest) == 1 ? newest : nullptr);
+  owned<SSL_SESSION> taken = std::move(found->second.session);
   sessions_.erase(found);
   return taken;
 }

@@ -6,6 +6,7 @@
 #include <hawser/base/clock.h>
 
 #include <array>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -23,6 +24,11 @@ class ticket_keys {
 
  private:
   struct key {
+    key() = default;
+    key(const key&) = default;
+    key& operator=(const key&) = default;
+    ~key();  // Nothing of it stays in memory.
+
     std::array<unsigned char, 16> name;
     std::array<unsigned char, 32> cipher;
     std::array<unsigned char, 32> mac;
@@ -37,7 +43,7 @@ class ticket_keys {
   key before_;
 };
 
-/// The newest session of each server that a client reached, of up to 64 of them. Any thread.
+/// The newest session of each server that a client reached, of the 64 that gave one last. Any thread.
 class session_store {
  public:
   void keep(std::string server, owned<SSL_SESSION> session);
@@ -46,8 +52,14 @@ class session_store {
   owned<SSL_SESSION> take(const std::string& server);
 
  private:
+  struct kept {
+    owned<SSL_SESSION> session;
+    std::uint64_t number = 0;  // They are counted as they come.
+  };
+
   std::mutex guard_;
-  std::map<std::string, owned<SSL_SESSION>> sessions_;
+  std::map<std::string, kept> sessions_;
+  std::uint64_t count_ = 0;
 };
 
 }  // namespace tls

@@ -315,6 +315,43 @@ TEST(tls_filter, the_oldest_session_is_forgotten_first) {
   EXPECT_FALSE(meets_again("z1"));
 }
 
+// What only OpenSSL would have words for is said in ours: what was wrong, whose fault it is, what to do.
+TEST(tls_filter, alerts_have_words_for_who_hears_them) {
+  struct alert_case {
+    unsigned code;
+    const char* to_client;
+    const char* to_server;
+  };
+  const char* const only_servers = "only servers have a reason to send it, so that client is defective";
+  const alert_case cases[] = {
+      {40, "or it wanted a certificate from here.",
+       "\"handshake failure\" (40): the two have no cipher or key exchange in common."},
+      {86, "\"inappropriate fallback\" (86): it was asked for an older version", only_servers},
+      {100, "it will not renegotiate", "it will not renegotiate"},
+      {109, "\"missing extension\" (109): it misses something", "\"missing extension\" (109): it misses something"},
+      {112, "it serves no host of that name", only_servers},
+      {116, "give one as tls.identity", only_servers},
+      {120, "it does not speak HTTP/1.1", only_servers},
+  };
+  world w;
+  for (const alert_case& c : cases) {
+    const std::byte alert[] = {std::byte{21},
+                               std::byte{3},
+                               std::byte{3},
+                               std::byte{0},
+                               std::byte{2},
+                               std::byte{2},
+                               static_cast<std::byte>(c.code)};
+    tls_pair pair(client_context(w.client), server_context(w.server), "example.org");
+    pair.client.handshake(pair.to_server);
+    pair.hand_over(pair.to_server, pair.server, pair.to_client, pair.at_server);
+    pair.give(pair.client, alert, pair.to_server, pair.at_client);
+    pair.give(pair.server, alert, pair.to_client, pair.at_server);
+    EXPECT_NE(pair.client.why().find(c.to_client), std::string::npos) << pair.client.why();
+    EXPECT_NE(pair.server.why().find(c.to_server), std::string::npos) << pair.server.why();
+  }
+}
+
 TEST(tls_filter, what_is_no_tls) {
   world w;
   {

@@ -2,6 +2,7 @@
 // that one connection with one clear line, in both roles.
 
 #include "pair.h"
+#include "raw_end.h"
 #include "support/sanitizers.h"
 #include "support/seeded_random.h"
 
@@ -209,6 +210,24 @@ TEST_F(hostile, garbage_instead_of_tls) {
   }
 }
 
+TEST_F(hostile, versions_that_are_refused_are_named) {
+  for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+    server_tls how;
+    how.identity = own.identity();
+    how.least = least;
+    tls::filter server(server_context(how), {});
+    raw_end client(false, least == tls_version::v1_3 ? TLS1_2_VERSION : TLS1_1_VERSION);
+    client.talk(server);
+    EXPECT_EQ(client.alert(), SSL_AD_PROTOCOL_VERSION);
+    EXPECT_EQ(
+        server.why(),
+        least == tls_version::v1_3
+            ? "The client offers no version of TLS that is allowed here, which is 1.3 alone (tls.least). It must be "
+              "updated, or tls.least set to 1.2."
+            : "The client offers no version of TLS that is allowed here, which is 1.2 and 1.3. It must be updated.");
+  }
+}
+
 std::array<std::byte, 7> alert_of(unsigned level, unsigned code) {
   return {std::byte{21},
           std::byte{3},
@@ -242,6 +261,15 @@ TEST_F(hostile, alerts_of_all_codes_end_it_with_a_clear_line_in_both_roles) {
       EXPECT_EQ(hears.why().find(to_server ? "The client " : "The server "), 0U) << hears.why();
     }
   }
+}
+
+// A peer that will not renegotiate, which nobody has asked it for: as a warning, too.
+TEST_F(hostile, a_refused_renegotiation_is_named) {
+  const auto p = pair();
+  p->client.handshake(p->to_server);
+  p->hand_over(p->to_server, p->server, p->to_client, p->at_server);
+  p->give(p->server, alert_of(1, 100), p->to_client, p->at_server);
+  EXPECT_NE(p->server.why().find("will not renegotiate"), std::string::npos) << p->server.why();
 }
 
 // Warnings: a few are passed over or end it, as the version has it; none opens it, and there is an end of them.

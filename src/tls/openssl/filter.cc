@@ -131,6 +131,8 @@ bool send_name(SSL* ssl, std::string name) {
 
 void tell_messages_to(SSL* ssl, filter& f) { SSL_ctrl(ssl, SSL_CTRL_SET_MSG_CALLBACK_ARG, 0, &f); }
 
+bool only_newest(SSL* ssl) { return SSL_ctrl(ssl, SSL_CTRL_GET_MIN_PROTO_VERSION, 0, nullptr) == TLS1_3_VERSION; }
+
 // Whose certificate it has to be; a DNS name goes to the server as well (RFC 6066, 3).
 bool expect(SSL* ssl, const std::string& name) {
   X509_VERIFY_PARAM* const rules = SSL_get0_param(ssl);
@@ -293,6 +295,9 @@ bool filter::fail(std::string_view doing) {
   } else if (of_ssl && !open_ && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)) {
     give_up(errc::tls_failed, is_server ? "The client does not speak TLS here: this port wants wss://, not ws://."
                                         : "The server does not speak TLS on this port: use ws://, or another port.");
+  } else if (std::string own = of_ssl ? words_of_reason(reason, !is_server, only_newest(ssl)) : std::string();
+             !own.empty()) {
+    give_up(errc::tls_failed, std::move(own));
   } else {
     const char* const words = ERR_reason_error_string(code);
     give_up(errc::tls_failed, std::string("TLS broke down over ") + std::string(doing) + " (" + other +

@@ -174,16 +174,49 @@ std::string words_of_refusal(X509_STORE_CTX* chain, std::string_view host) {
   }
 }
 
-// RFC 8446, 6.2. OpenSSL 3.0 has no name for it.
+namespace {
+
+// RFC 8446, 6.2. OpenSSL 3.0 has no names for these.
+constexpr int inappropriate_fallback = 86;
+constexpr int missing_extension = 109;
 constexpr int certificate_required = 116;
+
+const char* name_of_alert(int code) {
+  if (code == inappropriate_fallback) return "inappropriate fallback";
+  if (code == missing_extension) return "missing extension";
+  if (code == certificate_required) return "certificate required";
+  return SSL_alert_desc_string_long(code);
+}
+
+// What only a server has a reason to say.
+bool is_of_servers(int code) noexcept {
+  return code == inappropriate_fallback || code == SSL_AD_UNRECOGNIZED_NAME || code == certificate_required ||
+         code == SSL_AD_NO_APPLICATION_PROTOCOL;
+}
+
+}  // namespace
 
 std::string words_of_alert(int code, bool from_server) {
   std::string text = std::string("The ") + (from_server ? "server" : "client") + " gave up with the TLS alert \"" +
-                     (code == certificate_required ? "certificate required" : SSL_alert_desc_string_long(code)) +
-                     "\" (" + std::to_string(code) + ")";
+                     name_of_alert(code) + "\" (" + std::to_string(code) + ")";
+  if (!from_server && is_of_servers(code))
+    return text + ": only servers have a reason to send it, so that client is defective and must be updated";
   switch (code) {
     case SSL_AD_HANDSHAKE_FAILURE:
-      return text + ": the two have no cipher or key exchange in common, or it wanted a certificate from here";
+      text += ": the two have no cipher or key exchange in common";
+      return from_server ? text + ", or it wanted a certificate from here" : text;
+    case inappropriate_fallback:
+      return text +
+             ": it was asked for an older version of TLS than it has. That is never asked for here: somebody in "
+             "between "
+             "changes what is sent";
+    case missing_extension:
+      return text +
+             ": it misses something in what was sent from here, which is complete. It is defective and must be "
+             "updated, "
+             "or somebody in between changes what is sent";
+    case SSL_AD_NO_RENEGOTIATION:
+      return text + ": it will not renegotiate, which was never asked for here. It is defective and must be updated";
     case SSL_AD_PROTOCOL_VERSION:
       return text + ": the two have no version of TLS in common; here it is 1.2 and 1.3";
     case SSL_AD_BAD_CERTIFICATE:
@@ -204,6 +237,28 @@ std::string words_of_alert(int code, bool from_server) {
       return text + ": it does not speak HTTP/1.1, which WebSocket needs";
     default:
       return text;
+  }
+}
+
+std::string words_of_reason(int reason, bool of_server, bool only_newest) {
+  const std::string other = of_server ? "The server" : "The client";
+  switch (reason) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_VERSION_TOO_HIGH:
+    case SSL_R_WRONG_SSL_VERSION:
+      return other + (of_server ? " chose" : " offers") + " no version of TLS that is allowed here, which is " +
+             (only_newest ? "1.3 alone (tls.least). It must be updated, or tls.least set to 1.2."
+                          : "1.2 and 1.3. It must be updated.");
+    case SSL_R_NO_RENEGOTIATION:
+      return other +
+             " said that it will not renegotiate, which was never asked for here. It is defective and must be updated.";
+    case SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED:
+      return other +
+             " does not know secure renegotiation (RFC 5746), without which TLS 1.2 can be attacked. It must be "
+             "updated.";
+    default:
+      return {};
   }
 }
 

@@ -1,6 +1,7 @@
 #include "core/printable.h"
 #include "ws/client_engine.h"
 #include "ws/quiet_thread.h"
+#include "ws/wipe.h"
 
 #include <hawser/core/utf8.h>
 #include <hawser/ws/client.h>
@@ -280,7 +281,8 @@ result<blocking_connection> connect(std::string_view url, const client_options& 
   plan.extra = extra;
   s->listen();
   std::string text;
-  result<std::unique_ptr<client_engine>> made = client_engine::create(std::move(plan), &s->handlers, text);
+  result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &s->handlers, text);
+  wipe(plan.options.tls.identity);
   if (!made) {
     if (why != nullptr) *why = text;
     return made.error();

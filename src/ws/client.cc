@@ -2,6 +2,7 @@
 #include "ws/client_engine.h"
 #include "ws/interrupt.h"
 #include "ws/quiet_thread.h"
+#include "ws/wipe.h"
 
 #include <hawser/ws/client.h>
 
@@ -39,6 +40,7 @@ struct client::state {
   std::unique_ptr<timing_histograms> measured;
   std::condition_variable ended;
 
+  ~state() { wipe(plan.options.tls.identity); }
   [[nodiscard]] std::shared_ptr<client_engine> current() {
     const std::lock_guard guard(lock);
     return engine;

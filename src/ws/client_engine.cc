@@ -3,6 +3,7 @@
 #include "ws/client_opening.h"
 #include "ws/driver_choice.h"
 #include "ws/meter.h"
+#include "ws/wipe.h"
 
 #include <hawser/base/crypto.h>
 #include <hawser/core/inband.h>
@@ -76,9 +77,13 @@ result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, c
   if (!to.secure) secure.reset();
   if (to.secure && !secure) {
     result<tls::context> made = tls::context::client(plan.options.tls, &why);
-    if (!made) return made.error();
+    if (!made) {
+      wipe(plan.options.tls.identity);
+      return made.error();
+    }
     secure = std::move(*made);
   }
+  wipe(plan.options.tls.identity);
   net::loop_options lo = how;
   if (lo.log == nullptr) lo.log = plan.options.log;
   lo.busy_poll = plan.options.busy_poll;

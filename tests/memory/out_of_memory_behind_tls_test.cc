@@ -239,5 +239,37 @@ TEST_P(out_of_memory_behind_tls, life_of_a_client) {
 INSTANTIATE_TEST_SUITE_P(of, out_of_memory_behind_tls, ::testing::Values(owner::hawser, owner::openssl),
                          [](const auto& p) { return p.param == owner::hawser ? "hawser" : "openssl"; });
 
+// Keys and passphrases do not stay behind in memory that a client has given back.
+TEST(secrets, what_a_client_has_copied_is_overwritten) {
+  spared = true;
+  const authority own = authority::root().issue(certificate_wish("somebody"));
+  const std::string passphrase = "a passphrase that is found again";
+  const std::string key = own.key(passphrase);
+  const std::string in_key = key.substr(100, 60);
+  client_options options;
+  options.reconnect.enabled = false;
+  options.tls.identity.certificate = pem::text(own.certificate());
+  options.tls.identity.key = pem::text(key);
+  options.tls.identity.passphrase = passphrase;
+  client_options wrong = options;
+  wrong.tls.ca = pem::text("nonsense");
+  for (const std::string* const looked_for : {&passphrase, &in_key}) {
+    secret = *looked_for;
+    leaked = 0;
+    for (const client_options* const how : {&options, &wrong}) {
+      client ws("wss://127.0.0.1:1", *how);
+      EXPECT_NE(ws.run_forever(), 0);
+      EXPECT_NE(ws.run_forever(), 0);
+      EXPECT_FALSE(connect("wss://127.0.0.1:1", *how));
+      static_cast<void>(ws.use_tls(how->tls));
+    }
+    EXPECT_EQ(leaked, 0);
+    const auto seen = std::make_unique<std::string>(*looked_for + " stays");
+    *seen = std::string();
+    EXPECT_GE(leaked, 1) << "nobody looks";
+    secret = {};
+  }
+}
+
 }  // namespace
 }  // namespace hawser::test

@@ -40,7 +40,7 @@ struct tls_identity {
 
   pem certificate;         ///< The certificate, and those that lead to the authority.
   pem key;                 ///< Empty: it stands in `certificate` too.
-  std::string passphrase;  ///< Of an encrypted key.
+  std::string passphrase;  ///< Of an encrypted key. It and `key` are yours to wipe; what Hawser copies it overwrites.
 };
 
 /// TLS of a client (RFC 8446, RFC 5246). The server's chain and its host name are always verified.

@@ -43,6 +43,8 @@ class isal_compressor final : public compressor {
   bool start(const codec_config& c) noexcept {
     level_.reset(new (std::nothrow) std::uint8_t[level_size(c.level)]);
     if (level_ == nullptr) return false;
+    // There it reads what it has not written yet as if it were matches (intel/isa-l#295).
+    if (c.level == 3) std::memset(level_.get(), 0, level_size(c.level));
     isal_deflate_init(&z_);
     if (c.level == fixed_code_level) isal_deflate_set_hufftables(&z_, nullptr, IGZIP_HUFFTABLE_STATIC);
     z_.level = c.level;

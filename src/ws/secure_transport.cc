@@ -71,7 +71,7 @@ class secure_transport::link final : public net::stream, public net::mortal {
   void on_received_into(buffer&&, std::size_t) override {}  // Never asked for.
   void on_end() override;
   void on_written(std::size_t n) override;
-  void on_error(errc what) override { tell(what); }
+  void on_error(errc what) override;
   void on_timer(tick) override { conclude(); }
 
  private:
@@ -177,6 +177,12 @@ void secure_transport::link::on_end() {
   const bool cut_off = filter_.is_open() && !filter_.peer_ended();
   const errc wrong = cut_off ? errc::truncated : filter_.error();
   if (wrong != errc::ok && !failed_) return tell(wrong);
+  if (!std::exchange(ended_, true)) owner_->on_end();
+}
+
+// Whoever was told that TLS has failed may still wait for the end.
+void secure_transport::link::on_error(errc what) {
+  if (!failed_) return tell(what);
   if (!std::exchange(ended_, true)) owner_->on_end();
 }
 

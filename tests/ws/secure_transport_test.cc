@@ -208,6 +208,25 @@ TEST_F(secured, an_end_waits_for_who_does_not_read) {
   }
 }
 
+// Who was told that TLS has failed lets its alert go out, and hears of the end of that.
+TEST_F(secured, an_end_behind_an_error_is_told) {
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  for (const bool reset : {false, true}) {
+    by_hand peer(*this, *tls::context::client(trust));
+    peer.filter.write(as_bytes("damaged"), peer.sink);
+    peer.sink.back() ^= std::byte{1};
+    peer.send();
+    run();
+    EXPECT_EQ(server->events, "x");
+    EXPECT_EQ(server->error, errc::tls_failed);
+    over->shutdown_write(*server);
+    io.hang_up(peer.own, reset);
+    run();
+    EXPECT_EQ(server->events, "xe");
+  }
+}
+
 // As behind a plain stream: who still writes hears that nobody takes it any more.
 TEST_F(secured, a_reset_behind_the_end_is_told) {
   client_tls trust;

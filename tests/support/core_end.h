@@ -102,7 +102,7 @@ class core_end {
   /// How many of the bytes on offer the system takes now.
   using appetite = std::function<std::size_t(std::size_t offered)>;
 
-  explicit core_end(role side, core::settings obey = {}, loop_parts* shared = nullptr)
+  explicit core_end(role side, const core::settings& obey = {}, loop_parts* shared = nullptr)
       : own_(shared == nullptr ? std::make_unique<loop_parts>() : nullptr),
         parts_(shared == nullptr ? own_.get() : shared),
         obey_(std::make_unique<core::settings>(obey)),

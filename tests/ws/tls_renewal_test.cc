@@ -32,6 +32,7 @@ struct strict_server : test::running_server {
         })
         .on_message([](connection c, const message&) { c.terminate(); });
   }
+  ~strict_server() { stop(); }  // Before what its handlers write to is gone.
   static server_tls trusting(const authority& root) {
     server_tls how;
     how.identity = root.issue(certificate_wish("IP:127.0.0.1")).identity();

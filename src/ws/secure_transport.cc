@@ -172,12 +172,13 @@ void secure_transport::link::stop_reading() {
   io().stop_reading(*this);
 }
 
-// Whoever ends the stream of the system before TLS has ended may have cut something off (RFC 8446, 6.1).
+// Whoever ends the stream of the system before TLS has ended may have cut something off (RFC 8446, 6.1). The system
+// says this once: who is told of an error that waited hears of the end behind it here, or never.
 void secure_transport::link::on_end() {
   const bool cut_off = filter_.is_open() && !filter_.peer_ended();
   const errc wrong = cut_off ? errc::truncated : filter_.error();
-  if (wrong != errc::ok && !failed_) return tell(wrong);
-  if (!std::exchange(ended_, true)) owner_->on_end();
+  if (wrong != errc::ok) tell(wrong);
+  if (owner_ != nullptr && !std::exchange(ended_, true)) owner_->on_end();
 }
 
 // Whoever was told that TLS has failed may still wait for the end.

@@ -208,6 +208,30 @@ TEST_F(secured, an_end_waits_for_who_does_not_read) {
   }
 }
 
+// The system's end may come before the loop has told the error that waited. Who lets its alert go out then hears of
+// both; behind a reset no alert goes out.
+TEST_F(secured, an_error_that_waited_and_the_end_behind_it_are_told) {
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  for (const bool reset : {false, true}) {
+    by_hand peer(*this, *tls::context::client(trust));
+    server->when_received = [this](byte_span) { over->stop_reading(*server); };
+    peer.filter.write(as_bytes("last words"), peer.sink);
+    peer.filter.write(as_bytes("damaged"), peer.sink);
+    peer.sink.back() ^= std::byte{1};
+    peer.send();
+    run();
+    EXPECT_EQ(server->events, "r");
+    io.hang_up(peer.own, reset);
+    over->start_reading(*server);
+    run();
+    EXPECT_EQ(server->events, reset ? "rx" : "rxe");
+    EXPECT_EQ(server->error, reset ? errc::connection_lost : errc::tls_failed);
+    server.reset();
+    run();
+  }
+}
+
 // Who was told that TLS has failed lets its alert go out, and hears of the end of that.
 TEST_F(secured, an_end_behind_an_error_is_told) {
   client_tls trust;

@@ -236,6 +236,47 @@ TEST_P(out_of_memory_behind_tls, life_of_a_client) {
   EXPECT_LT(n, never);
 }
 
+// What could not be made is said, and nobody is served without the TLS that was wanted; the next call makes it good.
+TEST_P(out_of_memory_behind_tls, certificates_that_are_taken_or_refused) {
+  spared = true;
+  const authority root = authority::root();
+  server_tls own;
+  own.identity = root.issue(certificate_wish("IP:127.0.0.1")).identity();
+  client_tls trust;
+  trust.ca = pem::text(root.certificate());
+  const auto attempt = [](std::size_t n, const std::function<result<void>()>& call) {
+    failed = false;
+    fails_at = static_cast<std::int64_t>(n);
+    spared = false;
+    const errc said = to_errc(call().error());  // An exception would end the test.
+    spared = true;
+    fails_at = -1;
+    EXPECT_TRUE(said == errc::ok || failed) << describe(said);
+    return said;
+  };
+  std::size_t refused = 0;
+  std::size_t n = 0;
+  for (failed = true; failed && n < never; ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    server s;
+    std::string why;
+    if (attempt(n, [&] { return s.use_tls(own, &why); }) != errc::ok) {
+      ++refused;
+      EXPECT_FALSE(s.listen("127.0.0.1:0"));
+      EXPECT_TRUE(s.use_tls(own)) << "what is wrong must not stay";
+    }
+    EXPECT_TRUE(s.listen("127.0.0.1:0"));
+  }
+  EXPECT_GT(refused, 1U);
+  client c("wss://127.0.0.1:1");
+  for (refused = n = 0, failed = true; failed && n < never; ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    std::string why;
+    if (attempt(n, [&] { return c.use_tls(trust, &why); }) != errc::ok) ++refused;
+  }
+  EXPECT_GT(refused, 0U);
+}
+
 INSTANTIATE_TEST_SUITE_P(of, out_of_memory_behind_tls, ::testing::Values(owner::hawser, owner::openssl),
                          [](const auto& p) { return p.param == owner::hawser ? "hawser" : "openssl"; });
 

@@ -84,9 +84,15 @@ errc refuse(std::string* why, std::string text) {
   return errc::invalid_certificate;
 }
 
+// Said and not thrown: a server that was refused TLS must know it.
+errc no_memory() noexcept {
+  ERR_clear_error();
+  return errc::out_of_resources;
+}
+
 }  // namespace
 
-result<context> context::client(const client_tls& how, std::string* why) {
+result<context> context::client(const client_tls& how, std::string* why) try {
   const std::shared_ptr<state> made = make_state(false, how.least);
   if (!made) return errc::out_of_resources;
   SSL_CTX* const ctx = made->ctx.get();
@@ -112,9 +118,11 @@ result<context> context::client(const client_tls& how, std::string* why) {
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   }
   return context(made);
+} catch (const std::bad_alloc&) {
+  return no_memory();
 }
 
-result<context> context::server(const server_tls& how, std::string* why) {
+result<context> context::server(const server_tls& how, std::string* why) try {
   const std::shared_ptr<state> made = make_state(true, how.least);
   if (!made) return errc::out_of_resources;
   SSL_CTX* const ctx = made->ctx.get();
@@ -144,6 +152,8 @@ result<context> context::server(const server_tls& how, std::string* why) {
     if (SSL_CTX_set_num_tickets(ctx, 0) != 1) return errc::out_of_resources;
   }
   return context(made);
+} catch (const std::bad_alloc&) {
+  return no_memory();
 }
 
 }  // namespace tls

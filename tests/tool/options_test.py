@@ -39,9 +39,12 @@ def origins():
     expect_equal(statuses(server.port, own, *foreign), [101] + 5 * [403], "without the option")
     server.find(r"refused: .*--allow-origin", "err")
     server.stop()
-    server = EchoServer(HAWSER, "--allow-origin", "https://App.example:443", "--allow-origin", "http://localhost:3000")
+    server = EchoServer(HAWSER, "--allow-origin", "https://App.example:443", "--allow-origin", "http://localhost:3000",
+                        "--allow-origin", "chrome-extension://abc", "--allow-origin", "capacitor://localhost")
     own = f"http://127.0.0.1:{server.port}"
-    expect_equal(statuses(server.port, own, *foreign), [101, 101, 403, 403, 101, 403], "with two origins")
+    expect_equal(statuses(server.port, own, *foreign), [101, 101, 403, 403, 101, 403], "with two sites")
+    expect_equal(statuses(server.port, "chrome-extension://abc", "capacitor://localhost", "chrome-extension://abd"),
+                 [101, 101, 403], "with an extension of a browser and an application")
     server.stop()
     for origin, *said in (
             ("https://app.example/", "write https://app.example "), ("http://[::1]:80/a?b", "write http://[::1]:80 "),
@@ -50,7 +53,10 @@ def origins():
             ("ws://a.test/chat", "write http://a.test "), ("null", "cannot be let in"), ("*", "name each"), ("", "''"),
             ("https://*.test", "name each"), ("https://a.test,https://b.test", "--allow-origin for each"),
             ("https://me@a.test", "write https://HOST "), ("https://a.test:65536", "write https://HOST "),
-            ("https://b\u00fccher.test", "xn--"), ("https:///", "write https://HOST ")):
+            ("https://b\u00fccher.test", "xn--"), ("https:///", "write https://HOST "), ("WSS://a.test", "write https://a.test "),
+            ("ftp://a.test", "no page", "write https://a.test "), ("javascript://a", "no page"), ("File://a", "no page"),
+            ("https://a.test:", "write https://HOST "), ("https:/a.test", "write https://HOST "),
+            ("https://a b", "write https://HOST ")):
         refuse(["echo", "--allow-origin", origin], f"--allow-origin: '{origin}' ", *said)
     refuse(["echo", "--client", "ws://127.0.0.1:1", "--allow-origin", "https://a.test"], "--client", "--allow-origin")
 

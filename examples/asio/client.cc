@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   embed::common with;
+  with.settings.close_timeout = std::chrono::minutes(1);  // For a server to end its stream: nobody else waits here.
   with.extensions.add(ext::checksum()).add(ext::deflate());
   asio::io_context loop(1);
   tcp::socket socket(loop);

@@ -197,16 +197,22 @@ def refuse(words, *said):
 def files():
     """What is no certificate or no key is one line with the option, the file and what is wrong with it."""
     with world() as (root, (certificate, key)):
-        empty, text, der, request, bare, public, damaged = (
-            str(root.folder / name) for name in ("empty", "text", "der", "request", "bare", "public", "damaged"))
+        empty, text, der, digit, request, bare, public, damaged, trusted, older = (
+            str(root.folder / name) for name in ("empty", "text", "der", "digit", "request", "bare", "public", "damaged", "trusted",
+                                                 "older"))
         pathlib.Path(empty).touch()
         pathlib.Path(text).write_text("this is not a -----BEGIN CERTIFICATE-----\n", encoding="utf-8")
         openssl("x509", "-in", certificate, "-outform", "DER", "-out", der)
+        pathlib.Path(digit).write_text("0: nothing in PEM\n", encoding="utf-8")
+        openssl("x509", "-in", certificate, "-trustout", "-out", trusted)
+        pathlib.Path(older).write_bytes(pathlib.Path(root.certificate).read_bytes().replace(b"CERTIFICATE", b"X509 CERTIFICATE"))
         openssl("req", "-new", "-key", key, "-subj", "/CN=server", "-out", request)
         openssl("pkey", "-in", key, "-out", bare)
         openssl("pkey", "-in", key, "-pubout", "-out", public)
         pathlib.Path(damaged).write_text(pathlib.Path(bare).read_text(encoding="utf-8").replace("\nM", "\n!"), encoding="utf-8")
-        for file, wrong in ((empty, "is empty"), (text, "holds no certificate in PEM; none of its lines"), (public, "called PUBLIC KEY"), (der, "DER"), (bare, "for --key"),
+        for file, wrong in ((empty, "is empty"), (text, "holds no certificate in PEM; none of its lines"),
+                            (public, "called PUBLIC KEY"), (der, "DER"), (digit, "none of its lines"), (bare, "for --key"),
+                            (trusted, "called TRUSTED CERTIFICATE, of which openssl x509 makes a certificate"),
                             (request, "called CERTIFICATE REQUEST"), ("/etc", "is a folder"), ("/dev/zero", "longer than 16 MiB"),
                             ("/no/such", "No such file")):
             refuse(["echo", "--cert", file, "--key", key], f"--cert {file} ", wrong)
@@ -225,8 +231,9 @@ def files():
         for option in ("--ca", "--server-name"):
             refuse(["connect", option, "", "wss://127.0.0.1:1"], f"{option}: the name is empty")
         server = EchoServer(HAWSER, "--cert", certificate, "--key", key)
-        status, out, err = connect("--ca", root.certificate, server.url.replace("wss", "WSS"))
-        expect_equal((status, out), (0, "hello\n"), f"capitals in the scheme: {err}")
+        for words in ((root.certificate, server.url.replace("wss", "WSS")), (older, server.url)):
+            status, out, err = connect("--ca", *words)
+            expect_equal((status, out), (0, "hello\n"), f"capitals in the scheme, the older name of a certificate: {err}")
         server.stop()
 
 
@@ -267,9 +274,9 @@ def passphrase():
             server.stop()
             for command in (["echo", *words], ["connect", *words, "wss://127.0.0.1:1"]):
                 refuse(command, " ".join(words[-2:]), "is encrypted", "--passphrase-file")
-                refuse([*command, "--passphrase-file", wrong], " ".join(words[-2:]), f"--passphrase-file {wrong}", "not opened")
+                refuse([*command, "--passphrase-file", wrong], " ".join(words[-2:]), f"--passphrase-file {wrong}: that is another passphrase")
         pathlib.Path(both).write_text(pathlib.Path(modern).read_text(encoding="utf-8").replace("\nM", "\n!"), encoding="utf-8")
-        refuse(["echo", "--cert", certificate, "--key", both, "--passphrase-file", right], "--key", "not opened")
+        refuse(["echo", "--cert", certificate, "--key", both, "--passphrase-file", right], "--key", "or the key is damaged")
         for path, said in ((long, "longer than 1024"), (empty, "first line is empty"), ("/dev/zero", "longer than 1024"),
                            ("/etc", "is a folder"), ("/no/such", "No such file")):
             refuse(["echo", *opened[0], "--passphrase-file", path], f"--passphrase-file {path}", said)

@@ -98,35 +98,41 @@ std::string_view label_of(std::string_view part) {
   return part.substr(0, std::min(part.find("-----"), part.find('\n')));
 }
 
-// From the first line "-----BEGIN ...KIND-----" on; empty: there is none.
-std::string_view part_of(std::string_view text, std::string_view kind) {
+bool is_any(std::string_view) { return true; }
+bool is_certificate(std::string_view label) { return label == "CERTIFICATE" || label == "X509 CERTIFICATE"; }
+bool is_key(std::string_view label) { return label.ends_with("PRIVATE KEY"); }
+
+// From the first line "-----BEGIN LABEL-----" on whose label `is` what is looked for; empty: there is none.
+std::string_view part_of(std::string_view text, bool (*is)(std::string_view)) {
   for (std::size_t at = 0; (at = text.find(begin, at)) != std::string_view::npos; at += begin.size()) {
     const std::string_view part = text.substr(at);
-    if ((at == 0 || text[at - 1] == '\n') && label_of(part).ends_with(kind)) return part;
+    if ((at == 0 || text[at - 1] == '\n') && is(label_of(part))) return part;
   }
   return {};
 }
 
-constexpr std::string_view certificate_part = "CERTIFICATE";
-constexpr std::string_view key_part = "PRIVATE KEY";
+// A sequence whose length takes a byte of its own or more, as that of a certificate and of a key does.
+bool seems_der(std::string_view text) {
+  return text.size() > 1 && text[0] == '\x30' && (static_cast<unsigned char>(text[1]) & 0x80U) != 0;
+}
 
 // Why a file without what was looked for may have none.
 std::string guess(const pem_file& file) {
-  if (file.text.front() == '\x30')
-    return "; it seems to be DER or PKCS #12: openssl x509, pkey or pkcs12 makes PEM of it";
-  const std::string_view any = part_of(file.text, "");
+  if (seems_der(file.text)) return "; it seems to be DER or PKCS #12: openssl x509, pkey or pkcs12 makes PEM of it";
+  const std::string_view any = part_of(file.text, is_any);
   if (any.empty()) return "; none of its lines begins with -----BEGIN";
   const std::string_view label = label_of(any);
   const bool request = label.ends_with("CERTIFICATE REQUEST");
   return "; what it begins with is called " + std::string(label) +
-         (label.ends_with(key_part) ? ", which is for --key"
-          : request                 ? ", of which an authority makes one"
-                                    : "");
+         (is_key(label)                    ? ", which is for --key"
+          : request                        ? ", of which an authority makes a certificate"
+          : label == "TRUSTED CERTIFICATE" ? ", of which openssl x509 makes a certificate"
+                                           : "");
 }
 
 bool read_certificates(const char* option, const std::string& path, pem_file& to, std::string& why) {
   if (!read_pem(option, path, to, why)) return false;
-  if (!part_of(to.text, certificate_part).empty()) return true;
+  if (!part_of(to.text, is_certificate).empty()) return true;
   why = to.name + " holds no certificate in PEM" + guess(to);
   return false;
 }
@@ -166,7 +172,7 @@ bool read_identity(const tls_args& args, hawser::tls_identity& to, std::string& 
     to.key = own.source;
   }
   const pem_file& file = args.key.empty() ? certificate : own;
-  const std::string_view key = part_of(file.text, key_part);
+  const std::string_view key = part_of(file.text, is_key);
   if (key.empty()) {
     why = args.key.empty() ? file.name + " holds no private key: name the file that has it by --key"
                            : file.name + " holds no private key in PEM" + guess(file);
@@ -181,12 +187,11 @@ bool read_identity(const tls_args& args, hawser::tls_identity& to, std::string& 
   return false;
 }
 
-// The library says what a build without TLS lacks; there is no use in reading files then.
-bool build_lacks_tls(std::string& why) {
+// To a build without TLS the files do not matter: what it lacks, the library says.
+bool fail(std::string& why) {
   std::string said;
-  const bool lacks = hawser::tls::context::server({}, &said).error() == hawser::errc::not_supported;
-  if (lacks) why = said;
-  return lacks;
+  if (hawser::tls::context::server({}, &said).error() == hawser::errc::not_supported) why = said;
+  return false;
 }
 
 }  // namespace
@@ -194,20 +199,18 @@ bool build_lacks_tls(std::string& why) {
 bool read_tls(const tls_args& args, hawser::client_tls& how, std::string& why) {
   how.server_name = args.server_name;
   how.dangerously_accept_any_certificate = args.any_certificate;
-  if (build_lacks_tls(why)) return false;
   pem_file ca;
-  if (!args.ca.empty() && !read_certificates("--ca", args.ca, ca, why)) return false;
+  if (!args.ca.empty() && !read_certificates("--ca", args.ca, ca, why)) return fail(why);
   how.ca = ca.source;
-  return args.certificate.empty() || read_identity(args, how.identity, why);
+  return args.certificate.empty() || read_identity(args, how.identity, why) || fail(why);
 }
 
 bool read_tls(const tls_args& args, hawser::server_tls& how, std::string& why) {
-  if (build_lacks_tls(why)) return false;
-  if (!read_identity(args, how.identity, why)) return false;
+  if (!read_identity(args, how.identity, why)) return fail(why);
   if (args.ca.empty()) return true;
   pem_file ca;
   how.clients = hawser::client_certificates::required;
-  if (!read_certificates("--client-ca", args.ca, ca, why)) return false;
+  if (!read_certificates("--client-ca", args.ca, ca, why)) return fail(why);
   how.client_ca = ca.source;
   return true;
 }
@@ -216,9 +219,9 @@ std::string refused_tls(const tls_args& args, const hawser::tls_identity& own, c
   if (why.find("tls.identity.passphrase") == std::string::npos) return why;
   const std::string key =
       "the private key in " + (args.key.empty() ? "--cert " + args.certificate : "--key " + args.key);
-  const std::string reason = why.substr(std::min(why.size(), why.rfind(": ")));
   if (own.passphrase.empty()) return key + " cannot be read: it is damaged, or of a kind that TLS does not know";
-  return key + " is not opened by the first line of --passphrase-file " + args.passphrase_file + reason;
+  return key + " is not opened by the first line of --passphrase-file " + args.passphrase_file +
+         ": that is another passphrase, or the key is damaged";
 }
 
 }  // namespace hawser_tool

@@ -25,17 +25,12 @@ std::string wrapped(std::string_view text, std::size_t width) {
   return made;
 }
 
-// "--cert: 1 required FILE missing" and "--cert: At Most 1 required but received 2" in better words.
-std::string mismatch_in_words(const std::string& said) {
-  const std::string option = said.substr(0, said.find(':'));
-  if (said.find("At Most 1 ") != std::string::npos) return option + " is given more than once";
-  constexpr std::string_view before = " required ";
-  const std::size_t from = said.find(before);
-  const std::size_t to = said.rfind(" missing");
-  if (from == std::string::npos || to == std::string::npos || to < from) return said;
-  const std::string what = said.substr(from + before.size(), to - from - before.size());
-  const std::size_t choice = what.find(":{");
-  return option + " needs " + (choice == std::string::npos ? what : "one of " + what.substr(choice + 1)) + " behind it";
+// The error begins with the name of the option.
+std::string mismatch_in_words(const CLI::App& command, const std::string& said) {
+  const std::string name = said.substr(0, said.find(':'));
+  const CLI::Option* option = command.get_option_no_throw(name);
+  if (option == nullptr) return said;
+  return name + (option->count() > 1 ? " is given more than once" : " needs " + option->get_type_name() + " behind it");
 }
 
 // "--client excludes --listen": whichever was given, and whichever is meant.
@@ -48,7 +43,7 @@ std::string both_in_words(const std::string& said) {
 
 std::string in_words(const CLI::App& command, const std::string& name, const CLI::Error& error) {
   const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());
-  if (kind == CLI::ExitCodes::ArgumentMismatch) return mismatch_in_words(error.what());
+  if (kind == CLI::ExitCodes::ArgumentMismatch) return mismatch_in_words(command, error.what());
   if (kind == CLI::ExitCodes::ExcludesError) return both_in_words(error.what());
   if (kind != CLI::ExitCodes::ExtrasError) return error.what();
   const std::vector<std::string> extra = command.remaining();

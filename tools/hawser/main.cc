@@ -20,6 +20,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -47,6 +48,18 @@ CLI::Validator counts_to(std::uint64_t most) { return whole(1, most); }
 // Not what a shell makes of a variable that is not set: who names an authority must not be understood to name none.
 CLI::Validator a_name() {
   return {[](const std::string& text) { return text.empty() ? std::string("the name is empty") : std::string(); }, ""};
+}
+
+// In words of our own.
+CLI::Validator one_of(std::vector<std::string> names) {
+  const auto check = [names = std::move(names)](const std::string& text) {
+    if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
+    std::string said = "'" + text + "' is none of ";
+    for (const std::string& name : names)
+      said += (&name == &names.front() ? "" : ", ") + name;
+    return said;
+  };
+  return {check, ""};
 }
 
 // As a certificate has it.
@@ -84,7 +97,7 @@ void describe_extension(CLI::App& app, std::vector<std::string>& to) {
             "Compress: fast, balanced, small or low_memory; short for --extension 'permessage-deflate;preset=PRESET'"),
         "PRESET")
       ->trigger_on_parse()
-      ->check(CLI::IsMember({"fast", "balanced", "small", "low_memory"}));
+      ->check(one_of({"fast", "balanced", "small", "low_memory"}));
 }
 
 // The certificate of this end and its key.
@@ -160,7 +173,7 @@ void describe_echo(CLI::App& app, hawser_tool::echo_args& args, std::string& cli
         "N")
       ->check(counts_to(largest_count));
   takes(app.add_option("--driver", args.driver, "How the network is waited for: auto or epoll (auto)"), "NAME")
-      ->check(CLI::IsMember({"auto", "epoll"}));
+      ->check(one_of({"auto", "epoll"}));
   CLI::Option* client =
       takes(app.add_option("--client", client_url,
                            "In place of serving, be the client of the fuzzing server at URL: run each "

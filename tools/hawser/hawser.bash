@@ -12,7 +12,7 @@ _hawser_entries() {
 
 # The values of an option that takes one of a few, as the tool names them when it is given none of them.
 _hawser_choices() {
-  "$@" '' 2>&1 | sed -n 's/^.* not in {\([^}]*\)}.*$/\1/p' | tr ',' '\n'
+  "$@" '' 2>&1 | sed -n 's/^.* is none of \([^(]*\) (.*$/\1/p' | tr -d ','
 }
 
 _hawser() {

@@ -274,15 +274,16 @@ result<blocking_connection> connect(std::string_view url, const client_options& 
                                     timings* times) {
   auto s = std::make_unique<blocking_connection::state>();
   client_plan plan;
+  const wipe_guard copied(plan.options.tls.identity);
   plan.url = url;
   plan.options = options;
+  wipe(plan.options.tls.identity);  // `options` has it.
   plan.options.reconnect.enabled = false;
   plan.extensions = extensions;
   plan.extra = extra;
   s->listen();
   std::string text;
-  result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &s->handlers, text);
-  wipe(plan.options.tls.identity);
+  result<std::unique_ptr<client_engine>> made = client_engine::create(plan, options.tls, &s->handlers, text);
   if (!made) {
     if (why != nullptr) *why = text;
     return made.error();

@@ -26,6 +26,7 @@ constexpr ticks patience_with_handlers = std::chrono::seconds(1);
 
 struct client::state {
   client_plan plan;
+  client_tls tls;
   client_handlers handlers;
   net::loop_options loop;
   std::mutex lock;
@@ -40,7 +41,7 @@ struct client::state {
   std::unique_ptr<timing_histograms> measured;
   std::condition_variable ended;
 
-  ~state() { wipe(plan.options.tls.identity); }
+  ~state() { wipe(tls.identity); }
   [[nodiscard]] std::shared_ptr<client_engine> current() {
     const std::lock_guard guard(lock);
     return engine;
@@ -60,7 +61,10 @@ struct client::state {
   void over() noexcept;
 };
 
-client::client(std::string_view url, client_options options) : state_(std::make_shared<state>()) {
+client::client(std::string_view url, client_options options) {
+  const wipe_guard rest(options.tls.identity);  // A move leaves a short passphrase where it was.
+  state_ = std::make_shared<state>();
+  state_->tls = std::move(options.tls);
   state_->plan.url = url;
   state_->plan.options = std::move(options);
 }
@@ -127,7 +131,7 @@ result<void> client::state::prepare() {
   std::string why;
   errc wrong = errc::ok;
   try {
-    result<std::unique_ptr<client_engine>> made = client_engine::create(plan, &handlers, why, loop, renewed());
+    result<std::unique_ptr<client_engine>> made = client_engine::create(plan, tls, &handlers, why, loop, renewed());
     if (made) {
       std::shared_ptr<client_engine> ready = std::move(*made);
       auto place = plan.options.timings ? std::make_unique<timing_histograms>() : nullptr;

@@ -3,7 +3,6 @@
 #include "ws/client_opening.h"
 #include "ws/driver_choice.h"
 #include "ws/meter.h"
-#include "ws/wipe.h"
 
 #include <hawser/base/crypto.h>
 #include <hawser/core/inband.h>
@@ -69,21 +68,18 @@ result<void> client_engine::check(client_plan& plan, url& to, std::string& why) 
   return added;
 }
 
-result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, client_handlers* handlers,
-                                                             std::string& why, const net::loop_options& how,
+result<std::unique_ptr<client_engine>> client_engine::create(client_plan plan, const client_tls& tls,
+                                                             client_handlers* handlers, std::string& why,
+                                                             const net::loop_options& how,
                                                              std::optional<tls::context> secure) {
   url to;
   if (const result<void> fine = check(plan, to, why); !fine) return fine.error();
   if (!to.secure) secure.reset();
   if (to.secure && !secure) {
-    result<tls::context> made = tls::context::client(plan.options.tls, &why);
-    if (!made) {
-      wipe(plan.options.tls.identity);
-      return made.error();
-    }
+    result<tls::context> made = tls::context::client(tls, &why);
+    if (!made) return made.error();
     secure = std::move(*made);
   }
-  wipe(plan.options.tls.identity);
   net::loop_options lo = how;
   if (lo.log == nullptr) lo.log = plan.options.log;
   lo.busy_poll = plan.options.busy_poll;

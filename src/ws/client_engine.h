@@ -34,7 +34,7 @@ struct client_handlers {
   function<void(const disconnect&)> disconnected;
 };
 
-/// What a client connects to and with.
+/// What a client connects to and with, but for TLS: secrets are not copied along with it.
 struct client_plan {
   std::string url;
   client_options options;
@@ -44,9 +44,10 @@ struct client_plan {
 
 class client_engine final : private net::timed, private net::bell {
  public:
-  /// Reads and checks the plan and makes the loop. `handlers` outlives the engine. With `secure` TLS is that and not
-  /// the plan's. Errors: those of `client::start`; `why` gets a sentence.
-  static result<std::unique_ptr<client_engine>> create(client_plan plan, client_handlers* handlers, std::string& why,
+  /// Reads and checks the plan and makes the loop. `handlers` outlives the engine; `tls` is read now, unless there is
+  /// `secure` in its place. Errors: those of `client::start`; `why` gets a sentence.
+  static result<std::unique_ptr<client_engine>> create(client_plan plan, const client_tls& tls,
+                                                       client_handlers* handlers, std::string& why,
                                                        const net::loop_options& how = {},
                                                        std::optional<tls::context> secure = {});
   ~client_engine();

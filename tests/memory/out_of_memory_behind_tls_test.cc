@@ -12,6 +12,8 @@
 #include <hawser/ws/client.h>
 #include <hawser/ws/server.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
+#include <string.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -20,6 +22,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 namespace hawser::test {
 namespace {
@@ -294,22 +297,60 @@ TEST(secrets, what_a_client_has_copied_is_overwritten) {
   options.tls.identity.passphrase = passphrase;
   client_options wrong = options;
   wrong.tls.ca = pem::text("nonsense");
-  for (const std::string* const looked_for : {&passphrase, &in_key}) {
+  client_options brief = options;  // It stands within its string.
+  const std::string short_one = "fourteen bytes";
+  brief.tls.identity.passphrase = short_one;
+  for (const std::string* const looked_for : {&passphrase, &in_key, &short_one}) {
     secret = *looked_for;
     leaked = 0;
-    for (const client_options* const how : {&options, &wrong}) {
-      client ws("wss://127.0.0.1:1", *how);
-      EXPECT_NE(ws.run_forever(), 0);
-      EXPECT_NE(ws.run_forever(), 0);
-      EXPECT_FALSE(connect("wss://127.0.0.1:1", *how));
-      static_cast<void>(ws.use_tls(how->tls));
+    for (const client_options* const how : {&options, &wrong, &brief}) {
+      for (const char* const url : {"wss://127.0.0.1:1", "wss://exa mple", "ws://127.0.0.1:1"}) {
+        client ws(url, *how);
+        EXPECT_NE(ws.run_forever(), 0);
+        EXPECT_NE(ws.run_forever(), 0);
+        EXPECT_FALSE(connect(url, *how));
+        static_cast<void>(ws.use_tls(how->tls));
+      }
     }
-    EXPECT_EQ(leaked, 0);
-    const auto seen = std::make_unique<std::string>(*looked_for + " stays");
-    *seen = std::string();
+    EXPECT_EQ(leaked, 0) << *looked_for;
+    std::make_unique<std::string>("what stays of " + *looked_for).reset();
     EXPECT_GE(leaked, 1) << "nobody looks";
     secret = {};
   }
+}
+
+using of_options = void (*)(const client_options&);
+[[gnu::noinline]] void only_copy(const client_options& options) { const client_options copy = options; }
+[[gnu::noinline]] void make_client(const client_options& options) { const client ws("wss://127.0.0.1:1", options); }
+
+// Far enough down its stack that the end of its thread does not write over what is left there.
+template <of_options Call>
+void* far_down(void* options) {
+  volatile char room[1 << 14];
+  room[0] = 0;
+  Call(*static_cast<const client_options*>(options));
+  return room[0] == 0 ? options : nullptr;
+}
+
+// A short passphrase stands within its string, and so on the stack of who hands over options.
+TEST(secrets, no_short_passphrase_stays_on_the_stack) {
+  spared = true;
+  client_options options;
+  options.tls.identity.passphrase = "fourteen bytes";
+  const std::string_view rest = std::string_view(options.tls.identity.passphrase).substr(1);
+  std::vector<char> stack(1 << 20);
+  pthread_attr_t on_it;
+  pthread_attr_init(&on_it);
+  ASSERT_EQ(pthread_attr_setstack(&on_it, stack.data(), stack.size()), 0);
+  const auto rest_after = [&](void* (*call)(void*)) {
+    pthread_t runs = {};
+    EXPECT_EQ(pthread_create(&runs, &on_it, call, &options), 0);
+    pthread_join(runs, nullptr);
+    return ::memmem(stack.data(), stack.size(), rest.data(), rest.size()) != nullptr;
+  };
+  EXPECT_FALSE(rest_after(far_down<make_client>));
+  EXPECT_TRUE(rest_after(far_down<only_copy>)) << "nobody looks";
+  pthread_attr_destroy(&on_it);
 }
 
 }  // namespace

@@ -38,9 +38,11 @@ enum class tls_version : std::uint8_t { v1_2, v1_3 };
 struct tls_identity {
   tls_identity() = default;
 
-  pem certificate;         ///< The certificate, and those that lead to the authority.
-  pem key;                 ///< Empty: it stands in `certificate` too.
-  std::string passphrase;  ///< Of an encrypted key. It and `key` are yours to wipe; what Hawser copies it overwrites.
+  pem certificate;  ///< The certificate, and those that lead to the authority.
+  pem key;          ///< Empty: it stands in `certificate` too.
+  /// Of an encrypted key. It and `key` are yours to wipe. Hawser overwrites its own copies before it gives their memory
+  /// back; what OpenSSL makes of them while it reads the key is OpenSSL's.
+  std::string passphrase;
 };
 
 /// TLS of a client (RFC 8446, RFC 5246). The server's chain and its host name are always verified.

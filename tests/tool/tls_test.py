@@ -1,6 +1,6 @@
 """wss:// of the tool against what others wrote: OpenSSL's own programs, Python's ssl, websockets.
 
-    tls_test.py peers|refused|clients|mixed_up|files|first_steps|passphrase|pipes HAWSER
+    tls_test.py peers|refused|clients|mixed_up|files|first_steps|passphrase|secrets|pipes HAWSER
 """
 
 import asyncio
@@ -288,6 +288,42 @@ def passphrase():
                                server.url], input=b"open sesame\nhello\n", capture_output=True, timeout=WATCHDOG)
         expect_equal((made.returncode, made.stdout), (0, b"hello\n"), made.stderr)
         server.stop()
+
+
+# ---- secrets
+def memory_of(process):
+    """All that the process may write to, but what is a machine's worth of addresses and not of memory."""
+    with open(f"/proc/{process.pid}/maps", encoding="utf-8") as maps, open(f"/proc/{process.pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            begin, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if line.split()[1].startswith("rw") and end - begin < 1 << 28:
+                memory.seek(begin)
+                with contextlib.suppress(OSError):
+                    yield memory.read(end - begin)
+
+
+def secrets():
+    """What opens a key, and a key that came through a pipe, are in memory no more when the tool serves or is connected."""
+    with world() as (root, (certificate, key)):
+        for passphrase in ("short one", "a passphrase that has no room in a string itself"):
+            opens, closed = str(root.folder / "opens"), str(root.folder / "closed.key")
+            pathlib.Path(opens).write_text(passphrase + "\n", encoding="utf-8")
+            openssl("pkey", "-in", key, "-aes256", "-passout", f"file:{opens}", "-out", closed)
+            text = pathlib.Path(key).read_text(encoding="utf-8").split("\n", 2)[2]  # OpenSSL leaves single lines behind.
+            for own, secret in ((f"--key {closed}", passphrase), (f"--key <(cat {closed})", passphrase), (f"--key <(cat {key})", text)):
+                words = f"--cert {certificate} {own} --passphrase-file {opens}"
+                server = Program(["bash", "-c", f"exec {HAWSER} echo --listen 127.0.0.1:0 {words} --client-ca {root.certificate}"])
+                url = server.find(r"^listening on (\S+)").group(1)
+                tool = Program(["bash", "-c", f"exec {HAWSER} connect -v --ca {root.certificate} {words} {url}"])
+                tool.find("connected to", "err")
+                for end in (server, tool):
+                    seen = b"".join(memory_of(end.process))
+                    expect(b"--passphrase-file" in seen, "the memory that was looked at")
+                    expect(secret.encode() not in seen, f"{own}: '{secret}' is in the memory of {end.process.args[-1]}")
+                tool.end_input()
+                tool.expect_success()
+                server.terminate()
+                server.expect_success()
 
 
 # ---- pipes

@@ -334,6 +334,7 @@ int connect(const connect_args& args) {
     if (times.error.total()) say_times(times);
     return made.error() == hawser::fault::caller_mistake ? usage : failed;
   }
+  wipe(options.tls.identity);
   return converse(*made, args);
 }
 

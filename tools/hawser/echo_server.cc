@@ -146,6 +146,7 @@ int echo_server(const echo_args& args) {
     say(refused_tls(args.tls, tls.identity, why));
     return usage;
   }
+  wipe(tls.identity);
   hawser::route all = server.route("*");
   if (args.broadcast)
     set_broadcast(all, server);

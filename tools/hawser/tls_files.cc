@@ -2,22 +2,25 @@
 
 #include <fcntl.h>
 #include <hawser/tls/context.h>
+#include <string.h>  // NOLINT(modernize-deprecated-headers): explicit_bzero is not C++.
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <memory>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace hawser_tool {
 
 namespace {
 
 constexpr std::size_t longest_file = std::size_t{16} << 20;  // The authorities of a whole system have 220 KB.
-constexpr std::size_t longest_passphrase = 1024;             // More OpenSSL does not take.
+constexpr std::size_t piece = 65536;
+constexpr std::size_t longest_passphrase = 1024;  // More OpenSSL does not take.
 
 /// An open file, and how to speak of it.
 class input {
@@ -44,14 +47,16 @@ class input {
   [[nodiscard]] const std::string& name() const { return name_; }
 
   // At most `most` bytes to the end of `to`. False: `why` says why. `to` stays as it is at the end of the file.
-  bool read(std::string& to, std::size_t most, std::string& why) const {
-    std::array<char, 65536> piece;
+  template <class Text>
+  bool read(Text& to, std::size_t most, std::string& why) const {
+    const std::size_t before = to.size();
+    to.resize(before + most);
     ssize_t n = -1;
     do
-      n = ::read(fd_, piece.data(), std::min(most, piece.size()));
+      n = ::read(fd_, to.data() + before, most);
     while (n < 0 && errno == EINTR);
     if (n < 0) why = problem(errno);
-    to.append(piece.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+    to.resize(before + (n > 0 ? static_cast<std::size_t>(n) : 0));
     return n >= 0;
   }
 
@@ -65,12 +70,28 @@ class input {
   bool regular_ = false;
 };
 
+/// Overwrites what it gives back.
+template <class T>
+struct wiping_allocator {
+  using value_type = T;
+  T* allocate(std::size_t n) { return std::allocator<T>().allocate(n); }
+  void deallocate(T* at, std::size_t n) noexcept {
+    ::explicit_bzero(at, n * sizeof(T));
+    std::allocator<T>().deallocate(at, n);
+  }
+  bool operator==(const wiping_allocator&) const = default;
+};
+
 /// PEM that was read: for the library, and for the checks here.
 struct pem_file {
-  std::string name;  // "--key FILE"
-  std::string text;
+  std::string name;                                                              // "--key FILE"
+  std::basic_string<char, std::char_traits<char>, wiping_allocator<char>> text;  // A key may stand in it.
   hawser::pem source;
 };
+
+void wipe(const std::string& text) {  // Of one that is not const, whoever shows it as such.
+  ::explicit_bzero(const_cast<char*>(text.data()), text.capacity());
+}
 
 bool read_pem(const char* option, const std::string& path, pem_file& to, std::string& why) {
   const input file(option, path, why);
@@ -78,14 +99,14 @@ bool read_pem(const char* option, const std::string& path, pem_file& to, std::st
   to.name = file.name();
   for (;;) {
     const std::size_t before = to.text.size();
-    if (!file.read(to.text, longest_file, why)) return false;
+    if (!file.read(to.text, piece, why)) return false;
     if (to.text.size() == before) break;
     if (to.text.size() <= longest_file) continue;
     why = to.name + " is longer than 16 MiB, which nothing in PEM is";
     return false;
   }
   // A path says more than a text when the library complains.
-  to.source = file.can_be_read_again() ? hawser::pem::file(path) : hawser::pem::text(to.text);
+  to.source = file.can_be_read_again() ? hawser::pem::file(path) : hawser::pem::text(std::string(to.text));
   if (to.text.empty()) why = to.name + " is empty";
   return !to.text.empty();
 }
@@ -143,11 +164,12 @@ bool is_encrypted(std::string_view key) {
          (second != std::string_view::npos && key.substr(second + 1).starts_with("Proc-Type: 4,ENCRYPTED"));
 }
 
-// The first line, and of a pipe nothing behind it: as openssl -passin file: does.
-bool read_passphrase(const std::string& path, std::string& to, std::string& why) {
+// The first line, and of a pipe nothing behind it: as openssl -passin file: does. `line` has room from the beginning,
+// so that no part of it stays where it once was.
+bool read_passphrase(const std::string& path, std::string& line, std::string& why) {
   const input file("--passphrase-file", path, why);
   if (!file.is_open()) return false;
-  std::string line;
+  line.reserve(longest_passphrase + 1);
   for (std::size_t before = 0; line.size() <= longest_passphrase && !line.ends_with('\n'); before = line.size()) {
     if (!file.read(line, 1, why)) return false;
     if (line.size() == before) break;
@@ -158,18 +180,17 @@ bool read_passphrase(const std::string& path, std::string& to, std::string& why)
     why = file.name() + ": the first line is empty, and should be the passphrase";
   else if (line.size() > longest_passphrase)
     why = file.name() + ": the first line is longer than 1024 bytes, which no passphrase is";
-  to = line;
   return why.empty();
 }
 
 bool read_identity(const tls_args& args, hawser::tls_identity& to, std::string& why) {
   pem_file certificate;
   if (!read_certificates("--cert", args.certificate, certificate, why)) return false;
-  to.certificate = certificate.source;
+  to.certificate = std::move(certificate.source);
   pem_file own;
   if (!args.key.empty()) {
     if (!read_pem("--key", args.key, own, why)) return false;
-    to.key = own.source;
+    to.key = std::move(own.source);
   }
   const pem_file& file = args.key.empty() ? certificate : own;
   const std::string_view key = part_of(file.text, is_key);
@@ -178,11 +199,13 @@ bool read_identity(const tls_args& args, hawser::tls_identity& to, std::string& 
                            : file.name + " holds no private key in PEM" + guess(file);
     return false;
   }
-  std::string passphrase;
-  if (!args.passphrase_file.empty() && !read_passphrase(args.passphrase_file, passphrase, why)) return false;
-  if (!is_encrypted(key)) return true;
-  to.passphrase = passphrase;
-  if (!passphrase.empty()) return true;
+  if (!args.passphrase_file.empty() && !read_passphrase(args.passphrase_file, to.passphrase, why)) return false;
+  if (!is_encrypted(key)) {
+    wipe(to.passphrase);
+    to.passphrase.clear();
+    return true;
+  }
+  if (!to.passphrase.empty()) return true;
   why = "the private key in " + file.name + " is encrypted: name the file with its passphrase by --passphrase-file";
   return false;
 }
@@ -213,6 +236,13 @@ bool read_tls(const tls_args& args, hawser::server_tls& how, std::string& why) {
   if (!read_certificates("--client-ca", args.ca, ca, why)) return fail(why);
   how.client_ca = ca.source;
   return true;
+}
+
+void wipe(hawser::tls_identity& own) {
+  wipe(own.passphrase);
+  for (const hawser::pem* one : {&own.certificate, &own.key})
+    if (!one->is_file()) wipe(one->value());
+  own = {};
 }
 
 std::string refused_tls(const tls_args& args, const hawser::tls_identity& own, const std::string& why) {

@@ -14,6 +14,9 @@ namespace hawser_tool {
 bool read_tls(const tls_args& args, hawser::client_tls& how, std::string& why);
 bool read_tls(const tls_args& args, hawser::server_tls& how, std::string& why);
 
+/// Overwrites the key and the passphrase, which the library has taken by then.
+void wipe(hawser::tls_identity& own);
+
 /// What the library said when it would not have the identity that was read, in the words of the command line.
 std::string refused_tls(const tls_args& args, const hawser::tls_identity& own, const std::string& why);
 

@@ -6,15 +6,12 @@
 #include <gtest/gtest.h>
 #include <hawser/hawser.h>
 #include <hawser/tls/filter.h>
-#include <openssl/x509.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <memory>
-#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -401,52 +398,6 @@ TEST(tls_ws, servers_that_speak_no_tls_are_told_apart) {
     EXPECT_NE(why.find(c.words), std::string::npos) << c.what << ": " << why;
     EXPECT_FALSE(why.empty()) << c.what;
     EXPECT_EQ(why.find('\n'), std::string::npos) << why;
-  }
-}
-
-/// The common name in a certificate, which our authority has given to a client; empty when there is none.
-std::string common_name(const std::vector<std::byte>& der) {
-  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-  const std::unique_ptr<X509, decltype(&X509_free)> read(d2i_X509(nullptr, &at, long(der.size())), X509_free);
-  std::string name(100, '\0');
-  const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(read.get()), NID_commonName, name.data(), 100);
-  name.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-  return name;
-}
-
-// As docs/tls.md shows it: who the client is, by its certificate.
-TEST(tls_ws, who_the_client_is_is_for_the_application_to_say) {
-  const authority root = authority::root();
-  secure_echo run(root);
-  server& server = run.it();
-  server_tls how;
-  how.identity = root.issue(certificate_wish("IP:127.0.0.1")).identity();
-  how.client_ca = pem::text(root.certificate());
-  how.clients = client_certificates::optional;
-  server.use_tls(how).value();
-  const std::set<std::string> may_write = {"alice"};
-  server.route("/").on_connect([&](hawser::connection c, const hawser::handshake& h) {
-    const auto& shown = h.tls_peer_certificates;
-    const std::string who = shown.empty() ? "" : common_name(shown.front());
-    if (!may_write.contains(who)) c.close(hawser::close_code::policy_violation, "you may not write here");
-  });
-  run.start();
-  for (const char* const name : {"alice", "mallory", ""}) {
-    client_options options = trusting(root);
-    certificate_wish wish("client");
-    wish.common_name = name;
-    if (*name != '\0') options.tls.identity = root.issue(wish).identity();
-    std::string why;
-    auto c = connect(run.secure_url(), options, {}, {}, &why);
-    ASSERT_TRUE(c) << why;
-    EXPECT_EQ(c->agreed().tls_peer_certificates.size(), 2U);
-    EXPECT_EQ(c->agreed().tls_peer_certificates.back(), root.der());
-    static_cast<void>(c->send("may I?"));
-    auto answer = c->receive();
-    EXPECT_EQ(answer.has_value(), std::string_view(name) == "alice") << name;
-    if (!answer) {
-      EXPECT_NE(c->farewell().find("you may not write here"), std::string::npos) << c->farewell();
-    }
   }
 }
 

@@ -41,11 +41,24 @@ template <class F>
 concept accepts_in_words = requires(const F& f, const std::vector<params>& all, std::string& why) {
   requires is_accepted_option<decltype(f.accept(all, why))>;
 };
-// Such as one whose parameters are others: it is not passed over, but does not compile.
+// Whether there is any member `accept`, overloaded, a template or private as it may be: in a class with another one
+// beside it the name is ambiguous. One that does not fit is not passed over, but does not compile.
+struct another_accept {
+  int accept;
+};
 template <class F>
-concept names_accept = requires {
+struct beside_another : F, another_accept {};
+template <class F>
+concept shows_accept = requires {
   &F::accept;
 };
+template <class F>
+consteval bool names_accept() {
+  if constexpr (std::is_final_v<F>)
+    return shows_accept<F>;
+  else
+    return !shows_accept<beside_another<F>>;
+}
 template <class F>
 concept confirms = requires(const F& f, const params& answer) {
   requires is_accepted_option<decltype(f.confirm(answer))>;
@@ -76,8 +89,8 @@ concept factory = requires(const F& f) {
   { f.name() } -> std::convertible_to<std::string_view>;
   { f.offers() } -> std::convertible_to<std::vector<params>>;
 }
-&&(detail::accepts<F> || detail::accepts_in_words<F> ||
-   !detail::names_accept<F>)&&(detail::confirms<F> || detail::confirms_in_words<F>)&&std::copy_constructible<F>;
+&&(detail::accepts<F> || detail::accepts_in_words<F> || !detail::names_accept<F>()) &&
+    (detail::confirms<F> || detail::confirms_in_words<F>)&&std::copy_constructible<F>;
 
 /// Any factory, erased. Copies share it.
 class any_factory {

@@ -72,8 +72,9 @@ class HAWSER_API connection {
   /// Sends a ping of at most 125 bytes (loop thread); `on_pong` hears the answer.
   errc ping(byte_view payload = {}) const;
 
-  /// Starts the closing handshake behind everything that was sent. `reason` is at most 123 bytes of UTF-8. Errors:
-  /// `closed`, `invalid_close_code`.
+  /// Starts the closing handshake behind everything that was sent. `reason` is at most 123 bytes of UTF-8. What the
+  /// peer sent before it answers still reaches `on_message`: `terminate` ends that. Errors: `closed`,
+  /// `invalid_close_code`.
   errc close(close_code code = close_code::normal, std::string_view reason = {}) const;
   /// Ends the connection at once, without a closing handshake; the peer sees a reset.
   errc terminate() const;

@@ -238,6 +238,29 @@ std::array<std::byte, 7> alert_of(unsigned level, unsigned code) {
           static_cast<std::byte>(code)};
 }
 
+// Who is told by the other end that no version suits hears which are allowed here, and what mends it.
+TEST_F(hostile, versions_that_the_other_end_refuses_are_named) {
+  for (const tls_version least : {tls_version::v1_2, tls_version::v1_3}) {
+    client_tls asks;
+    asks.ca = pem::text(root.certificate());
+    server_tls answers;
+    answers.identity = own.identity();
+    asks.least = answers.least = least;
+    tls_pair p(client_context(asks), server_context(answers), "example.org");
+    p.client.handshake(p.to_server);
+    p.hand_over(p.to_server, p.server, p.to_client, p.at_server);
+    p.give(p.server, alert_of(2, 70), p.to_client, p.at_server);
+    p.give(p.client, alert_of(2, 70), p.to_server, p.at_client);
+    const std::string said =
+        " gave up with the TLS alert \"protocol version\" (70): the two have no version of TLS in common; here it is ";
+    const std::string here = least == tls_version::v1_3
+                                 ? "1.3 alone (tls.least). It must be updated, or tls.least set to 1.2."
+                                 : "1.2 and 1.3. It must be updated.";
+    EXPECT_EQ(p.client.why(), "The server" + said + here);
+    EXPECT_EQ(p.server.why(), "The client" + said + here);
+  }
+}
+
 // RFC 8446, 6.2: at any time of the handshake, to either end.
 TEST_F(hostile, alerts_of_all_codes_end_it_with_a_clear_line_in_both_roles) {
   // The first is a close_notify with the level that it has.

@@ -291,7 +291,7 @@ bool filter::fail(std::string_view doing) {
   } else if (of_ssl && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     give_up(errc::certificate_refused, "The client showed no certificate, which this server requires.");
   } else if (of_ssl && reason > alert_offset && reason < alert_offset + 256) {
-    give_up(errc::tls_failed, words_of_alert(reason - alert_offset, !is_server) + ".");
+    give_up(errc::tls_failed, words_of_alert(reason - alert_offset, !is_server, only_newest(ssl)) + ".");
   } else if (of_ssl && !open_ && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)) {
     give_up(errc::tls_failed, is_server ? "The client does not speak TLS here: this port wants wss://, not ws://."
                                         : "The server does not speak TLS on this port: use ws://, or another port.");

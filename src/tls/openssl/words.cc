@@ -194,9 +194,15 @@ bool is_of_servers(int code) noexcept {
          code == SSL_AD_NO_APPLICATION_PROTOCOL;
 }
 
+// The versions that are allowed here, and what to do about an end that has none of them.
+const char* versions_here(bool only_newest) noexcept {
+  return only_newest ? "1.3 alone (tls.least). It must be updated, or tls.least set to 1.2"
+                     : "1.2 and 1.3. It must be updated";
+}
+
 }  // namespace
 
-std::string words_of_alert(int code, bool from_server) {
+std::string words_of_alert(int code, bool from_server, bool only_newest) {
   std::string text = std::string("The ") + (from_server ? "server" : "client") + " gave up with the TLS alert \"" +
                      name_of_alert(code) + "\" (" + std::to_string(code) + ")";
   if (!from_server && is_of_servers(code))
@@ -218,7 +224,7 @@ std::string words_of_alert(int code, bool from_server) {
     case SSL_AD_NO_RENEGOTIATION:
       return text + ": it will not renegotiate, which was never asked for here. It is defective and must be updated";
     case SSL_AD_PROTOCOL_VERSION:
-      return text + ": the two have no version of TLS in common; here it is 1.2 and 1.3";
+      return text + ": the two have no version of TLS in common; here it is " + versions_here(only_newest);
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
     case SSL_AD_CERTIFICATE_REVOKED:
@@ -248,8 +254,7 @@ std::string words_of_reason(int reason, bool of_server, bool only_newest) {
     case SSL_R_VERSION_TOO_HIGH:
     case SSL_R_WRONG_SSL_VERSION:
       return other + (of_server ? " chose" : " offers") + " no version of TLS that is allowed here, which is " +
-             (only_newest ? "1.3 alone (tls.least). It must be updated, or tls.least set to 1.2."
-                          : "1.2 and 1.3. It must be updated.");
+             versions_here(only_newest) + ".";
     case SSL_R_NO_RENEGOTIATION:
       return other +
              " said that it will not renegotiate, which was never asked for here. It is defective and must be updated.";

@@ -551,18 +551,30 @@ TEST(tls_filter, an_encrypted_key_wants_its_passphrase) {
   server_tls how;
   how.identity.certificate = pem::text(one.certificate());
   how.identity.key = pem::text(one.key("open sesame"));
-  for (const char* const wrong : {"", "sesame"}) {
-    how.identity.passphrase = wrong;
+  const auto refusal = [&how](std::string passphrase) {
+    how.identity.passphrase = std::move(passphrase);
     std::string why;
     EXPECT_EQ(to_errc(tls::context::server(how, &why).error()), errc::invalid_certificate);
-    EXPECT_NE(
-        why.find(
-            "tls.identity.key (--key) holds no private key in PEM, or one that tls.identity.passphrase does not open"),
-        std::string::npos)
-        << why;
-  }
+    EXPECT_EQ(why.find("tls.identity.key (--key) "), 0U) << why;
+    return why;
+  };
+  EXPECT_NE(refusal({}).find("is encrypted, and tls.identity.passphrase is empty"), std::string::npos);
+  EXPECT_NE(refusal("sesame").find("tls.identity.passphrase does not open: that is another one"), std::string::npos);
   how.identity.passphrase = "open sesame";
   EXPECT_TRUE(tls::context::server(how));
+  // What OpenSSL would cut off is not taken for another passphrase.
+  const std::string longest(1024, 'x');
+  how.identity.key = pem::text(one.key(longest));
+  EXPECT_NE(refusal(longest + "x").find("tls.identity.passphrase is longer than 1024 bytes"), std::string::npos);
+  how.identity.passphrase = longest;
+  EXPECT_TRUE(tls::context::server(how));
+  // No passphrase mends these.
+  std::string damaged = one.key();
+  damaged.replace(damaged.find("\nM"), 2, "\n!");
+  how.identity.key = pem::text(damaged);
+  EXPECT_NE(refusal({}).find("holds no private key in PEM, or one that is damaged"), std::string::npos);
+  how.identity.key = pem::text(one.certificate());
+  EXPECT_NE(refusal("open sesame").find("whatever tls.identity.passphrase is"), std::string::npos);
 }
 
 // The store of sessions and the keys of tickets are what they share.

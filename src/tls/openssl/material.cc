@@ -4,12 +4,12 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -70,17 +70,22 @@ bool pem_source::open(const pem& what, const char* option, std::string& why) {
 }
 
 // What a person is asked for elsewhere: here it stands in the options, or the key is not encrypted.
-int give_passphrase(char* to, int size, int, void* passphrase) {
-  const auto& text = **static_cast<const std::string* const*>(passphrase);
-  const int n = static_cast<int>(std::min(text.size(), static_cast<std::size_t>(size)));
-  std::memcpy(to, text.data(), static_cast<std::size_t>(n));
-  return n;
+struct passphrase_asked {
+  std::string_view text;  // Theirs, not a copy.
+  int most = -1;          // So long it may be; less than 0: nobody has asked.
+};
+
+int give_passphrase(char* to, int size, int, void* asked) {
+  auto& own = *static_cast<passphrase_asked*>(asked);
+  own.most = size;
+  if (own.text.size() > static_cast<std::size_t>(size)) return -1;  // Cut off it would be another one.
+  std::memcpy(to, own.text.data(), own.text.size());
+  return static_cast<int>(own.text.size());
 }
 
 owned<X509> next_certificate(BIO* in) {
-  const std::string none;
-  const std::string* text = &none;
-  return owned<X509>(PEM_read_bio_X509(in, nullptr, give_passphrase, &text));
+  passphrase_asked none;
+  return owned<X509>(PEM_read_bio_X509(in, nullptr, give_passphrase, &none));
 }
 
 // After the last certificate: false when what follows it was meant to be one.
@@ -117,15 +122,28 @@ bool use_certificate(SSL_CTX* ctx, const pem& from, std::string& why) {
   return ended_well(called(from, option), why);
 }
 
+// Why the key in `where` could not be had.
+std::string words_of_key(const std::string& where, const passphrase_asked& asked) {
+  const std::string because = " (OpenSSL: " + take_reason() + ")";
+  if (asked.most < 0)
+    return where + " holds no private key in PEM, or one that is damaged or of a kind that is not known here, " +
+           "whatever tls.identity.passphrase is" + because;
+  if (asked.text.empty()) return where + " is encrypted, and tls.identity.passphrase is empty";
+  if (asked.text.size() > static_cast<std::size_t>(asked.most))
+    return where + " is encrypted, and tls.identity.passphrase is longer than " + std::to_string(asked.most) +
+           " bytes, which no passphrase may be";
+  return where + " holds a private key that tls.identity.passphrase does not open: that is another one, or the key " +
+         "is damaged" + because;
+}
+
 bool use_key(SSL_CTX* ctx, const pem& from, const tls_identity& who, std::string& why) {
   const char* const option = "tls.identity.key (--key)";
   pem_source in;
   if (!in.open(from, option, why)) return false;
-  const std::string* passphrase = &who.passphrase;  // Theirs, not a copy.
-  const owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(in.get(), nullptr, give_passphrase, &passphrase));
+  passphrase_asked asked{who.passphrase};
+  const owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(in.get(), nullptr, give_passphrase, &asked));
   if (!key) {
-    why = called(from, option) +
-          " holds no private key in PEM, or one that tls.identity.passphrase does not open: " + take_reason();
+    why = words_of_key(called(from, option), asked);
     return false;
   }
   // A key of another kind than the certificate's would be kept beside it, and be of no use.

@@ -1,4 +1,6 @@
-// The code that docs/threads.md shows, as it stands there, at work between a client and a server.
+// docs/threads.md: its code as it stands there, at work between a client and a server, and its table of calls against
+// the headers.
+#include "docs/table.h"
 #include "ws/running_server.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +8,10 @@
 
 #include <memory>
 #include <mutex>
+#include <regex>
+#include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -117,6 +122,37 @@ TEST(threads_page, an_object_comes_along_with_its_connection) {
     const hawser::message m = ws.receive().value();
     EXPECT_EQ(m.text(), expected);
   }
+}
+
+// "server::stop", for each call of the class `owner` of which its comment says that it may come from any thread.
+std::set<std::string> calls_from_any_thread(const std::string& path, const std::string& owner) {
+  std::string header = text_of(path);
+  std::string_view rest = header;
+  static_cast<void>(take_until(rest, "\nclass HAWSER_API " + owner + " {"));
+  const std::string body(take_until(rest, "\n private:"));
+  static const std::regex comment_and_call(R"(((?: +///[^\n]*\n)+) +[^/\n(]*?(\w+)\()");
+  static const std::regex any_thread(R"(Any\s+(///\s+)?thread)");
+  std::set<std::string> calls;
+  for (std::sregex_iterator at(body.begin(), body.end(), comment_and_call), end; at != end; ++at)
+    if (std::regex_search(at->str(1), any_thread)) calls.insert(owner + "::" + at->str(2));
+  return calls;
+}
+
+// What is said of a call stands in both places, or in neither.
+TEST(threads_page, the_table_has_the_calls_that_come_from_any_thread) {
+  std::set<std::string> in_headers = calls_from_any_thread("include/hawser/ws/server.h", "server");
+  in_headers.merge(calls_from_any_thread("include/hawser/ws/client.h", "client"));
+  std::set<std::string> on_page;
+  for (const auto& [heading, cells] : rows_of("docs/threads.md")) {
+    if (heading != "Which call on which thread" || !cells.at(1).starts_with("any")) continue;
+    static const std::regex name(R"((?:(\w+)::)?(\w+))");
+    std::string owner = "connection";  // As the first row means it.
+    for (std::sregex_iterator at(cells[0].begin(), cells[0].end(), name), end; at != end; ++at) {
+      if (at->length(1) > 0) owner = at->str(1);
+      if (owner != "connection") on_page.insert(owner + "::" + at->str(2));
+    }
+  }
+  EXPECT_EQ(in_headers, on_page);
 }
 
 }  // namespace

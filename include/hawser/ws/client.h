@@ -84,11 +84,13 @@ class HAWSER_API client {
   /// Any thread, any number of times, several at once; never fails for want of memory.
   bool stop() noexcept;
 
-  /// Renews certificate, key and authorities: from the next attempt on it is `how` and not `client_options::tls`, in
-  /// all runs, while the connection that is open stays as it is. Sessions that were kept for being taken up go with the
-  /// authorities that they were verified by. When `how` cannot be used what was there before stays. A `ws://` URL is
-  /// not made `wss://` by this. Any thread, also before it runs; the files are read now. Errors: `invalid_certificate`,
-  /// `out_of_resources`, `not_supported` in a build without TLS; `why` gets a sentence that names the file.
+  /// Renews certificate, key and authorities: from the next TLS handshake on, which may be that of an attempt that
+  /// connects now, it is `how` and not `client_options::tls`, in all runs, while the connection that is open stays as
+  /// it is. Sessions that were kept for being taken up go with the authorities that they were verified by. When `how`
+  /// cannot be used what was there before stays. A `ws://` URL is not made `wss://` by this, and a client that has
+  /// given up, as it does over a server's certificate that is refused, is not started: call `start` again. Any thread,
+  /// also before it runs; the files are read now. Errors: `invalid_certificate`, with a sentence in `why` that names
+  /// the file or the option; `not_supported` in a build without TLS, with a sentence too; `out_of_resources`.
   result<void> use_tls(const client_tls& how, std::string* why = nullptr);
 
   /// The connection of the current attempt; a closed handle when there is none. Any thread.

@@ -62,8 +62,8 @@ class HAWSER_API route {
   route_handlers* handlers_;
 };
 
-/// Accepts connections, routes them by path, runs their loops. Set up on one thread; `stop`, `publish` and
-/// `connections` may be called on any thread while it runs.
+/// Accepts connections, routes them by path, runs their loops. Set up on one thread; `stop`, `use_tls`, `publish`,
+/// `connections` and `metrics` may be called on others while it runs, as it is said there.
 class HAWSER_API server {
  public:
   /// What is wrong with the options is said by `listen` and `run`.
@@ -93,9 +93,9 @@ class HAWSER_API server {
 
   /// Speaks TLS, on all addresses, with connections that come from now on; they are `wss://` then. Also while it runs:
   /// that is how a certificate is renewed, and when the new one cannot be used the old one stays. Any thread. Errors:
-  /// `invalid_certificate`, `out_of_resources`, `not_supported` in a build without TLS; `why` gets a sentence that
-  /// names the file. After an error `listen` and `run` answer the same, so that nobody is served without the TLS that
-  /// was wanted, until a call succeeds.
+  /// `invalid_certificate`, with a sentence in `why` that names the file or the option; `not_supported` in a build
+  /// without TLS, with a sentence too; `out_of_resources`. After an error, and where no call has succeeded before,
+  /// `listen` and `run` answer the same until one does: nobody is served without the TLS that was wanted.
   result<void> use_tls(const server_tls& how, std::string* why = nullptr);
 
   /// Listens on `host` (a literal or "localhost") and `port` (0: the system chooses), or on `address` text as

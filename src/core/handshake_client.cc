@@ -21,7 +21,7 @@ errc fail(std::string* why, errc error, std::string text) {
 std::string advice(const http_head& head) {
   switch (head.status) {
     case 400:
-      return "it found the request malformed; check headers, subprotocols and what stands between";
+      return "it found the request malformed; check headers, subprotocols, ws:// or wss://, and what stands between";
     case 401:
     case 407:
       return "it wants credentials; send an Authorization header";

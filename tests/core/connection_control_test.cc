@@ -10,8 +10,6 @@ namespace hawser {
 namespace {
 
 using namespace test;
-using core::kind;
-using core::settings;
 
 // The peer's pings as they come, while nothing is blocked: each is answered, in order, behind what was sent before.
 TEST(connection_control, every_ping_is_answered_in_order) {

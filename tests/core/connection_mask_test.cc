@@ -9,7 +9,6 @@ namespace hawser {
 namespace {
 
 using namespace test;
-using core::settings;
 
 struct nothing {
   static constexpr unsigned hooks = hook::none;

@@ -10,7 +10,6 @@ namespace hawser {
 namespace {
 
 using namespace test;
-using core::kind;
 using core::settings;
 using namespace std::chrono_literals;
 

@@ -139,7 +139,7 @@ def words_of_server(build, root, identity, stranger):
     for bytes_in, answer, words in (
             (b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 Use wss:// on this port\r\n", "wants wss://, not ws://"),
             (b"\x00nonsense", b"", "wants wss://, not ws://"),
-            (b"\x16\x03\x01\x00\x05nonsense", None, "TLS broke down over the TLS handshake")):
+            (b"\x16\x03\x01\x00\x05nonsense", None, "The client sent what is no sound TLS, in the handshake (unexpected message)")):
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as s:
             s.sendall(bytes_in)
             seen = s.recv(4096)

@@ -1,6 +1,7 @@
 // TLS between two filters in memory: RFC 8446, RFC 5246. F1: whose certificate is accepted, and what is said of others.
 
 #include "pair.h"
+#include "raw_end.h"
 
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -325,7 +326,11 @@ TEST(tls_filter, alerts_have_words_for_who_hears_them) {
   const char* const only_servers = "only servers have a reason to send it, so that client is defective";
   const alert_case cases[] = {
       {40, "or it wanted a certificate from here.",
-       "\"handshake failure\" (40): the two have no cipher or key exchange in common."},
+       "\"handshake failure\" (40): the two have no cipher or key exchange in common; it must be updated."},
+      {46, "it wants a client's certificate; give one as tls.identity",
+       "it does not accept the certificate of this end"},
+      {48, "it wants a client's certificate; give one as tls.identity", "it does not trust the authority"},
+      {50, "(50): what was sent from here was wrong for it", "(50): what was sent from here was wrong for it"},
       {86, "\"inappropriate fallback\" (86): it was asked for an older version", only_servers},
       {100, "it will not renegotiate", "it will not renegotiate"},
       {109, "\"missing extension\" (109): it misses something", "\"missing extension\" (109): it misses something"},
@@ -386,6 +391,49 @@ TEST(tls_filter, alerts_of_all_codes_end_it_with_a_clear_line) {
     EXPECT_EQ(pair.client.error(), errc::tls_failed) << code;
     EXPECT_NE(pair.client.why().find(std::to_string(code)), std::string::npos) << pair.client.why();
   }
+}
+
+// It spoke TLS, so that is not what it is told to do.
+TEST(tls_filter, what_is_no_tls_behind_some_that_was) {
+  world w;
+  tls_pair pair(client_context(w.client), server_context(w.server), "example.org");
+  pair.client.handshake(pair.to_server);
+  pair.hand_over(pair.to_server, pair.server, pair.to_client, pair.at_server);
+  pair.give(pair.server, as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), pair.to_client, pair.at_server);
+  EXPECT_EQ(pair.server.why().find("The client sent what is no sound TLS, in the handshake ("), 0U)
+      << pair.server.why();
+}
+
+TEST(tls_filter, who_has_nothing_in_common_is_told_what_there_is) {
+  const world w;
+  struct offer_case {
+    int version;
+    const char* ciphers;
+    const char* groups;
+    const char* words;
+  };
+  const offer_case cases[] = {
+      {TLS1_2_VERSION, "AES128-SHA", nullptr, "The client offers no cipher or signature that is allowed here"},
+      {TLS1_3_VERSION, nullptr, "P-521", "The client offers no key exchange that is allowed here"},
+  };
+  for (const offer_case& c : cases) {
+    raw_end client(false, c.version);
+    EXPECT_TRUE(c.ciphers == nullptr || SSL_set_cipher_list(client.ssl(), c.ciphers) == 1);
+    EXPECT_TRUE(c.groups == nullptr ||
+                SSL_ctrl(client.ssl(), SSL_CTRL_SET_GROUPS_LIST, 0, const_cast<char*>(c.groups)) ==
+                    1);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    tls::filter server(server_context(w.server), "");
+    client.talk(server);
+    EXPECT_EQ(server.why().find(c.words), 0U) << server.why();
+  }
+}
+
+TEST(tls_filter, a_key_without_its_certificate_is_refused) {
+  client_tls how;
+  how.identity.key = pem::text("any");
+  std::string why;
+  EXPECT_EQ(to_errc(tls::context::client(how, &why).error()), errc::invalid_certificate);
+  EXPECT_NE(why.find("without tls.identity.certificate (--cert)"), std::string::npos) << why;
 }
 
 TEST(tls_filter, damaged_records_end_it) {

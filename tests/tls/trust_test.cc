@@ -333,11 +333,14 @@ TEST(trust, F1_hosts) {
     std::string host = c.host;
     if (host.back() == '.') host.pop_back();
     const std::string is_for = c.is_for;
-    EXPECT_EQ(client.why(),
-              "The certificate of " + host + " (CN = " + c.host + ") is refused: " +
-                  (is_for.empty() ? "it names no host" : "it is for " + is_for + ", not for " + host) +
-                  ". Connect by a name that it is for, or, if it is the right server, set tls.server_name "
-                  "(--server-name) to that name.")
+    EXPECT_EQ(
+        client.why(),
+        "The certificate of " + host + " (CN = " + c.host + ") is refused: " +
+            (is_for.empty() ? "it names no host. It must be made anew, with the host as a subject alternative name: "
+                              "the common name does not count."
+                            : "it is for " + is_for + ", not for " + host +
+                                  ". Connect by a name that it is for, or, if it is the right server, set "
+                                  "tls.server_name (--server-name) to that name."))
         << about;
   }
 }

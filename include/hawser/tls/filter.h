@@ -97,6 +97,7 @@ class HAWSER_API filter {
   errc error_ = errc::ok;
   bool dry_ = false;  // OpenSSL has asked for more than was fed.
   bool heard_ = false;
+  bool spoke_ = false;  // A message of TLS came.
   bool open_ = false;
   bool ended_ = false;
   bool closed_ = false;

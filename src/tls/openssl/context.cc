@@ -108,6 +108,8 @@ result<context> context::client(const client_tls& how, std::string* why) try {
     if ((!has_own || !how.ca_folder.empty()) && !use_authority_folder(ctx, how.ca_folder, text))
       return refuse(why, text);
   }
+  if (how.identity.certificate.empty() && !how.identity.key.empty())
+    return refuse(why, "tls.identity.key (--key) is given without tls.identity.certificate (--cert)");
   if (!how.identity.certificate.empty() && !use_identity(ctx, how.identity, text)) return refuse(why, text);
   if (SSL_CTX_set_alpn_protos(ctx, http.data(), http.size()) != 0) return errc::out_of_resources;
   if (how.tickets) {

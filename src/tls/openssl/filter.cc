@@ -205,7 +205,7 @@ bool filter::handshake(record_sink& sink) {
   out_ = &sink;
   dry_ = false;
   ERR_clear_error();
-  if (SSL_do_handshake(as_ssl(ssl_.get())) != 1) return fail("the TLS handshake");
+  if (SSL_do_handshake(as_ssl(ssl_.get())) != 1) return fail("shaking hands");
   open_ = true;
   return error_ == errc::ok;
 }
@@ -221,7 +221,7 @@ std::size_t filter::read(byte_span into, record_sink& sink) {
     std::size_t n = 0;
     dry_ = false;
     if (SSL_read_ex(ssl, into.data() + all, into.size() - all, &n) != 1) {
-      if (!ended_) fail("what the other end sent");
+      if (!ended_) fail("reading");
       break;
     }
     all += n;
@@ -250,6 +250,7 @@ void filter::close(record_sink& sink) noexcept {
 }
 
 void filter::note_handshake_message() noexcept {
+  spoke_ = true;
   if (!open_) return;
   if (now_ >= later(minute_, std::chrono::minutes(1))) {
     minute_ = now_;
@@ -280,7 +281,7 @@ bool filter::fail(std::string_view doing) {
   if (dry_ && error_ == errc::ok && !said_end) return true;
   const bool is_server = shared_.shared().is_server;
   const bool of_ssl = ERR_GET_LIB(code) == ERR_LIB_SSL;
-  const char* const other = is_server ? "the client" : "the server";
+  const own_end own = {is_server, only_newest(ssl), SSL_get_certificate(ssl) != nullptr, open_};
   if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
     give_up(errc::out_of_resources, {});
   } else if (said_end) {
@@ -291,17 +292,16 @@ bool filter::fail(std::string_view doing) {
   } else if (of_ssl && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     give_up(errc::certificate_refused, "The client showed no certificate, which this server requires.");
   } else if (of_ssl && reason > alert_offset && reason < alert_offset + 256) {
-    give_up(errc::tls_failed, words_of_alert(reason - alert_offset, !is_server, only_newest(ssl)) + ".");
-  } else if (of_ssl && !open_ && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)) {
+    give_up(errc::tls_failed, words_of_alert(reason - alert_offset, own) + ".");
+  } else if (of_ssl && !spoke_ && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)) {
     give_up(errc::tls_failed, is_server ? "The client does not speak TLS here: this port wants wss://, not ws://."
                                         : "The server does not speak TLS on this port: use ws://, or another port.");
-  } else if (std::string own = of_ssl ? words_of_reason(reason, !is_server, only_newest(ssl)) : std::string();
-             !own.empty()) {
-    give_up(errc::tls_failed, std::move(own));
+  } else if (of_ssl) {
+    give_up(errc::tls_failed, words_of_reason(reason, own));
   } else {
     const char* const words = ERR_reason_error_string(code);
-    give_up(errc::tls_failed, std::string("TLS broke down over ") + std::string(doing) + " (" + other +
-                                  "): " + (words == nullptr ? "no reason is known" : words) + ".");
+    give_up(errc::tls_failed, std::string("TLS with the ") + (is_server ? "client" : "server") + " broke down while " +
+                                  std::string(doing) + ": " + (words == nullptr ? "no reason is known" : words) + ".");
   }
   ERR_clear_error();
   return false;

@@ -149,7 +149,7 @@ bool use_key(SSL_CTX* ctx, const pem& from, const tls_identity& who, std::string
   // A key of another kind than the certificate's would be kept beside it, and be of no use.
   const bool belongs = X509_check_private_key(SSL_CTX_get0_certificate(ctx), key.get()) == 1;
   if (belongs && SSL_CTX_use_PrivateKey(ctx, key.get()) == 1) return true;
-  why = called(from, option) + " is not the key of the certificate: " + take_reason();
+  why = called(from, option) + " is not the key of the certificate, which is the first in its file: " + take_reason();
   return false;
 }
 

@@ -137,8 +137,11 @@ std::string words_of_refusal(X509_STORE_CTX* chain, std::string_view host) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH: {
       const std::string hosts = hosts_of(certificate);
-      text += hosts.empty() ? "it names no host" : "it is for " + hosts + ", not for " + std::string(host);
-      return text +
+      if (hosts.empty())
+        return text +
+               "it names no host. It must be made anew, with the host as a subject alternative name: the common name "
+               "does not count";
+      return text + "it is for " + hosts + ", not for " + std::string(host) +
              ". Connect by a name that it is for, or, if it is the right server, set tls.server_name "
              "(--server-name) to that name";
     }
@@ -195,36 +198,46 @@ bool is_of_servers(int code) noexcept {
 }
 
 // The versions that are allowed here, and what to do about an end that has none of them.
-const char* versions_here(bool only_newest) noexcept {
-  return only_newest ? "1.3 alone (tls.least). It must be updated, or tls.least set to 1.2"
-                     : "1.2 and 1.3. It must be updated";
+std::string versions_here(const own_end& own) {
+  return own.only_newest ? "1.3 alone (tls.least). It must be updated, or tls.least set to 1.2"
+                         : "1.2 and 1.3. It must be updated";
 }
 
-}  // namespace
+// It did not like the certificate of this end, or that there is none.
+std::string about_certificate(int code, const own_end& own) {
+  if (!own.shows_certificate) return "it wants a client's certificate; give one as tls.identity (--cert, --key)";
+  if (code == SSL_AD_CERTIFICATE_EXPIRED)
+    return "the certificate of this end, tls.identity (--cert), has expired; renew it, and check both clocks";
+  if (code == SSL_AD_UNKNOWN_CA)
+    return "it does not trust the authority that signed the certificate of this end, tls.identity (--cert), or misses "
+           "a "
+           "certificate between them there";
+  return "it does not accept the certificate of this end, tls.identity (--cert)";
+}
 
-std::string words_of_alert(int code, bool from_server, bool only_newest) {
-  std::string text = std::string("The ") + (from_server ? "server" : "client") + " gave up with the TLS alert \"" +
-                     name_of_alert(code) + "\" (" + std::to_string(code) + ")";
-  if (!from_server && is_of_servers(code))
-    return text + ": only servers have a reason to send it, so that client is defective and must be updated";
+// For what no peer says to a sound end.
+constexpr const char* one_is_defective =
+    "one of the two is defective and must be updated, or somebody in between changes what is sent";
+
+std::string meaning_of_alert(int code, const own_end& own) {
   switch (code) {
     case SSL_AD_HANDSHAKE_FAILURE:
-      text += ": the two have no cipher or key exchange in common";
-      return from_server ? text + ", or it wanted a certificate from here" : text;
+      // RFC 5746 has no other way to say it.
+      if (own.is_open) return "it wanted to renegotiate, most likely, which is refused here; TLS 1.3 does not need it";
+      return own.is_server ? "the two have no cipher or key exchange in common; it must be updated"
+                           : "the two have no cipher or key exchange in common, or it wanted a certificate from here";
+    case SSL_AD_INSUFFICIENT_SECURITY:
+      return "the ciphers and keys of this end are too weak for it";
     case inappropriate_fallback:
-      return text +
-             ": it was asked for an older version of TLS than it has. That is never asked for here: somebody in "
-             "between "
+      return "it was asked for an older version of TLS than it has. That is never asked for here: somebody in between "
              "changes what is sent";
     case missing_extension:
-      return text +
-             ": it misses something in what was sent from here, which is complete. It is defective and must be "
-             "updated, "
+      return "it misses something in what was sent from here, which is complete. It is defective and must be updated, "
              "or somebody in between changes what is sent";
     case SSL_AD_NO_RENEGOTIATION:
-      return text + ": it will not renegotiate, which was never asked for here. It is defective and must be updated";
+      return "it will not renegotiate, which was never asked for here. It is defective and must be updated";
     case SSL_AD_PROTOCOL_VERSION:
-      return text + ": the two have no version of TLS in common; here it is " + versions_here(only_newest);
+      return "the two have no version of TLS in common; here it is " + versions_here(own);
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
     case SSL_AD_CERTIFICATE_REVOKED:
@@ -232,29 +245,51 @@ std::string words_of_alert(int code, bool from_server, bool only_newest) {
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_ACCESS_DENIED:
     case SSL_AD_DECRYPT_ERROR:
-      return text + ": it does not accept the certificate of this end";
     case SSL_AD_UNKNOWN_CA:
-      return text + ": it does not trust the authority that signed the certificate of this end";
     case certificate_required:
-      return text + ": it wants a client's certificate; give one as tls.identity (--cert, --key)";
+      return about_certificate(code, own);
     case SSL_AD_UNRECOGNIZED_NAME:
-      return text + ": it serves no host of that name";
+      return "it serves no host of that name";
     case SSL_AD_NO_APPLICATION_PROTOCOL:
-      return text + ": it does not speak HTTP/1.1, which WebSocket needs";
+      return "it does not speak HTTP/1.1, which WebSocket needs";
+    case SSL_AD_USER_CANCELLED:
+      return "its user did not want to wait";
+    case SSL_AD_INTERNAL_ERROR:
+      return "something broke down there; look into its log";
     default:
-      return text;
+      return std::string("what was sent from here was wrong for it: ") + one_is_defective;
   }
 }
 
-std::string words_of_reason(int reason, bool of_server, bool only_newest) {
-  const std::string other = of_server ? "The server" : "The client";
+}  // namespace
+
+std::string words_of_alert(int code, const own_end& own) {
+  const std::string text = std::string("The ") + (own.is_server ? "client" : "server") +
+                           " gave up with the TLS alert \"" + name_of_alert(code) + "\" (" + std::to_string(code) +
+                           "): ";
+  if (own.is_server && is_of_servers(code))
+    return text + "only servers have a reason to send it, so that client is defective and must be updated";
+  return text + meaning_of_alert(code, own);
+}
+
+std::string words_of_reason(int reason, const own_end& own) {
+  const std::string other = own.is_server ? "The client" : "The server";
   switch (reason) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
     case SSL_R_VERSION_TOO_HIGH:
     case SSL_R_WRONG_SSL_VERSION:
-      return other + (of_server ? " chose" : " offers") + " no version of TLS that is allowed here, which is " +
-             versions_here(only_newest) + ".";
+      return other + (own.is_server ? " offers" : " chose") + " no version of TLS that is allowed here, which is " +
+             versions_here(own) + ".";
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+      return other + " offers no cipher or signature that is allowed here: docs/tls.md lists them. It must be updated.";
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_GROUPS:
+      return other +
+             " offers no key exchange that is allowed here, which is X25519, P-256 and P-384. It must be updated.";
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+      return other + " asks (ALPN) for other protocols than HTTP/1.1, which WebSocket needs.";
     case SSL_R_NO_RENEGOTIATION:
       return other +
              " said that it will not renegotiate, which was never asked for here. It is defective and must be updated.";
@@ -262,8 +297,13 @@ std::string words_of_reason(int reason, bool of_server, bool only_newest) {
       return other +
              " does not know secure renegotiation (RFC 5746), without which TLS 1.2 can be attacked. It must be "
              "updated.";
-    default:
-      return {};
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+      return other + " sent a longer handshake than anybody needs, such as hundreds of certificates.";
+    default: {
+      const char* const words = ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, 0, reason));
+      return other + " sent what is no sound TLS" + (own.is_open ? "" : ", in the handshake") + " (" +
+             (words == nullptr ? "no reason is known" : words) + "): " + one_is_defective + ".";
+    }
   }
 }
 

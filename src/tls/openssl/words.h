@@ -16,12 +16,19 @@ std::string words_of(const X509_NAME* name);
 /// client's.
 std::string words_of_refusal(X509_STORE_CTX* chain, std::string_view host);
 
-/// What the other end meant by the alert `code` (RFC 8446, 6.2). `only_newest`: no version but 1.3 is allowed here.
-std::string words_of_alert(int code, bool from_server, bool only_newest);
+/// What this end is, where TLS with the other one failed.
+struct own_end {
+  bool is_server;
+  bool only_newest;        ///< No version but 1.3 is allowed.
+  bool shows_certificate;  ///< It has one.
+  bool is_open;            ///< The handshake was finished.
+};
 
-/// What the reason `reason` of OpenSSL's library of TLS means; empty: it is not one that has words here. `only_newest`:
-/// as above.
-std::string words_of_reason(int reason, bool of_server, bool only_newest);
+/// What the other end meant by the alert `code` (RFC 8446, 6.2).
+std::string words_of_alert(int code, const own_end& own);
+
+/// What the reason `reason` of OpenSSL's library of TLS means; empty: it is not one that has words here.
+std::string words_of_reason(int reason, const own_end& own);
 
 /// "TLS 1.3, TLS_AES_256_GCM_SHA384", with the certificate that the other end showed.
 std::string words_of_session(const SSL* ssl);

@@ -58,7 +58,7 @@ class client_engine final : private net::timed, private net::bell {
   bool run();
   /// Closes with 1001 and ends `run` within the close timeout. Any thread, any number of times.
   void stop() noexcept;
-  /// From the next attempt on TLS is this, where there is any. Any thread.
+  /// From the next TLS handshake on TLS is this, where there is any. Any thread.
   void secure_with(const tls::context& how);
   /// As `stop`, and no handler is called any more. The loop's thread, from a handler.
   void stop_silently();

@@ -27,7 +27,7 @@ struct own_end {
 /// What the other end meant by the alert `code` (RFC 8446, 6.2).
 std::string words_of_alert(int code, const own_end& own);
 
-/// What the reason `reason` of OpenSSL's library of TLS means; empty: it is not one that has words here.
+/// What the reason `reason` of OpenSSL's library of TLS means; one without words here is the other end's fault.
 std::string words_of_reason(int reason, const own_end& own);
 
 /// "TLS 1.3, TLS_AES_256_GCM_SHA384", with the certificate that the other end showed.
